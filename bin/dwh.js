@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+// Plain JavaScript that every Node.js can parse, so that one too old gets a sentence and not a stack.
+import { existsSync } from 'node:fs'
+
+const [major, minor] = process.versions.node.split('.').map(Number)
+const fromSource = existsSync(new URL('../src/bin.ts', import.meta.url))
+
+if (major < 22 || (major === 22 && minor < 18)) {
+  refuse('22.18')
+} else if (fromSource && major < 24) {
+  // The sources use `await using`, which Node.js runs from 24 on; the compiled package does not.
+  refuse('24 (in a clone)')
+} else {
+  await import(fromSource ? '../src/bin.ts' : '../dist/bin.js')
+}
+
+function refuse(needed) {
+  const hint = fromSource
+    ? 'in a clone type `npx dwh …`: it uses the Node.js in node_modules'
+    : 'install a newer one from https://nodejs.org'
+  process.stderr.write(`dwh: needs Node.js ${needed} or newer, this is ${process.versions.node}; ${hint}\n`)
+  process.exitCode = 3
+}

@@ -1,0 +1,31 @@
+import { Context } from './cli/context.ts'
+import { tellFailure } from './cli/failure.ts'
+import { interruption } from './cli/interrupt.ts'
+import { parse } from './cli/program.ts'
+import { drawEvents } from './cli/progress.ts'
+import { openStreams } from './cli/streams.ts'
+import { commands } from './commands/index.ts'
+import { observed } from './events.ts'
+
+const words = process.argv.slice(2)
+const streams = openStreams(!words.includes('--no-color'))
+process.exitCode = await main()
+
+/** Parses, runs, and turns whatever happened into the exit code. */
+async function main(): Promise<number> {
+  try {
+    const invocation = parse(commands, words)
+    if (!invocation) return 0
+    const { command, path, globals, input } = invocation
+    const { emit, end } = drawEvents(streams.err, globals.verbose)
+    const signal = interruption(streams.err.write, () => process.exit(130))
+    try {
+      await command.run(new Context(streams, globals, { emit: observed(emit), signal }, path, words), input)
+      return 0
+    } finally {
+      end()
+    }
+  } catch (error) {
+    return tellFailure(streams.err, error, words.includes('--debug'))
+  }
+}

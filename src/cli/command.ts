@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import type { Context } from './context.ts'
+
+/** A flag: its commander notation, what it is for, and the zod schema that reads its text. */
+export interface Option<S extends z.ZodType = z.ZodType> {
+  flags: string
+  description: string
+  schema: S
+}
+
+/** A positional argument: `<file>`, `[count]` or `[dataset...]`. */
+export interface Argument<S extends z.ZodType = z.ZodType> {
+  notation: string
+  description: string
+  schema: S
+}
+
+type Values<Specs extends Record<string, { schema: z.ZodType }>> = {
+  [Name in keyof Specs]: z.output<Specs[Name]['schema']>
+}
+
+interface Definition<A extends Record<string, Argument>, O extends Record<string, Option>> {
+  name: string
+  summary: string
+  /** More than the summary says: what changes, what is locked, what is left alone. */
+  description?: string
+  arguments?: A
+  options?: O
+  examples: string[]
+  run(context: Context, input: Values<A> & Values<O>): Promise<void>
+}
+
+/** One command: flags → zod → one call into a domain → one rendering. */
+export interface Command {
+  name: string
+  summary: string
+  description?: string
+  arguments: Record<string, Argument>
+  options: Record<string, Option>
+  examples: string[]
+  run(context: Context, input: Record<string, unknown>): Promise<void>
+}
+
+/** A word with commands under it: `dwh migrate …`. */
+export interface Group {
+  name: string
+  summary: string
+  commands: Command[]
+}
+
+export function command<
+  A extends Record<string, Argument> = Record<never, never>,
+  O extends Record<string, Option> = Record<never, never>,
+>(definition: Definition<A, O>): Command {
+  return { arguments: {}, options: {}, ...definition } as unknown as Command
+}
+
+export function option<S extends z.ZodType>(flags: string, description: string, schema: S): Option<S> {
+  return { flags, description, schema }
+}
+
+export function argument<S extends z.ZodType>(notation: string, description: string, schema: S): Argument<S> {
+  return { notation, description, schema }
+}
+
+/** A flag without a value. */
+export function flag(flags: string, description: string): Option<z.ZodDefault<z.ZodBoolean>> {
+  return option(flags, description, z.boolean().default(false))
+}
+
+/** The flags that several commands share, worded once. */
+export const shared = {
+  json: flag('--json', 'print one JSON document on stdout'),
+  yes: flag('-y, --yes', 'do not ask: do it'),
+  dryRun: flag('--dry-run', 'show what would be done and stop there'),
+}
+
+/** A positive whole number, from the text of a flag. */
+export const positiveInteger = z.coerce.number<string>().int().positive()

@@ -1,0 +1,30 @@
+import { createInterface } from 'node:readline/promises'
+import { DwhError } from '../errors.ts'
+import type { Streams } from './streams.ts'
+
+/**
+ * Asks before data is changed.
+ *
+ * @returns whether the user said yes
+ * @throws DwhError NEEDS_CONFIRMATION when nobody can be asked and --yes was not given
+ */
+export async function confirm(
+  streams: Streams,
+  question: string,
+  yes: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (yes) return true
+  if (!streams.interactive) {
+    throw new DwhError(
+      'NEEDS_CONFIRMATION',
+      'this changes data and there is no terminal to ask on; nothing was changed',
+      {
+        hint: 'add --yes to go on, or --dry-run to see the plan',
+      },
+    )
+  }
+  using lines = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await lines.question(`${question} [y/N] `, { signal })
+  return /^\s*(y|yes|o|oui)\s*$/i.test(answer)
+}

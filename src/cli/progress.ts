@@ -1,0 +1,78 @@
+import { createLogUpdate } from 'log-update'
+import type { DwhEvent, Emit } from '../events.ts'
+import { bytes, count, duration } from './format.ts'
+import type { Stream } from './streams.ts'
+
+/** Milliseconds between two plain lines where nothing can be redrawn. */
+const plainInterval = 3000
+/** Milliseconds between two redraws. */
+const liveInterval = 100
+
+/**
+ * Draws events on stderr: a line for each finished step and one live line for the running one; without a terminal a
+ * plain line every few seconds.
+ */
+export function drawEvents(stream: Stream, verbose: boolean): { emit: Emit; end: () => void } {
+  const { paint } = stream
+  const live = stream.live ? createLogUpdate(process.stderr, { showCursor: true }) : undefined
+  let running: { name: string; started: number; shown: string } | undefined
+  let drawn = 0
+
+  const line = (text: string) => {
+    live?.clear()
+    stream.write(`${text}\n`)
+    if (running) redraw()
+  }
+  const redraw = () => {
+    if (running) live?.(`${paint.cyan('›')} ${running.name} ${paint.dim(running.shown)}`)
+  }
+
+  const emit = (event: DwhEvent) => {
+    switch (event.type) {
+      case 'step': {
+        if (event.state === 'started') {
+          running = { name: event.step, started: Date.now(), shown: '' }
+          drawn = Date.now()
+          return redraw()
+        }
+        running = undefined
+        live?.clear()
+        const mark = event.state === 'done' ? paint.green('✓') : paint.dim('–')
+        const took = event.seconds === undefined ? '' : paint.dim(`  ${duration(event.seconds)}`)
+        return line(`${mark} ${event.step}${event.detail ? `  ${event.detail}` : ''}${took}`)
+      }
+      case 'progress': {
+        const now = Date.now()
+        const due = now - drawn >= (live ? liveInterval : plainInterval)
+        if (!due || !running) return
+        drawn = now
+        running.shown = describeProgress(event, (now - running.started) / 1000)
+        return live ? redraw() : line(`  ${running.name}: ${running.shown}`)
+      }
+      case 'warning':
+        return line(`${paint.yellow('!')} ${event.message}`)
+      case 'note':
+        return line(`${paint.dim('·')} ${event.message}`)
+      case 'statement':
+        if (verbose)
+          line(paint.dim(`  ${event.milliseconds.toFixed(0).padStart(5)} ms  ${oneLine(event.sql)}`))
+    }
+  }
+  return { emit, end: () => live?.clear() }
+}
+
+function describeProgress(event: Extract<DwhEvent, { type: 'progress' }>, seconds: number): string {
+  const share = event.total > 0 ? event.done / event.total : 0
+  const amount = event.unit === 'bytes' ? bytes : count
+  const left = share > 0.02 && share < 1 ? `, ${duration((seconds / share) * (1 - share))} left` : ''
+  const unit = event.unit === 'bytes' ? '' : ` ${event.unit}`
+  return `${Math.floor(share * 100)} %  ${amount(event.done)} of ${amount(event.total)}${unit}${left}`
+}
+
+function oneLine(text: string): string {
+  const flat = text
+    .replace(/^--.*$/gm, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return flat.length > 200 ? `${flat.slice(0, 199)}…` : flat
+}

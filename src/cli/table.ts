@@ -1,0 +1,26 @@
+import stringWidth from 'string-width'
+import type { Stream } from './streams.ts'
+
+export interface Column<Row> {
+  title: string
+  value: (row: Row) => string | number | null | undefined
+  align?: 'left' | 'right'
+}
+
+/** Rows under dim titles, aligned; the last column is never padded. */
+export function table<Row>({ paint }: Stream, columns: Column<Row>[], rows: Row[]): string {
+  const cells = rows.map((row) => columns.map((column) => String(column.value(row) ?? '')))
+  const widths = columns.map((column, index) =>
+    Math.max(stringWidth(column.title), ...cells.map((line) => stringWidth(line[index] ?? ''))),
+  )
+  const pad = (text: string, index: number) => {
+    const space = ' '.repeat(Math.max(0, (widths[index] ?? 0) - stringWidth(text)))
+    if (columns[index]?.align === 'right') return space + text
+    return index === columns.length - 1 ? text : text + space
+  }
+  const lines = [
+    columns.map((column, index) => paint.dim(pad(column.title, index))).join('  '),
+    ...cells.map((line) => line.map(pad).join('  ')),
+  ]
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`
+}

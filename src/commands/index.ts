@@ -1,0 +1,4 @@
+import type { Command, Group } from '../cli/command.ts'
+
+/** Every command, in the order of the help. */
+export const commands: (Command | Group)[] = []

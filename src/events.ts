@@ -1,0 +1,54 @@
+import { channel } from 'node:diagnostics_channel'
+
+/** What domains say while they work. The cli draws it, the ledger keeps some of it, `--json` sums it up. */
+export type DwhEvent =
+  | { type: 'step'; step: string; state: 'started' | 'done' | 'skipped'; detail?: string; seconds?: number }
+  | {
+      type: 'progress'
+      step: string
+      done: number
+      total: number
+      unit: 'rows' | 'bytes' | 'leaves' | 'indexes'
+    }
+  | { type: 'note'; message: string }
+  | { type: 'warning'; message: string }
+  | { type: 'statement'; sql: string; milliseconds: number }
+
+export type Emit = (event: DwhEvent) => void
+
+/** How a piece of work talks and how it is told to stop: handed down from the command through every domain. */
+export interface Work {
+  emit: Emit
+  signal: AbortSignal
+}
+
+const tap = channel('dwh:event')
+
+/** Wraps `emit` so that every event can also be observed by `node:diagnostics_channel` subscribers of `dwh:event`. */
+export function observed(emit: Emit): Emit {
+  return (event) => {
+    emit(event)
+    tap.publish(event)
+  }
+}
+
+/**
+ * Runs one named step between its `started` and `done` events.
+ *
+ * @returns what `work` returns; its `detail`, if any, is taken from `describe`.
+ */
+export async function step<T>(
+  { emit, signal }: Work,
+  name: string,
+  work: () => Promise<T>,
+  describe?: (result: T) => string | undefined,
+): Promise<T> {
+  signal.throwIfAborted()
+  emit({ type: 'step', step: name, state: 'started' })
+  const started = performance.now()
+  const result = await work()
+  const detail = describe?.(result)
+  const seconds = (performance.now() - started) / 1000
+  emit({ type: 'step', step: name, state: 'done', seconds, ...(detail === undefined ? {} : { detail }) })
+  return result
+}

@@ -1,0 +1,227 @@
+import pg from 'pg'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { DwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
+import { type Statement, sql } from './sql-files.ts'
+import { classify } from './sqlstate.ts'
+import { describeTarget, type Target } from './target.ts'
+import { tlsAttempts } from './tls.ts'
+
+/** The oldest server whose catalogue and functions the SQL of this project is written for. */
+const oldestServer = 140_000
+
+/** A value that `pg` can send as a parameter. */
+export type Parameter =
+  | string
+  | number
+  | boolean
+  | bigint
+  | Date
+  | Buffer
+  | null
+  | readonly Parameter[]
+  | object
+
+/**
+ * One connection, held with `await using`. Its settings are pinned (see sql/dwh/postgres/pin_session.sql), its errors
+ * are classified, and an abort of `work.signal` cancels the statement that is running.
+ */
+export class Session implements AsyncDisposable {
+  readonly target: Target
+  /** As in server_version_num: 150018 for 15.18. */
+  readonly serverVersion: number
+  readonly pid: number
+  readonly #client: pg.Client
+  readonly #work: Work
+  #lost: Error | undefined
+
+  private constructor(target: Target, work: Work, client: pg.Client, serverVersion: number, pid: number) {
+    this.target = target
+    this.serverVersion = serverVersion
+    this.pid = pid
+    this.#work = work
+    this.#client = client
+  }
+
+  /**
+   * Connects and pins the session.
+   *
+   * @param application shown in pg_stat_activity, such as `dwh setup 12`
+   * @throws DwhError SERVER_UNREACHABLE, LOGIN_REFUSED, DATABASE_MISSING, TLS_FAILED or SERVER_TOO_OLD
+   */
+  static async open(target: Target, application: string, work: Work): Promise<Session> {
+    const { client, version } = await connect(target, application)
+    if (version < oldestServer) {
+      await client.end()
+      const shown = `${Math.floor(version / 10_000)}.${version % 10_000}`
+      throw new DwhError(
+        'SERVER_TOO_OLD',
+        `${describeTarget(target)} runs PostgreSQL ${shown}; dwh needs 14 or newer`,
+        {
+          hint: 'upgrade the server with pg_upgrade; nothing was changed',
+        },
+      )
+    }
+    // `processID` is what the server named in its BackendKeyData; the typings leave it out.
+    const { processID } = client as pg.Client & { processID: number }
+    const session = new Session(target, work, client, version, processID)
+    client.on('error', (error) => {
+      session.#lost = error
+    })
+    client.on('notice', (notice) => {
+      if (notice.severity === 'WARNING' && notice.message)
+        work.emit({ type: 'warning', message: notice.message })
+    })
+    work.signal.addEventListener('abort', session.#cancel)
+    await session.rows(sql('postgres/pin_session'))
+    return session
+  }
+
+  /** A second connection to the same database, for work beside this one. */
+  async sibling(application: string): Promise<Session> {
+    return Session.open(this.target, application, this.#work)
+  }
+
+  /** All rows of a statement. int8 arrives as number, numeric as text, timestamptz as Date. */
+  async rows<T = Record<string, unknown>>(
+    statement: Statement | string,
+    parameters: Parameter[] = [],
+  ): Promise<T[]> {
+    return (await this.#query(statement, parameters)).rows as T[]
+  }
+
+  /** The first row, or undefined. */
+  async row<T = Record<string, unknown>>(statement: Statement | string, parameters: Parameter[] = []) {
+    return (await this.rows<T>(statement, parameters))[0]
+  }
+
+  /** The only row of a statement that always returns one. */
+  async one<T = Record<string, unknown>>(
+    statement: Statement | string,
+    parameters: Parameter[] = [],
+  ): Promise<T> {
+    const row = await this.row<T>(statement, parameters)
+    if (row === undefined)
+      throw new DwhError('SQL_FAILED', `no row came back from ${asStatement(statement).text}`)
+    return row
+  }
+
+  /** Runs a statement (several, separated by semicolons, when there are no parameters) and returns the rows affected. */
+  async run(statement: Statement | string, parameters: Parameter[] = []): Promise<number> {
+    return (await this.#query(statement, parameters)).rowCount ?? 0
+  }
+
+  /** The writable end of a `COPY … FROM STDIN`. Destroying it before its end fails the COPY on the server. */
+  copyFrom(statement: string) {
+    return this.#client.query(copyFrom(statement))
+  }
+
+  /** The readable end of a `COPY … TO STDOUT`. */
+  copyTo(statement: string) {
+    return this.#client.query(copyTo(statement))
+  }
+
+  /** The client itself, for libraries that want one. */
+  get client(): pg.Client {
+    return this.#client
+  }
+
+  async #query(statement: Statement | string, parameters: Parameter[]): Promise<pg.QueryResult> {
+    const { text, file } = asStatement(statement)
+    if (this.#lost) throw classify(this.#lost)
+    const started = performance.now()
+    try {
+      return await (parameters.length > 0
+        ? this.#client.query(text, parameters as unknown[])
+        : this.#client.query(text))
+    } catch (error) {
+      if (this.#work.signal.aborted) throw new DwhError('INTERRUPTED', 'interrupted', { cause: error })
+      throw classify(error, file ? { text, file } : { text })
+    } finally {
+      this.#work.emit({ type: 'statement', sql: text, milliseconds: performance.now() - started })
+    }
+  }
+
+  readonly #cancel = async () => {
+    // A backend that is idle ignores the cancel; one that is gone needs none.
+    try {
+      const { client } = await connect(this.target, 'dwh cancel')
+      await client.query(sql('postgres/cancel_backend').text, [this.pid])
+      await client.end()
+    } catch {
+      this.#client.end().catch(() => {})
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#work.signal.removeEventListener('abort', this.#cancel)
+    if (!this.#lost) await this.#client.end().catch(() => {})
+  }
+}
+
+function asStatement(statement: Statement | string): Statement {
+  return typeof statement === 'string' ? { text: statement } : statement
+}
+
+/** Connects by the first way of `tlsAttempts` that the server takes. */
+async function connect(target: Target, application: string): Promise<{ client: pg.Client; version: number }> {
+  const attempts = tlsAttempts(target)
+  for (const [index, ssl] of attempts.entries()) {
+    const client = new pg.Client({
+      host: target.host,
+      port: target.port,
+      database: target.database,
+      user: target.user,
+      ...(target.password === undefined ? {} : { password: target.password }),
+      ...(target.options ? { options: target.options } : {}),
+      ssl,
+      application_name: application,
+      connectionTimeoutMillis: target.connectTimeout * 1000,
+      keepAlive: true,
+      types: { getTypeParser },
+    })
+    let version = 0
+    client.on('error', () => {})
+    // The typings do not know that the connection reports the server's parameters.
+    const { connection } = client as unknown as { connection: NodeJS.EventEmitter }
+    connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      if (parameterName === 'server_version') version = versionNumber(parameterValue)
+    })
+    try {
+      await client.connect()
+      return { client, version }
+    } catch (error) {
+      const another = index + 1 < attempts.length && mayTryAnother(error)
+      if (!another) throw withTarget(classify(error), target)
+    }
+  }
+  throw new DwhError('SERVER_UNREACHABLE', `no way to reach ${describeTarget(target)}`)
+}
+
+/** prefer and allow fall to their second way when the server has no TLS, or refuses a connection without it. */
+function mayTryAnother(error: unknown): boolean {
+  return (
+    /does not support SSL/.test(String(error)) ||
+    (error instanceof pg.DatabaseError && error.code === '28000')
+  )
+}
+
+function withTarget(error: DwhError, target: Target): DwhError {
+  return new DwhError(error.code, `cannot connect to ${describeTarget(target)}: ${error.message}`, {
+    cause: error.cause,
+    ...(error.hint ? { hint: error.hint } : {}),
+  })
+}
+
+/** `15.18 (Debian 15.18-0+deb12u1)` → 150018, `18beta1` → 180000. */
+function versionNumber(text: string): number {
+  const [, major, minor] = /^(\d+)(?:\.(\d+))?/.exec(text) ?? []
+  return Number(major ?? 0) * 10_000 + Number(minor ?? 0)
+}
+
+const int8 = 20
+
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  if (oid === int8) return Number
+  return format ? pg.types.getTypeParser(oid, format as 'text') : pg.types.getTypeParser(oid)
+}

@@ -1,0 +1,110 @@
+import pg from 'pg'
+import { DwhError, type ErrorCode } from '../errors.ts'
+import { caret } from './caret.ts'
+import type { Statement } from './sql-files.ts'
+
+/** The conditions that later code asks for by name; everything else is told by `classify`. */
+export const sqlstate = {
+  lockNotAvailable: '55P03',
+  deadlockDetected: '40P01',
+  queryCanceled: '57014',
+  uniqueViolation: '23505',
+} as const
+
+export function hasState(error: unknown, ...states: string[]): boolean {
+  const state = stateOf(error)
+  return state !== undefined && states.includes(state)
+}
+
+function stateOf(error: unknown): string | undefined {
+  if (error instanceof DwhError) return stateOf(error.cause)
+  return error instanceof pg.DatabaseError ? error.code : undefined
+}
+
+interface Class {
+  code: ErrorCode
+  hint?: string
+}
+
+/** Exact SQLSTATEs first, then classes (the first two characters). */
+const states: Record<string, Class> = {
+  '28000': { code: 'LOGIN_REFUSED', hint: 'check the user and pg_hba.conf; see: dwh config show' },
+  '28P01': {
+    code: 'LOGIN_REFUSED',
+    hint: 'give the password in PGPASSWORD, .pgpass or .env; see: dwh config show',
+  },
+  '3D000': {
+    code: 'DATABASE_MISSING',
+    hint: 'create it with createdb, or name another; see: dwh config show',
+  },
+  '42501': {
+    code: 'PRIVILEGE_MISSING',
+    hint: 'grant what is missing, or connect as the owner; see: dwh doctor',
+  },
+  '53100': { code: 'DISK_FULL', hint: 'free some room and run the same command again: it resumes' },
+  '55P03': { code: 'LOCK_HELD' },
+  '40P01': { code: 'LOCK_HELD' },
+  '57014': { code: 'INTERRUPTED' },
+  '57P01': { code: 'SERVER_WENT_AWAY', hint: 'run the same command again: it resumes' },
+  '57P02': { code: 'SERVER_WENT_AWAY', hint: 'run the same command again: it resumes' },
+  '57P03': { code: 'SERVER_UNREACHABLE', hint: 'the server is starting or stopping; try again in a moment' },
+  '53300': { code: 'SERVER_UNREACHABLE', hint: 'the server has no connection free; see max_connections' },
+  '08': { code: 'SERVER_WENT_AWAY', hint: 'run the same command again: it resumes' },
+}
+
+/**
+ * Turns what `pg` threw into a `DwhError`, once and in one place.
+ *
+ * @param where the statement that failed; its line and a caret are added where PostgreSQL gave a position
+ */
+export function classify(thrown: unknown, where?: Statement): DwhError {
+  if (thrown instanceof DwhError) return thrown
+  if (!(thrown instanceof pg.DatabaseError)) return connectionError(thrown)
+  const known = states[thrown.code ?? ''] ?? states[(thrown.code ?? '').slice(0, 2)] ?? { code: 'SQL_FAILED' }
+  const spot = where && thrown.position ? `\n${caret(where, Number(thrown.position))}` : ''
+  const detail = thrown.detail ? ` (${thrown.detail})` : ''
+  const hint = known.hint ?? thrown.hint
+  return new DwhError(known.code, `${thrown.message}${detail}${spot}`, {
+    cause: thrown,
+    ...(hint ? { hint } : {}),
+  })
+}
+
+/** Errors of the socket and of TLS, which carry a Node.js code or only a sentence of the driver. */
+function connectionError(thrown: unknown): DwhError {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  if (error instanceof AggregateError && error.errors[0] instanceof Error)
+    return connectionError(error.errors[0])
+  if (
+    ['ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT'].includes(
+      code,
+    )
+  ) {
+    const hint = 'start the server (dwh dev start), or name another; see: dwh config show'
+    return new DwhError('SERVER_UNREACHABLE', error.message, { cause: error, hint })
+  }
+  if (/timeout expired|timeout exceeded/.test(error.message)) {
+    return new DwhError('SERVER_UNREACHABLE', error.message, { cause: error, hint: 'see: dwh config show' })
+  }
+  if (code.startsWith('ERR_TLS') || /certificate|SSL|self-signed|CERT_/i.test(`${code} ${error.message}`)) {
+    const hint = 'check sslmode and sslrootcert; see: dwh config show'
+    return new DwhError('TLS_FAILED', error.message, { cause: error, hint })
+  }
+  if (
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    /terminated|Connection ended|not queryable/.test(error.message)
+  ) {
+    const hint = 'run the same command again: it resumes'
+    return new DwhError('SERVER_WENT_AWAY', error.message, { cause: error, hint })
+  }
+  if (/password must be a string|no password supplied/.test(error.message)) {
+    const hint = 'give it in PGPASSWORD, .pgpass or .env; see: dwh config show'
+    return new DwhError('LOGIN_REFUSED', 'the server asks for a password and none is set', {
+      cause: error,
+      hint,
+    })
+  }
+  return new DwhError('FAILED', error.message, { cause: error })
+}
