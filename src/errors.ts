@@ -27,6 +27,7 @@ export const errorCodes = {
   MIGRATION_FAILED: { exit: 1, meaning: 'a migration failed and was rolled back' },
   MIGRATION_EDITED: { exit: 1, meaning: 'a migration was changed after it had been applied' },
   MIGRATION_MISSING: { exit: 1, meaning: 'an applied migration has no file any more' },
+  MIGRATION_ORDER: { exit: 1, meaning: 'a new migration has a lower number than one that is applied' },
   TARGET_UNFIT: { exit: 1, meaning: 'the table is not one that can be worked on as asked' },
   ROWS_UNFIT: { exit: 1, meaning: 'rows stand in the way: without a leaf, or twice' },
   PROOF_FAILED: { exit: 1, meaning: 'two sides that must be equal are not' },

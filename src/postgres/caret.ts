@@ -9,11 +9,11 @@ import type { Statement } from './sql-files.ts'
  *
  * @param position 1-based, in characters, as in the server's error message
  */
-export function caret({ text, file }: Statement, position: number): string {
+export function caret({ text, file, line: firstLine = 1 }: Statement, position: number): string {
   // PostgreSQL counts characters where JavaScript counts UTF-16 units.
   const characters = [...text]
   const before = characters.slice(0, position - 1).join('')
-  const line = before.split('\n').length
+  const line = firstLine + before.split('\n').length - 1
   const start = before.lastIndexOf('\n') + 1
   const column = [...before.slice(start)].length + 1
   const shownLine = text.slice(start).split('\n', 1)[0] ?? ''

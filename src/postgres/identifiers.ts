@@ -30,6 +30,13 @@ export function literal(value: string | number | null): string {
   return typeof value === 'number' ? String(value) : pg.escapeLiteral(value)
 }
 
+/** `body` between dollar quotes that do not occur in it. */
+export function dollarQuoted(body: string): string {
+  let tag = '$dwh$'
+  for (let n = 1; body.includes(tag); n++) tag = `$dwh${n}$`
+  return `${tag}${body}${tag}`
+}
+
 /** `a, b, c`, each quoted as an identifier. */
 export function identList(names: readonly string[]): string {
   return names.map(ident).join(', ')

@@ -14,7 +14,7 @@ import { inTransaction } from './transaction.ts'
 const rungs = [100, 100, 200, 200, 400, 400, 800, 800, 1500, 1500, 3000, 3000]
 
 export interface Ladder {
-  /** What is being locked, for the message when the ladder ends. */
+  /** What is being locked, for the message when the ladder ends; empty where only the SQL of a user knows. */
   relations: RelationName[]
   /** Milliseconds of lock timeout, attempt by attempt. */
   rungs?: readonly number[]
@@ -67,6 +67,7 @@ export async function climbInTransaction<T>(
 }
 
 interface Holder {
+  relation: string
   pid: number
   application: string
   role: string
@@ -84,7 +85,7 @@ export async function lockHolders(session: Session, relations: RelationName[]): 
 async function ladderEnded(session: Session, relations: RelationName[], cause: unknown): Promise<DwhError> {
   const [holder] = await lockHolders(session, relations)
   const who = holder
-    ? `session ${holder.pid} (${holder.role}, ${holder.application || 'no application name'}, ${holder.state}) holds ${holder.mode}` +
+    ? `session ${holder.pid} (${holder.role}, ${holder.application || 'no application name'}, ${holder.state}) holds ${holder.mode} on ${holder.relation}` +
       `${holder.seconds === null ? '' : ` for ${Math.round(holder.seconds)} s`}: ${holder.query}`
     : 'whoever held it has just gone'
   return new DwhError('LOCK_HELD', `no lock on ${names(relations)} within the ladder; ${who}`, {
@@ -95,4 +96,4 @@ async function ladderEnded(session: Session, relations: RelationName[], cause: u
   })
 }
 
-const names = (relations: RelationName[]) => relations.map(shown).join(', ')
+const names = (relations: RelationName[]) => relations.map(shown).join(', ') || 'the relations'

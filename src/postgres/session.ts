@@ -127,7 +127,8 @@ export class Session implements AsyncDisposable {
   }
 
   async #query(statement: Statement | string, parameters: Parameter[]): Promise<pg.QueryResult> {
-    const { text, file } = asStatement(statement)
+    const where = asStatement(statement)
+    const { text } = where
     if (this.#lost) throw classify(this.#lost)
     const started = performance.now()
     try {
@@ -136,7 +137,7 @@ export class Session implements AsyncDisposable {
         : this.#client.query(text))
     } catch (error) {
       if (this.#work.signal.aborted) throw new DwhError('INTERRUPTED', 'interrupted', { cause: error })
-      throw classify(error, file ? { text, file } : { text })
+      throw classify(error, where)
     } finally {
       this.#work.emit({ type: 'statement', sql: text, milliseconds: performance.now() - started })
     }

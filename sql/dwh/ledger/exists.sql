@@ -1,0 +1,5 @@
+-- Is there a ledger in this database, and may this role make one?
+-- Locks: none.
+SELECT to_regnamespace('dwh') IS NOT NULL AS has_schema,
+       to_regclass('dwh.runs') IS NOT NULL AS has_ledger,
+       to_regclass('dwh.migration_checksums') IS NOT NULL AS has_checksums

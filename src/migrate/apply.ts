@@ -1,0 +1,205 @@
+import { readFileSync } from 'node:fs'
+import { type RunnerOption, runner } from 'node-pg-migrate'
+import type { ClientBase } from 'pg'
+import { DwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
+import { step } from '../events.ts'
+import { forgetMigration, ledgerPresence, recordMigration } from '../ledger/migrations.ts'
+import { AdvisoryLock } from '../postgres/advisory.ts'
+import { climb } from '../postgres/ladder.ts'
+import type { Session } from '../postgres/session.ts'
+import type { Statement } from '../postgres/sql-files.ts'
+import { classify } from '../postgres/sqlstate.ts'
+import {
+  type Direction,
+  fileHash,
+  loading,
+  type MigrationFile,
+  type MigrationFolder,
+  type Produced,
+  produce,
+  silent,
+  sqlHash,
+} from './files.ts'
+import { folderStatus, historyTable, ledgerFolder, pendingMigrations } from './history.ts'
+
+/** Seconds that one `up` waits for another. */
+const lockPatience = 600
+
+/** Milliseconds a statement outside a transaction (CREATE INDEX CONCURRENTLY) may wait: it blocks nobody meanwhile. */
+const longLockTimeout = 30 * 60 * 1000
+
+/** One migration with what it would execute. */
+export interface PlannedMigration {
+  folder: MigrationFolder
+  file: MigrationFile
+  produced: Produced
+}
+
+/** What `up` would do, in order; reads only. */
+export async function planUp(session: Session, folders: MigrationFolder[]): Promise<PlannedMigration[]> {
+  const planned: PlannedMigration[] = []
+  for (const folder of folders) {
+    for (const { file } of await pendingMigrations(session, folder)) {
+      if (file) planned.push({ folder, file, produced: await produce(file, 'up', session) })
+    }
+  }
+  return planned
+}
+
+/** What `down` would take back: the last `count` applied migrations of a folder, newest first; reads only. */
+export async function planDown(
+  session: Session,
+  folder: MigrationFolder,
+  count: number,
+): Promise<PlannedMigration[]> {
+  await pendingMigrations(session, folder)
+  const applied = (await folderStatus(session, folder)).filter(({ state }) => state === 'applied')
+  const planned: PlannedMigration[] = []
+  for (const { file } of applied.slice(-count).toReversed()) {
+    if (file) planned.push({ folder, file, produced: await produce(file, 'down', session) })
+  }
+  return planned
+}
+
+/**
+ * Applies what is pending, one transaction a migration, under a lock that lets one `up` work at a time: whoever comes
+ * second waits and then finds nothing to do.
+ *
+ * @param session not pooled and used for nothing else: its search_path becomes `public`
+ * @returns the migrations that this call applied
+ */
+export async function up(
+  session: Session,
+  work: Work,
+  folders: MigrationFolder[],
+): Promise<PlannedMigration[]> {
+  await using _lock = await AdvisoryLock.poll(session, work, 'migrations', lockPatience)
+  const planned = await planUp(session, folders)
+  if (planned.length > 0) await ensureSchema(session)
+  for (const migration of planned) await apply(session, work, migration, 'up')
+  return planned
+}
+
+/** Takes the last `count` migrations of a folder back, newest first. */
+export async function down(
+  session: Session,
+  work: Work,
+  folder: MigrationFolder,
+  count: number,
+): Promise<PlannedMigration[]> {
+  await using _lock = await AdvisoryLock.poll(session, work, 'migrations', lockPatience)
+  const planned = await planDown(session, folder, count)
+  for (const migration of planned) await apply(session, work, migration, 'down')
+  return planned
+}
+
+/** Brings the ledger itself up to date, where it is not. */
+export async function ensureLedger(session: Session, work: Work): Promise<void> {
+  if ((await pendingMigrations(session, ledgerFolder)).length === 0) return
+  await using own = await session.sibling('dwh migrate')
+  await up(own, work, [ledgerFolder])
+}
+
+/** node-pg-migrate's own CREATE SCHEMA IF NOT EXISTS asks for the right to create even where the schema is there. */
+async function ensureSchema(session: Session): Promise<void> {
+  if (!(await ledgerPresence(session)).has_schema) await session.run('CREATE SCHEMA dwh')
+}
+
+async function apply(
+  session: Session,
+  work: Work,
+  planned: PlannedMigration,
+  direction: Direction,
+): Promise<void> {
+  const { folder, file, produced } = planned
+  const name = `${direction === 'up' ? 'apply' : 'take back'} ${folder.label}/${file.name}`
+  await step(work, name, async () => {
+    if (!produced.transactional) return runOne(session, work, planned, direction, longLockTimeout)
+    return climb(session, work, { relations: [] }, (timeout) =>
+      runOne(session, work, planned, direction, timeout),
+    )
+  })
+}
+
+/** Lets node-pg-migrate execute one migration through a client that adds the lock timeout and the ledger's rows. */
+async function runOne(
+  session: Session,
+  work: Work,
+  { folder, file, produced }: PlannedMigration,
+  direction: Direction,
+  lockTimeout: number,
+): Promise<void> {
+  const started = performance.now()
+  let failed: { error: unknown; text: string } | undefined
+  const query = async (text: string, values?: unknown[]) => {
+    const before = performance.now()
+    try {
+      if (text === 'COMMIT') await bookkeeping()
+      const result = await session.client.query(text, values)
+      if (text.startsWith('BEGIN')) await session.run(`SET LOCAL lock_timeout = ${lockTimeout}`)
+      if (text.startsWith('COMMIT;')) await session.run(`SET lock_timeout = ${lockTimeout}`)
+      return result
+    } catch (error) {
+      failed ??= { error, text }
+      throw error
+    } finally {
+      work.emit({ type: 'statement', sql: text, milliseconds: performance.now() - before })
+    }
+  }
+  const bookkeeping = async () => {
+    const hashes = { file: fileHash(file), sql: sqlHash(produced) }
+    if (direction === 'up') {
+      await recordMigration(session, folder.label, file.name, hashes, performance.now() - started)
+    } else if ((await ledgerPresence(session)).has_checksums) {
+      await forgetMigration(session, folder.label, file.name)
+    }
+  }
+  const { schema, name } = historyTable(folder)
+  const options: RunnerOption = {
+    // The runner asks nothing of its client but `query`.
+    dbClient: { query } as unknown as ClientBase,
+    dir: folder.path,
+    ...loading,
+    file: file.name,
+    direction,
+    ...(direction === 'down' ? { count: 1 } : {}),
+    migrationsTable: name,
+    migrationsSchema: schema,
+    schema: 'public',
+    singleTransaction: true,
+    // Order and locking are ours: pendingMigrations and AdvisoryLock.
+    checkOrder: false,
+    noLock: true,
+    logger: silent,
+  }
+  try {
+    await runner(options)
+  } catch (error) {
+    throw migrationFailed(file, produced, failed ?? { error, text: '' })
+  }
+}
+
+function migrationFailed(
+  file: MigrationFile,
+  produced: Produced,
+  { error, text }: { error: unknown; text: string },
+) {
+  const cause = classify(error, statementInFile(file, text))
+  if (cause.code !== 'SQL_FAILED' && cause.code !== 'FAILED') return cause
+  const aftermath = produced.transactional
+    ? 'it was rolled back'
+    : 'it runs without a transaction: what it had done before stays'
+  return new DwhError('MIGRATION_FAILED', `${file.name}: ${cause.message}\n${aftermath}`, {
+    cause: error,
+    hint: cause.hint ?? 'mend the file and run the same command again',
+  })
+}
+
+/** The statement at its line of the file; SQL that code produced has none and stands for itself. */
+function statementInFile({ path }: MigrationFile, text: string): Statement {
+  const whole = readFileSync(path, 'utf8')
+  const offset = text === '' ? -1 : whole.indexOf(text.replace(/;$/, ''))
+  if (offset < 0) return { text, file: `SQL of ${path}` }
+  return { text, file: path, line: whole.slice(0, offset).split('\n').length }
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, extname } from 'node:path'
+import { createJiti } from 'jiti'
+import { MigrationBuilder, type RunnerOption } from 'node-pg-migrate'
+import { getMigrationFilePaths } from 'node-pg-migrate/migration'
+import { sqlMigration } from 'node-pg-migrate/sqlMigration'
+import { DwhError } from '../errors.ts'
+import type { Session } from '../postgres/session.ts'
+import * as authoring from './authoring.ts'
+import { declaredTables, type FactTable } from './fact-table.ts'
+
+export type Direction = 'up' | 'down'
+
+/** A folder of migrations with a history table of its own: `dwh` for the ledger, else the warehouse's name. */
+export interface MigrationFolder {
+  label: string
+  path: string
+}
+
+/** One migration file. */
+export interface MigrationFile {
+  /** `0002_facts`: the file's name without its extension, as the history has it. */
+  name: string
+  path: string
+}
+
+/** What a migration would execute. */
+export interface Produced {
+  statements: string[]
+  /** False for migrations that opt out with `pgm.noTransaction()`. */
+  transactional: boolean
+  /** True when the migration asked the database something: its SQL may then differ from one to the next. */
+  asked: boolean
+  factTables: FactTable[]
+}
+
+type Action = (pgm: MigrationBuilder) => void | Promise<void>
+
+/** What a migration file exports. `down` left out means: the reverse of `up`, where it can be inferred. */
+interface Actions {
+  up?: Action | false
+  down?: Action | false
+}
+
+/** The migrations of a folder, in the order of their numbers. A folder that does not exist has none. */
+export async function listFiles(folder: MigrationFolder): Promise<MigrationFile[]> {
+  if (!existsSync(folder.path)) return []
+  const paths = await getMigrationFilePaths(folder.path, { ignorePattern: ignored })
+  return paths.map((path) => ({ name: basename(path, extname(path)), path }))
+}
+
+/** Everything that is not NNNN_name.sql, .ts, .js or .mjs. */
+const ignored = String.raw`(?!\d+[_-].*\.(?:sql|ts|js|mjs)$).*`
+
+/**
+ * TypeScript and JavaScript migrations are loaded by jiti and not by Node.js, which refuses to strip types below
+ * node_modules; `dwh` resolves to this very program, so that a user's folder needs no package.json.
+ */
+const jiti = createJiti(import.meta.url, {
+  fsCache: false,
+  moduleCache: false,
+  virtualModules: { dwh: authoring },
+})
+
+async function load(path: string): Promise<Actions> {
+  // The package types its entry and its subpaths apart, though they are one and the same at run time.
+  return extname(path) === '.sql'
+    ? ((await sqlMigration(path)) as unknown as Actions)
+    : jiti.import<Actions>(path)
+}
+
+/** How the runner shall find and load migrations: exactly as `listFiles` and `produce` do. */
+export const loading = {
+  ignorePattern: ignored,
+  migrationLoaderStrategies: ['.sql', '.ts', '.js', '.mjs'].map((extension) => ({
+    extensions: [extension],
+    loader: async (paths: string[]) =>
+      Promise.all(paths.map(async (path) => ({ id: path, filePaths: [path], actions: await load(path) }))),
+  })) as MigrationLoaderStrategy[],
+}
+
+type MigrationLoaderStrategy = NonNullable<RunnerOption['migrationLoaderStrategies']>[number]
+
+/**
+ * What a migration would execute in one direction, without executing it.
+ *
+ * @param session answers what the migration asks through `pgm.db`; open it read only
+ * @throws DwhError MIGRATION_FAILED when the file cannot be loaded or has no such direction
+ */
+export async function produce(
+  file: MigrationFile,
+  direction: Direction,
+  session: Session,
+): Promise<Produced> {
+  let asked = false
+  const query = async (text: string, values?: unknown[]) => {
+    asked = true
+    return session.client.query(text, values)
+  }
+  const db = { query, select: async (text: string, values?: unknown[]) => (await query(text, values)).rows }
+  const pgm = new MigrationBuilder(db as never, {}, false, silent)
+  try {
+    const actions = await load(file.path)
+    const inferred = direction === 'down' && actions.down === undefined
+    if (inferred) pgm.enableReverseMode()
+    const action = inferred ? actions.up : actions[direction]
+    if (typeof action !== 'function') throw noDirection(file, direction)
+    await action(pgm)
+  } catch (error) {
+    if (error instanceof DwhError) throw error
+    const message = error instanceof Error ? error.message : String(error)
+    throw new DwhError('MIGRATION_FAILED', `${file.path} cannot be loaded: ${message}; nothing was changed`, {
+      cause: error,
+    })
+  }
+  return {
+    statements: pgm.getSqlSteps(),
+    transactional: pgm.isUsingTransaction(),
+    asked,
+    factTables: declaredTables(pgm),
+  }
+}
+
+/** SHA-256 of a migration's file, hexadecimal. */
+export function fileHash({ path }: MigrationFile): string {
+  return sha256(readFileSync(path))
+}
+
+/** What stands for the SQL hash of a migration whose SQL depends on the database. */
+export const dependsOnDatabase = 'depends on the database'
+
+/** SHA-256 of the SQL that a migration produced, hexadecimal. */
+export function sqlHash({ statements, asked }: Produced): string {
+  return asked ? dependsOnDatabase : sha256(statements.join('\n'))
+}
+
+export const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex')
+
+function noDirection({ path }: MigrationFile, direction: Direction): DwhError {
+  return new DwhError('MIGRATION_FAILED', `${path} has no ${direction} part; nothing was changed`, {
+    hint:
+      direction === 'down'
+        ? 'write a new migration that takes its effect back'
+        : 'export a function named up',
+  })
+}
