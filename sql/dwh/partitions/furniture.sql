@@ -1,0 +1,34 @@
+-- What LIKE does not copy and ATTACH does not bring, but a leaf shall have like its parent: owner, grants, tablespace,
+-- comment, statistics targets; and the storage parameters of its youngest sibling, since a parent cannot have any.
+-- $1 oid of the parent
+-- Locks: none.
+SELECT pg_get_userbyid(c.relowner)::text AS owner,
+       obj_description(c.oid, 'pg_class') AS comment,
+       t.spcname::text AS tablespace,
+       (SELECT json_agg(json_build_object('grantee', CASE g.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(g.grantee) END,
+                                          'privilege', g.privilege_type, 'grantable', g.is_grantable)
+                        ORDER BY g.grantee, g.privilege_type)
+          FROM aclexplode(c.relacl) AS g
+         WHERE g.grantee <> c.relowner) AS grants,
+       (SELECT json_agg(json_build_object('column', a.attname,
+                                          'grantee', CASE g.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(g.grantee) END,
+                                          'privilege', g.privilege_type, 'grantable', g.is_grantable)
+                        ORDER BY a.attnum, g.grantee, g.privilege_type)
+          FROM pg_attribute AS a, aclexplode(a.attacl) AS g
+         WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS column_grants,
+       (SELECT json_object_agg(a.attname, a.attstattarget)
+          FROM pg_attribute AS a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0) AS statistics,
+       coalesce(sibling.options, '{}') AS storage
+  FROM pg_class AS c
+  LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace
+  LEFT JOIN LATERAL (
+         SELECT coalesce(l.reloptions, '{}') ||
+                coalesce((SELECT array_agg('toast.' || o) FROM unnest(toast.reloptions) AS o), '{}') AS options
+           FROM pg_inherits AS i
+           JOIN pg_class AS l ON l.oid = i.inhrelid
+           LEFT JOIN pg_class AS toast ON toast.oid = l.reltoastrelid
+          WHERE i.inhparent = c.oid AND l.relkind = 'r'
+          ORDER BY l.oid DESC
+          LIMIT 1) AS sibling ON true
+ WHERE c.oid = $1::bigint::oid
