@@ -86,7 +86,8 @@ export function rangeCondition(policy: Policy, { from, to }: Range): string {
   const high = to.map((value) => valueSql(policy, value))
   if (second === undefined) return `${first} IS NOT NULL AND ${first} >= ${low[0]} AND ${first} < ${high[0]}`
   const notNull = `${first} IS NOT NULL AND ${second} IS NOT NULL`
-  if (low[0] === high[0]) return `${notNull} AND ${first} = ${low[0]} AND ${second} >= ${low[1]} AND ${second} < ${high[1]}`
+  if (low[0] === high[0])
+    return `${notNull} AND ${first} = ${low[0]} AND ${second} >= ${low[1]} AND ${second} < ${high[1]}`
   return (
     `${notNull} AND (${first} > ${low[0]} OR (${first} = ${low[0]} AND ${second} >= ${low[1]}))` +
     ` AND (${first} < ${high[0]} OR (${first} = ${high[0]} AND ${second} < ${high[1]}))`
@@ -120,9 +121,13 @@ export function positionOf(policy: Policy, date: Temporal.PlainDate): string {
 
 /** The type of `positionSql`, for arrays of positions. */
 export function positionType(policy: Policy): string {
-  return { date_key: 'bigint', date: 'date', timestamp: 'timestamp', timestamptz: 'timestamptz', year_quarter: 'bigint' }[
-    policy.kind
-  ]
+  return {
+    date_key: 'bigint',
+    date: 'date',
+    timestamp: 'timestamp',
+    timestamptz: 'timestamptz',
+    year_quarter: 'bigint',
+  }[policy.kind]
 }
 
 /** Reads `FOR VALUES FROM (…) TO (…)` or `DEFAULT` as pg_get_expr prints it; undefined for LIST and HASH. */
@@ -161,5 +166,9 @@ function isoYear(text: string): string {
 }
 
 function instantOf(text: string): Temporal.Instant {
-  return Temporal.Instant.from(isoYear(text).replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'))
+  return Temporal.Instant.from(
+    isoYear(text)
+      .replace(' ', 'T')
+      .replace(/([+-]\d\d)$/, '$1:00'),
+  )
 }

@@ -57,7 +57,11 @@ interface LeafRow {
  *
  * @throws DwhError TARGET_UNFIT for views, foreign tables, inheritance trees and tables partitioned in another way
  */
-export async function inspectTarget(session: Session, name: RelationName, policy: Policy | undefined): Promise<Target> {
+export async function inspectTarget(
+  session: Session,
+  name: RelationName,
+  policy: Policy | undefined,
+): Promise<Target> {
   const row = await session.row<TargetRow>(sql('partitions/target'), [name.schema, name.name])
   if (!row) return { kind: 'missing' }
   const unfit = (why: string, hint: string) =>
@@ -67,10 +71,12 @@ export async function inspectTarget(session: Session, name: RelationName, policy
     if (row.has_children || row.has_parents) {
       throw unfit('is part of an inheritance tree', 'move its rows into one plain table first')
     }
-    if (row.persistence !== 'p') throw unfit('is unlogged or temporary', `ALTER TABLE ${shown(name)} SET LOGGED`)
+    if (row.persistence !== 'p')
+      throw unfit('is unlogged or temporary', `ALTER TABLE ${shown(name)} SET LOGGED`)
     return { kind: 'plain', oid: row.oid }
   }
-  if (row.relkind !== 'p') throw unfit(`is not a table (relkind ${row.relkind})`, 'name another target for the dataset')
+  if (row.relkind !== 'p')
+    throw unfit(`is not a table (relkind ${row.relkind})`, 'name another target for the dataset')
   if (policy && (row.strategy !== 'r' || row.has_expressions || row.key.join() !== policy.key.join())) {
     const strategy = { r: 'RANGE', l: 'LIST', h: 'HASH' }[row.strategy ?? ''] ?? row.strategy
     const key = row.has_expressions ? 'an expression' : row.key.join(', ')
@@ -81,7 +87,11 @@ export async function inspectTarget(session: Session, name: RelationName, policy
   }
   const leaves = await session.rows<LeafRow>(sql('partitions/leaves'), [row.oid])
   const nested = leaves.find(({ relkind }) => relkind === 'p')
-  if (nested) throw unfit(`has partitions that are partitioned themselves (${nested.name})`, 'only one level is supported')
+  if (nested)
+    throw unfit(
+      `has partitions that are partitioned themselves (${nested.name})`,
+      'only one level is supported',
+    )
   return { kind: 'partitioned', oid: row.oid, leaves: leaves.map(asLeaf) }
 }
 

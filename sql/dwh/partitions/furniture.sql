@@ -1,5 +1,6 @@
 -- What LIKE does not copy and ATTACH does not bring, but a leaf shall have like its parent: owner, grants, tablespace,
--- comment, statistics targets; and the storage parameters of its youngest sibling, since a parent cannot have any.
+-- comment, statistics targets; and the storage parameters of its youngest sibling, since a parent cannot have any. Of a
+-- plain table the storage parameters are its own.
 -- $1 oid of the parent
 -- Locks: none.
 SELECT pg_get_userbyid(c.relowner)::text AS owner,
@@ -19,16 +20,16 @@ SELECT pg_get_userbyid(c.relowner)::text AS owner,
        (SELECT json_object_agg(a.attname, a.attstattarget)
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0) AS statistics,
-       coalesce(sibling.options, '{}') AS storage
+       coalesce(model.options, '{}') AS storage
   FROM pg_class AS c
   LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace
   LEFT JOIN LATERAL (
-         SELECT coalesce(l.reloptions, '{}') ||
+         SELECT coalesce(m.reloptions, '{}') ||
                 coalesce((SELECT array_agg('toast.' || o) FROM unnest(toast.reloptions) AS o), '{}') AS options
-           FROM pg_inherits AS i
-           JOIN pg_class AS l ON l.oid = i.inhrelid
-           LEFT JOIN pg_class AS toast ON toast.oid = l.reltoastrelid
-          WHERE i.inhparent = c.oid AND l.relkind = 'r'
-          ORDER BY l.oid DESC
-          LIMIT 1) AS sibling ON true
+           FROM pg_class AS m
+           LEFT JOIN pg_class AS toast ON toast.oid = m.reltoastrelid
+          WHERE m.relkind = 'r'
+            AND (m.oid = c.oid OR m.oid IN (SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = c.oid))
+          ORDER BY m.oid DESC
+          LIMIT 1) AS model ON true
  WHERE c.oid = $1::bigint::oid

@@ -1,0 +1,89 @@
+import { Temporal } from 'temporal-polyfill'
+import { DwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
+import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import { climbInTransaction } from '../postgres/ladder.ts'
+import type { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
+import type { Dataset } from '../warehouse/load.ts'
+import type { Policy } from '../warehouse/schema.ts'
+import { createLeafStatements, type Furniture } from './leaf-sql.ts'
+import { type PlannedLeaf, planLeaves, type WantedSpan } from './plan.ts'
+import { inspectTarget, serverToday } from './tree.ts'
+
+/** A dataset that has a policy. */
+export type PartitionedDataset = Dataset & { partition: Policy }
+
+/** What `dwh partitions create` would do for one dataset. */
+export interface LeafPlan {
+  dataset: PartitionedDataset
+  /** Undefined where the table is plain or missing: then nothing can be attached to it. */
+  parent: { oid: number; name: RelationName } | undefined
+  state: 'partitioned' | 'plain' | 'missing'
+  leaves: PlannedLeaf[]
+}
+
+export function isPartitioned(dataset: Dataset): dataset is PartitionedDataset {
+  return dataset.partition !== undefined
+}
+
+/**
+ * Compares the policy with the leaves that are there; reads only.
+ *
+ * @param span leaves wanted beside those of the policy, for a backfill of older years
+ */
+export async function planDatasetLeaves(
+  session: Session,
+  dataset: PartitionedDataset,
+  span?: WantedSpan,
+): Promise<LeafPlan> {
+  const { partition: policy, target: name } = dataset
+  const target = await inspectTarget(session, name, policy)
+  if (target.kind !== 'partitioned') return { dataset, parent: undefined, state: target.kind, leaves: [] }
+  const today = await serverToday(session, policy.zone)
+  if (span && Temporal.PlainDate.compare(span.until, policy.ceiling) > 0) {
+    throw new DwhError('USAGE', `no leaf is made from the ceiling ${policy.ceiling} on`, {
+      hint: 'raise `ceiling` in the policy',
+    })
+  }
+  const leaves = planLeaves(name, policy, target.leaves, today, span ? [span] : [])
+  return { dataset, parent: { oid: target.oid, name }, state: 'partitioned', leaves }
+}
+
+/**
+ * Creates the planned leaves, each in its own transaction under the lock ladder.
+ *
+ * @returns how many were created
+ */
+export async function createLeaves(session: Session, work: Work, plan: LeafPlan): Promise<number> {
+  const { parent, dataset, leaves } = plan
+  if (!parent) return 0
+  for (const [index, leaf] of leaves.entries()) {
+    work.signal.throwIfAborted()
+    const locked = leaves.some(({ range }) => range === undefined) ? [parent.name, leaf] : [parent.name]
+    await climbInTransaction(session, work, { relations: locked }, async () => {
+      const furniture = await session.one<Furniture>(sql('partitions/furniture'), [parent.oid])
+      await refuseTakenName(session, leaf)
+      for (const statement of createLeafStatements(parent.name, dataset.partition, leaf, furniture)) {
+        await session.run(statement)
+      }
+    })
+    work.emit({ type: 'progress', step: 'leaves', done: index + 1, total: leaves.length, unit: 'leaves' })
+  }
+  return leaves.length
+}
+
+async function refuseTakenName(session: Session, leaf: PlannedLeaf): Promise<void> {
+  const { taken } = await session.one<{ taken: boolean }>('SELECT to_regclass($1) IS NOT NULL AS taken', [
+    relation(leaf),
+  ])
+  if (taken) {
+    throw new DwhError(
+      'TARGET_UNFIT',
+      `${shown(leaf)} exists, but is no leaf of the table; it was left alone`,
+      {
+        hint: 'rename or drop it, or attach it by hand, and run the same command again',
+      },
+    )
+  }
+}

@@ -1,0 +1,123 @@
+import { Temporal } from 'temporal-polyfill'
+import { DwhError } from '../errors.ts'
+import { fitName, type RelationName } from '../postgres/identifiers.ts'
+import type { Policy } from '../warehouse/schema.ts'
+import { boundDate, type Range, rangeOf } from './bounds.ts'
+import { addPeriods, type Period, periodLabel, periodOf, periodsBetween } from './periods.ts'
+import type { Leaf } from './tree.ts'
+
+type Date = Temporal.PlainDate
+
+/** A leaf to create. Without a range it is the unknown leaf. */
+export interface PlannedLeaf extends RelationName {
+  range: Range | undefined
+}
+
+/** [from, until) of leaves that somebody asks for beside those that the policy wants. */
+export interface WantedSpan {
+  from: Date
+  until: Date
+}
+
+const { compare } = Temporal.PlainDate
+const earliest = (dates: Date[]): Date | undefined => dates.toSorted(compare)[0]
+const latest = (dates: Date[]): Date | undefined => dates.toSorted(compare).at(-1)
+
+/**
+ * The leaves that a policy wants and the table does not have: the span of the policy, those to come by the clock, the
+ * gaps between them, and the unknown leaf. A leaf far beyond (somebody's mistake of a date) draws no gaps after it.
+ *
+ * @param existing leaves of the table; none for a table that does not exist yet
+ * @param today by the server's clock in the policy's zone
+ * @param wanted periods that must have a leaf whatever the policy says, such as those that hold rows
+ * @throws DwhError CONFIG_INVALID when that would be more leaves than the policy allows
+ */
+export function planLeaves(
+  name: RelationName,
+  policy: Policy,
+  existing: Leaf[],
+  today: Date,
+  wanted: WantedSpan[] = [],
+): PlannedLeaf[] {
+  const ranges = existing.flatMap(({ range }) => (range ? [spanOf(policy, range)] : []))
+  const missing = new Map<string, Period>()
+  for (const { from, until } of wantedSpans(policy, ranges, today, wanted)) {
+    for (const period of periodsBetween(from, until, policy.grain)) {
+      if (compare(period.start, policy.ceiling) >= 0) break
+      if (!ranges.some((span) => overlaps(span, period))) missing.set(period.start.toString(), period)
+      if (missing.size + existing.length > policy.most) throw tooMany(name, policy)
+    }
+  }
+  const planned: PlannedLeaf[] = [...missing.values()]
+    .toSorted((a, b) => compare(a.start, b.start))
+    .map((period) => ({
+      schema: name.schema,
+      name: fitName(name.name, `_${periodLabel(period, policy.grain)}`),
+      range: rangeOf(policy, period),
+    }))
+  if (policy.unknown && !existing.some(({ range }) => range === undefined)) {
+    planned.push({ schema: name.schema, name: unknownLeafName(name, policy), range: undefined })
+  }
+  return planned
+}
+
+/** Days from today to the end of the last leaf that follows without a gap; undefined without any leaf. */
+export function runwayDays(policy: Policy, leaves: Leaf[], today: Date): number | undefined {
+  const spans = leaves.flatMap(({ range }) => (range ? [spanOf(policy, range)] : []))
+  let end = latest(spans.filter(({ from }) => compare(from, today) <= 0).map(({ until }) => until))
+  if (!end) return undefined
+  for (const span of spans.toSorted((a, b) => compare(a.from, b.from))) {
+    if (compare(span.from, end) <= 0 && compare(span.until, end) > 0) end = span.until
+  }
+  return today.until(end, { largestUnit: 'day' }).days
+}
+
+/** The periods from today on, of which none may be missing a leaf if the policy premakes by the clock. */
+export function premadeSpan(policy: Policy, today: Date): WantedSpan | undefined {
+  if (policy.premake === 0) return undefined
+  const current = periodOf(today, policy.grain)
+  return { from: current.start, until: addPeriods(current.start, policy.grain, policy.premake + 1) }
+}
+
+function wantedSpans(
+  policy: Policy,
+  existing: WantedSpan[],
+  today: Date,
+  wanted: WantedSpan[],
+): WantedSpan[] {
+  const premade = premadeSpan(policy, today)
+  const horizon = latest([...(policy.until ? [policy.until] : []), ...(premade ? [premade.until] : [])])
+  const near = existing.filter(({ from }) => !horizon || compare(from, horizon) < 0)
+  const starts = [
+    ...(policy.from ? [policy.from] : []),
+    ...(premade ? [premade.from] : []),
+    ...[...near, ...wanted].map(({ from }) => from),
+  ]
+  const first = policy.from ?? earliest(starts)
+  const last = horizon ?? latest([...near, ...wanted].map(({ until }) => until))
+  const continuous = first && last && compare(first, last) < 0 ? [{ from: first, until: last }] : []
+  return [...continuous, ...wanted]
+}
+
+function spanOf(policy: Policy, { from, to }: Range): WantedSpan {
+  return {
+    from: boundDate(policy, from) ?? Temporal.PlainDate.from('-009999-01-01'),
+    until: boundDate(policy, to) ?? Temporal.PlainDate.from('+099999-01-01'),
+  }
+}
+
+function overlaps(span: WantedSpan, period: Period): boolean {
+  return compare(span.from, period.end) < 0 && compare(period.start, span.until) < 0
+}
+
+function unknownLeafName(name: RelationName, { unknown }: Policy): string {
+  return (typeof unknown === 'object' ? unknown.leaf : undefined) ?? fitName(name.name, '_unknown')
+}
+
+function tooMany(name: RelationName, policy: Policy): DwhError {
+  return new DwhError(
+    'CONFIG_INVALID',
+    `${name.name} would get more than ${policy.most} leaves by ${policy.grain}; nothing was changed`,
+    { hint: 'a wrong date may be behind it; else choose a coarser grain, or raise `most` in the policy' },
+  )
+}
