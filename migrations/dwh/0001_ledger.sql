@@ -91,6 +91,7 @@ CREATE TABLE dwh.conversions (
   plain_oid    oid         NOT NULL,
   shadow_name  text        NOT NULL,
   before_name  text        NOT NULL,
+  structure    text        NOT NULL,
   before       jsonb       NOT NULL DEFAULT '{}',
   after        jsonb,
   renames      jsonb       NOT NULL DEFAULT '[]',
@@ -105,6 +106,7 @@ CREATE TABLE dwh.conversions (
   finished_at  timestamptz
 );
 COMMENT ON TABLE  dwh.conversions IS 'Plain tables that became partitioned ones. The last date that is set is the state.';
+COMMENT ON COLUMN dwh.conversions.structure IS 'SHA-256 of the statements that make the shadow tree: another structure begins anew.';
 COMMENT ON COLUMN dwh.conversions.before IS 'Sizes and the time of a query before; after: the same afterwards.';
 COMMENT ON COLUMN dwh.conversions.renames IS 'The names that the swap exchanged, so that undo can give them back.';
 COMMENT ON COLUMN dwh.conversions.hash_1 IS 'With hash_2, row_count and algorithm: the proof that both sides were equal at the swap.';

@@ -21,6 +21,7 @@ export interface Conversion {
   plain_oid: number
   shadow_name: string
   before_name: string
+  structure: string
   before: Record<string, unknown>
   after: Record<string, unknown> | null
   renames: Rename[]
@@ -43,6 +44,8 @@ export interface NewConversion {
   plainOid: number
   shadowName: string
   beforeName: string
+  /** Hash of the statements that make the shadow tree. */
+  structure: string
 }
 
 /** To be called in the transaction that creates the shadow tree. */
@@ -56,6 +59,7 @@ export async function openConversion(session: Session, conversion: NewConversion
     conversion.plainOid,
     conversion.shadowName,
     conversion.beforeName,
+    conversion.structure,
   ])
   return row.conversion
 }

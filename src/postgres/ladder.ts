@@ -22,7 +22,7 @@ export interface Ladder {
 
 /**
  * Tries `attempt` with the lock timeouts of the ladder, pausing with jitter, for as long as it fails with
- * lock_not_available or deadlock_detected and nothing else.
+ * lock_not_available or deadlock_detected (or a LOCK TABLE over its statement_timeout) and nothing else.
  *
  * @param attempt gets the milliseconds it may wait for locks and must leave no open transaction or savepoint behind
  * @throws DwhError LOCK_HELD naming who holds the lock, when the ladder ends
@@ -39,7 +39,7 @@ export async function climb<T>(
     try {
       return await attempt(timeout)
     } catch (error) {
-      if (!hasState(error, sqlstate.lockNotAvailable, sqlstate.deadlockDetected)) throw error
+      if (!isLockTrouble(error)) throw error
       if (index === timeouts.length - 1) throw await ladderEnded(session, ladder.relations, error)
       work.emit({
         type: 'note',
@@ -49,6 +49,12 @@ export async function climb<T>(
     }
   }
   throw new DwhError('FAILED', 'a lock ladder without rungs')
+}
+
+/** A lock that did not come in time, by lock_timeout, by the statement_timeout of a LOCK TABLE, or by deadlock. */
+function isLockTrouble(error: unknown): boolean {
+  if (hasState(error, sqlstate.lockNotAvailable, sqlstate.deadlockDetected)) return true
+  return hasState(error, sqlstate.queryCanceled) && /statement timeout/.test(String(error))
 }
 
 /** `climb` where each attempt is one transaction with its lock_timeout set. */

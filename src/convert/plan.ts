@@ -1,0 +1,176 @@
+import { DwhError } from '../errors.ts'
+import { type Conversion, findConversion } from '../ledger/conversions.ts'
+import { ledgerPresence } from '../ledger/migrations.ts'
+import type { PartitionedDataset } from '../partitions/create.ts'
+import { type PlannedLeaf, planLeaves } from '../partitions/plan.ts'
+import { serverToday } from '../partitions/tree.ts'
+import { fitName, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import type { Policy } from '../warehouse/schema.ts'
+import { type IndexPlan, planIndexes } from './indexes.ts'
+import { occupiedSpans, type RowSurvey, surveyRows } from './rows.ts'
+import { type PlainTable, readPlainTable } from './table.ts'
+
+/** What turning one plain table into a partitioned one takes. */
+export interface ConversionPlan extends IndexPlan {
+  dataset: PartitionedDataset
+  table: PlainTable
+  /** The partitioned table until the swap. */
+  shadow: RelationName
+  /** The plain table after the swap. */
+  before: RelationName
+  leaves: PlannedLeaf[]
+  rows: RowSurvey
+  /** An interrupted conversion of this table, to be resumed. */
+  resumes: Conversion | undefined
+  /** Columns that are rewritten to be stored with another compression. */
+  compression: 'lz4' | 'pglz' | 'default'
+}
+
+const types: Record<Policy['kind'], RegExp> = {
+  date_key: /^(smallint|integer|bigint)$/,
+  date: /^date$/,
+  timestamp: /^timestamp(\(\d\))? without time zone$/,
+  timestamptz: /^timestamp(\(\d\))? with time zone$/,
+  year_quarter: /^(smallint|integer|bigint)$/,
+}
+
+/**
+ * Plans the conversion of the plain table behind a dataset; reads only.
+ *
+ * @param declared columns of the indexes that migrations declared for the table
+ * @throws DwhError TARGET_UNFIT, ROWS_UNFIT, PRIVILEGE_MISSING when it cannot be done; nothing is changed
+ */
+export async function planConversion(
+  session: Session,
+  dataset: PartitionedDataset,
+  oid: number,
+  declared: string[][],
+): Promise<ConversionPlan> {
+  const { partition: policy } = dataset
+  const table = await readPlainTable(session, oid)
+  refuseUnfit(table, policy)
+  const resumes = (await ledgerPresence(session)).has_ledger
+    ? await findConversion(session, table)
+    : undefined
+  const rows = await surveyRows(session, table, policy)
+  refuseRows(table, policy, rows)
+  const today = await serverToday(session, policy.zone)
+  const leaves = planLeaves(table, policy, [], today, occupiedSpans(rows.occupied))
+  const plan: ConversionPlan = {
+    ...planIndexes(table, policy, dataset.key, declared, policy.unknown !== false),
+    dataset,
+    table,
+    shadow: { schema: table.schema, name: fitName(table.name, '_dwh_shadow') },
+    before: { schema: table.schema, name: fitName(table.name, '_before_setup') },
+    leaves,
+    rows,
+    resumes,
+    compression: dataset.compression.method,
+  }
+  if (!resumes) await refuseTakenNames(session, plan)
+  await refuseDuplicates(session, plan)
+  return plan
+}
+
+function refuseUnfit(table: PlainTable, policy: Policy): void {
+  const unfit = (message: string, hint: string) =>
+    new DwhError('TARGET_UNFIT', `${message}; nothing was changed`, { hint })
+  if (!table.is_owner) {
+    throw new DwhError(
+      'PRIVILEGE_MISSING',
+      `${shown(table)} belongs to ${table.owner}; nothing was changed`,
+      {
+        hint: `connect as ${table.owner}, or GRANT ${table.owner} to the role of dwh`,
+      },
+    )
+  }
+  for (const key of policy.key) {
+    const column = table.columns.find(({ name }) => name === key)
+    if (!column)
+      throw unfit(`${shown(table)} has no column ${key}`, 'mend partition.key in the warehouse file')
+    if (!types[policy.kind].test(column.type)) {
+      throw unfit(
+        `${key} is ${column.type}, which is no ${policy.kind}`,
+        'mend partition.kind in the warehouse file',
+      )
+    }
+    if (column.generated)
+      throw unfit(`${key} is a generated column`, 'partition by a column that is stored as it comes')
+  }
+  const excluded = table.indexes.find(({ is_exclusion }) => is_exclusion)
+  if (excluded)
+    throw unfit(
+      `${excluded.name} is an exclusion constraint`,
+      'drop it first: partitioned tables cannot have it',
+    )
+  const odd = table.indexes.find(({ understood }) => !understood)
+  if (odd)
+    throw unfit(
+      `the definition of ${odd.name} is not understood`,
+      'drop it first and create it again afterwards',
+    )
+  if (table.dependents.length > 0) {
+    const list = table.dependents.map(({ kind, name }) => `${kind} ${name}`).join(', ')
+    throw unfit(
+      `${shown(table)} has dependents that would stay with the old table: ${list}`,
+      'drop them first and create them again afterwards',
+    )
+  }
+}
+
+function refuseRows(table: PlainTable, policy: Policy, rows: RowSurvey): void {
+  if (rows.nulls + rows.outside === 0 || policy.unknown) return
+  const floor = policy.from ?? '1900-01-01'
+  throw new DwhError(
+    'ROWS_UNFIT',
+    `${shown(table)}: ${rows.nulls} rows have no partition key and ${rows.outside} lie outside [${floor}, ${policy.ceiling}), ` +
+      `such as ${rows.examples.join('; ')}; nothing was changed`,
+    { hint: `mend the rows, or set unknown: true in the policy to give them a leaf of their own` },
+  )
+}
+
+/** The names that the conversion will need must be free, so that it never meets a table of somebody else. */
+async function refuseTakenNames(
+  session: Session,
+  { table, shadow, before, leaves }: ConversionPlan,
+): Promise<void> {
+  const names = [shadow, before, ...leaves]
+  const taken = await session.rows<{ name: string }>(
+    'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL',
+    [names.map(relation)],
+  )
+  if (taken.length === 0) return
+  throw new DwhError(
+    'TARGET_UNFIT',
+    `${shown(table)} needs names that are taken: ${taken.map(({ name }) => name).join(', ')}; nothing was changed`,
+    { hint: 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish' },
+  )
+}
+
+/** Rows that share a key stand in the way of the unique constraint: told before anything is copied. */
+async function refuseDuplicates(
+  session: Session,
+  { dataset, table, indexes }: ConversionPlan,
+): Promise<void> {
+  for (const index of indexes) {
+    if (index.kind === 'index' || index.replaces?.is_unique) continue
+    const columns = index.columns.map((column) => `"${column.replaceAll('"', '""')}"`).join(', ')
+    const { keys, extra, example } = await session.one<{
+      keys: number
+      extra: number
+      example: string | null
+    }>(
+      `SELECT count(*) AS keys, coalesce(sum(n - 1), 0)::int8 AS extra, min(key) AS example FROM ` +
+        `(SELECT ROW(${columns})::text AS key, count(*) AS n FROM ONLY ${relation(table)} ` +
+        `WHERE ROW(${columns}) IS NOT NULL GROUP BY ${columns} HAVING count(*) > 1) AS duplicates`,
+    )
+    if (keys > 0) {
+      throw new DwhError(
+        'ROWS_UNFIT',
+        `${shown(table)}: ${keys} keys of ${dataset.name} stand in more than one row (${extra} rows too many), such as ${example}; nothing was changed`,
+        { hint: 'delete the older rows first, or take `key` out of the dataset' },
+      )
+    }
+  }
+}

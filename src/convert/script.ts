@@ -1,0 +1,41 @@
+import { relation, shown } from '../postgres/identifiers.ts'
+import type { ProofColumn } from '../proof/columns.ts'
+import { proofAggregates } from '../proof/hash.ts'
+import { copyStatement } from './copy.ts'
+import { leafIndexes } from './leaf-indexes.ts'
+import type { ConversionPlan } from './plan.ts'
+import { parentIndexStatements, shadowStatements } from './shadow.ts'
+import { renameStatement, sequenceStatements, swapRenames } from './swap.ts'
+
+/**
+ * A conversion as a script for psql, in one transaction: for reading, for a review, or for running by hand. It is the
+ * same work with one connection instead of several, without the ledger and without resuming.
+ */
+export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], lz4: boolean): string {
+  const { table, shadow, before } = plan
+  const proof = (from: string) => `SELECT ${proofAggregates(columns)} FROM ${from}`
+  const statements = [
+    `-- ${shown(table)}: ${plan.rows.rows} rows into ${plan.leaves.length} leaves. Writers wait until the end, readers for the renames.`,
+    'BEGIN;',
+    `LOCK TABLE ${relation(table)} IN SHARE MODE;`,
+    ...terminated(shadowStatements(plan, lz4)),
+    ...terminated([copyStatement(plan, lz4)]),
+    ...terminated(leafIndexes(plan).map(({ build }) => build)),
+    ...terminated(parentIndexStatements(plan)),
+    ...leafIndexes(plan).flatMap(({ promote, adopt }) => terminated(promote ? [promote, adopt] : [adopt])),
+    '-- Both sides must be equal, or the script ends here and nothing has changed.',
+    `DO $proof$ BEGIN\n  IF (SELECT ROW(a.*) FROM (${proof(`ONLY ${relation(table)}`)}) AS a) IS DISTINCT FROM (SELECT ROW(b.*) FROM (${proof(relation(shadow))}) AS b) THEN\n` +
+      `    RAISE EXCEPTION 'the copy differs';\n  END IF;\nEND $proof$;`,
+    ...plan.leaves.map((leaf) => `ANALYZE ${relation(leaf)};`),
+    `ANALYZE ${relation(shadow)};`,
+    "SET LOCAL lock_timeout = '3s';",
+    `LOCK TABLE ${relation(table)}, ${relation(shadow)} IN ACCESS EXCLUSIVE MODE;`,
+    ...terminated(swapRenames(plan).map(renameStatement)),
+    ...terminated(sequenceStatements(plan)),
+    'COMMIT;',
+    `-- The plain table is kept as ${shown(before)}. When all is well: DROP TABLE ${relation(before)};`,
+  ]
+  return `${statements.join('\n')}\n`
+}
+
+const terminated = (statements: string[]) => statements.map((statement) => `${statement};`)

@@ -1,0 +1,83 @@
+import { createLeafStatements, furnishStatements, tablespaceClause } from '../partitions/leaf-sql.ts'
+import { ident, identList, relation } from '../postgres/identifiers.ts'
+import { type ParentIndex, shadowIndexName } from './indexes.ts'
+import type { ConversionPlan } from './plan.ts'
+
+/**
+ * Creates the empty shadow tree: the partitioned parent under its reserved name, like the plain table in everything but
+ * its indexes, and its leaves, attached and bare.
+ *
+ * Locks: ACCESS SHARE on the plain table.
+ */
+export function shadowStatements(plan: ConversionPlan, lz4: boolean): string[] {
+  const { dataset, table, shadow, leaves } = plan
+  const policy = dataset.partition
+  const name = relation(shadow)
+  const compressed =
+    plan.compression === 'default' || (plan.compression === 'lz4' && !lz4) ? [] : compressedColumns(plan)
+  const alterations = [
+    ...compressed.map((column) => `ALTER COLUMN ${ident(column)} SET COMPRESSION ${plan.compression}`),
+    // Without an unknown leaf no row can have a NULL key; saying so lets a primary key be added without a scan.
+    ...(policy.unknown ? [] : policy.key.map((column) => `ALTER COLUMN ${ident(column)} SET NOT NULL`)),
+  ]
+  const own = Object.entries(dataset.maintenance.storage).map(([parameter, value]) => `${parameter}=${value}`)
+  const overruled = (text: string) => own.some((other) => other.split('=')[0] === text.split('=')[0])
+  const storage = [...table.furniture.storage.filter((text) => !overruled(text)), ...own]
+  const furniture = { ...table.furniture, storage }
+  return [
+    `CREATE TABLE ${name} (LIKE ${relation(table)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY) ` +
+      `PARTITION BY RANGE (${identList(policy.key)})${tablespaceClause(table.furniture)}`,
+    ...(alterations.length > 0 ? [`ALTER TABLE ${name} ${alterations.join(', ')}`] : []),
+    ...leaves.flatMap((leaf) => createLeafStatements(shadow, policy, leaf, furniture)),
+    ...furnishStatements(shadow, table.furniture),
+  ]
+}
+
+/** The parent's own indexes, which stay invalid until every leaf's has been attached to them. */
+export function parentIndexStatements({ shadow, indexes }: ConversionPlan): string[] {
+  return indexes.map((index) => parentIndexStatement(relation(shadow), index))
+}
+
+function parentIndexStatement(shadow: string, index: ParentIndex): string {
+  const name = ident(shadowIndexName(index))
+  const nulls = index.nullsNotDistinct ? ' NULLS NOT DISTINCT' : ''
+  switch (index.kind) {
+    case 'primary key':
+      return `ALTER TABLE ONLY ${shadow} ADD CONSTRAINT ${name} PRIMARY KEY (${identList(index.columns)})`
+    case 'unique constraint':
+      return `ALTER TABLE ONLY ${shadow} ADD CONSTRAINT ${name} UNIQUE${nulls} (${identList(index.columns)})`
+    case 'unique index':
+      return `CREATE UNIQUE INDEX ${name} ON ONLY ${shadow} USING ${index.tail}`
+    case 'index':
+      return `CREATE INDEX ${name} ON ONLY ${shadow} USING ${index.tail}`
+  }
+}
+
+/** The columns whose values are to be stored with the dataset's compression. */
+export function compressedColumns({ dataset, table }: ConversionPlan): string[] {
+  const chosen = dataset.compression.columns
+  return table.columns
+    .filter(({ name, compressible }) => compressible && (chosen === undefined || chosen.includes(name)))
+    .map(({ name }) => name)
+}
+
+/**
+ * The columns that are copied, and for each the expression to copy: values stored by another compression method are
+ * taken apart, because INSERT … SELECT moves a compressed value as it is.
+ */
+export function copyExpressions(
+  plan: ConversionPlan,
+  lz4: boolean,
+): { columns: string[]; expressions: string[] } {
+  const rewritten = plan.compression === 'lz4' && lz4 ? compressedColumns(plan) : []
+  const copied = plan.table.columns.filter(({ generated }) => !generated)
+  return {
+    columns: copied.map(({ name }) => name),
+    expressions: copied.map(({ name, type }) => {
+      const column = ident(name)
+      if (!rewritten.includes(name)) return column
+      const fresh = /^(text|character varying)/.test(type) ? `${column} || ''` : `${column}::text::${type}`
+      return `CASE WHEN pg_column_compression(${column}) = 'pglz' THEN ${fresh} ELSE ${column} END`
+    }),
+  }
+}
