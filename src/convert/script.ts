@@ -1,4 +1,4 @@
-import { relation, shown } from '../postgres/identifiers.ts'
+import { dollarQuoted, relation, shown } from '../postgres/identifiers.ts'
 import type { ProofColumn } from '../proof/columns.ts'
 import { proofAggregates } from '../proof/hash.ts'
 import { copyStatement } from './copy.ts'
@@ -13,7 +13,10 @@ import { renameStatement, sequenceStatements, swapRenames } from './swap.ts'
  */
 export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], lz4: boolean): string {
   const { table, shadow, before } = plan
-  const proof = (from: string) => `SELECT ${proofAggregates(columns)} FROM ${from}`
+  const proof = (from: string) =>
+    `(SELECT ROW(p.*) FROM (SELECT ${proofAggregates(columns)} FROM ${from}) AS p)`
+  const comparison = (one: string, other: string) =>
+    `\nBEGIN\n  IF ${proof(one)} <> ${proof(other)} THEN\n    RAISE EXCEPTION 'the copy differs';\n  END IF;\nEND\n`
   const statements = [
     `-- ${shown(table)}: ${plan.rows.rows} rows into ${plan.leaves.length} leaves. Writers wait until the end, readers for the renames.`,
     'BEGIN;',
@@ -24,8 +27,7 @@ export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], l
     ...terminated(parentIndexStatements(plan)),
     ...leafIndexes(plan).flatMap(({ promote, adopt }) => terminated(promote ? [promote, adopt] : [adopt])),
     '-- Both sides must be equal, or the script ends here and nothing has changed.',
-    `DO $proof$ BEGIN\n  IF (SELECT ROW(a.*) FROM (${proof(`ONLY ${relation(table)}`)}) AS a) IS DISTINCT FROM (SELECT ROW(b.*) FROM (${proof(relation(shadow))}) AS b) THEN\n` +
-      `    RAISE EXCEPTION 'the copy differs';\n  END IF;\nEND $proof$;`,
+    `DO ${dollarQuoted(comparison(`ONLY ${relation(table)}`, relation(shadow)))};`,
     ...plan.leaves.map((leaf) => `ANALYZE ${relation(leaf)};`),
     `ANALYZE ${relation(shadow)};`,
     "SET LOCAL lock_timeout = '3s';",

@@ -114,9 +114,9 @@ async function changedSinceSwap(
 }
 
 /** The renames of the swap, backwards, with the partitioned table stepping aside to `after`. */
-function undoRenames({ renames }: Conversion, after: RelationName): Rename[] {
+function undoRenames({ renames, shadow_name }: Conversion, after: RelationName): Rename[] {
   return renames.toReversed().map(({ kind, schema, from, to }) => {
-    const back = kind === 'table' && from.endsWith('_dwh_shadow') ? after.name : from
+    const back = kind === 'table' && from === shadow_name ? after.name : from
     return { kind, schema, from: to, to: back }
   })
 }
