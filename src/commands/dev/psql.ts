@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { z } from 'zod'
@@ -12,7 +14,7 @@ import { notRunning } from './not-running.ts'
 export const psql = command({
   name: 'psql',
   summary: 'open psql on the embedded server',
-  description: 'What stands after -- is for psql. Its exit code is the exit code.',
+  description: 'What stands after -- is for psql.',
   arguments: {
     words: argument('[words...]', 'arguments of psql, after --', z.array(z.string()).default([])),
   },
@@ -24,8 +26,13 @@ export const psql = command({
     const program = findPsql(lastStart?.binaries.folder)
     const { host, port, database, user } = socketTarget(folder, server.port)
     const where = { PGHOST: host, PGPORT: String(port), PGDATABASE: database, PGUSER: user }
-    // psql takes the place of this process: Ctrl-C is its own, which cancels a query and does not end it.
-    process.execve?.(program, ['psql', ...words], { ...process.env, ...where })
+    // Either would win over PGHOST.
+    const env = { ...process.env, ...where, PGSERVICE: undefined, PGHOSTADDR: undefined }
+    // In a terminal Ctrl-C reaches psql as well, where it cancels a query; it must not end us meanwhile.
+    process.removeAllListeners('SIGINT').on('SIGINT', () => {})
+    const child = spawn(program, words, { stdio: 'inherit', env })
+    const [code, signal] = await once(child, 'close')
+    if (code !== 0) throw new DwhError('FAILED', `psql ended with ${code ?? signal}`)
   },
 })
 

@@ -1,7 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { command, shared } from '../../cli/command.ts'
-import { bytes } from '../../cli/format.ts'
 import { serverFolder } from '../../postgres/server/folder.ts'
 import { resetServer, serverStatus } from '../../postgres/server/server.ts'
 
@@ -17,18 +14,9 @@ export const reset = command({
     const { state } = serverStatus(folder)
     if (state === 'missing')
       return context.say('nothing to delete: there is no embedded server for this folder')
-    context.say(
-      `to be deleted: the server in ${folder} (${state}) with all its databases, ${bytes(sizeOf(folder))}`,
-    )
+    context.say(`to be deleted: the server in ${folder} (${state}) with all its databases`)
     if (dryRun || !(await context.confirm('delete it?', yes))) return context.say('nothing was deleted')
     await resetServer(folder, context.work)
     context.say('deleted')
   },
 })
-
-/** Bytes of all files below; those that vanish meanwhile count nothing. */
-function sizeOf(folder: string): number {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-  const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  return files.reduce((sum, file) => sum + (file.isFile() ? size(join(file.parentPath, file.name)) : 0), 0)
-}

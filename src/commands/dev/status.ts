@@ -1,6 +1,5 @@
 import { command, shared } from '../../cli/command.ts'
 import { moment } from '../../cli/format.ts'
-import { table } from '../../cli/table.ts'
 import { logFile, serverFolder } from '../../postgres/server/folder.ts'
 import { socketTarget, targetUrl } from '../../postgres/server/running.ts'
 import { serverStatus } from '../../postgres/server/server.ts'
@@ -28,19 +27,12 @@ export const status = command({
       url: server && targetUrl(socketTarget(folder, server.port)),
     }
     if (json) context.printJson({ ...facts, started_at: server?.startedAt })
-    else {
-      const known = Object.entries(facts).filter(([, value]) => value !== undefined)
-      context.print(
-        table(
-          context.streams.out,
-          [
-            { title: '', value: ([name]) => name.replace('_', ' ') },
-            { title: '', value: ([, value]) => value },
-          ],
-          known,
-        ),
-      )
-    }
+    else context.print(lines(facts))
     if (state !== 'ready') throw notRunning(state)
   },
 })
+
+function lines(facts: Record<string, string | number | undefined>): string {
+  const known = Object.entries(facts).filter(([, value]) => value !== undefined)
+  return known.map(([name, value]) => `${name.replace('_', ' ').padEnd(12)} ${value}`).join('\n')
+}

@@ -114,11 +114,14 @@ function hasLz4(postgres: string): boolean {
 }
 
 function otherVersion(major: number, found: Binaries): DwhError {
+  const remedy = process.env.DWH_PG_BIN
+    ? `name the programs of PostgreSQL ${major} in DWH_PG_BIN, or unset it`
+    : howToInstall('server', major)
   return new DwhError(
     'TOOL_MISSING',
     `the data here was initialised by PostgreSQL ${major}, and the server found is ${found.version} (${found.folder})`,
     {
-      hint: `${howToInstall('server', major)}; or give this data up and begin anew: dwh dev reset`,
+      hint: `${remedy}; or give this data up and begin anew: dwh dev reset`,
     },
   )
 }
