@@ -89,6 +89,7 @@ function clearLeftovers(folder: string): void {
   for (const name of existsSync(servers) ? readdirSync(servers) : []) {
     const [, owner, pid] = /^(.+)\.(\d+)-\w+\.partial$/.exec(name) ?? []
     if (owner !== basename(folder) || isAlive(Number(pid))) continue
-    rmSync(join(servers, name), { recursive: true, force: true })
+    // Again and again: the initdb of a killed command may still be writing for a moment.
+    rmSync(join(servers, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   }
 }
