@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { DwhError } from '../../errors.ts'
+
+/** The operating system's user that server programs run as. */
+export interface Account {
+  uid: number
+  gid: number
+}
+
+/**
+ * Who runs the server of `folder`: its owner where it is there, else `postgres` or `nobody`, since PostgreSQL refuses
+ * root. Undefined for whoever is not root: programs then run as they are.
+ *
+ * @throws DwhError TOOL_MISSING when root has nobody to hand the server to
+ */
+export function serverAccount(folder: string): Account | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const owner = statSync(folder, { throwIfNoEntry: false })
+  const account = owner ? { uid: owner.uid, gid: owner.gid } : (lookUp('postgres') ?? lookUp('nobody'))
+  if (account && account.uid !== 0) return account
+  throw new DwhError('TOOL_MISSING', 'PostgreSQL refuses to run as root, and nobody else can run it here', {
+    hint: owner
+      ? `give the folder to another user: chown -R postgres ${folder}`
+      : 'make a user for it: useradd --system postgres',
+  })
+}
+
+function lookUp(name: string): Account | undefined {
+  const ask = (what: '-u' | '-g') =>
+    Number(execFileSync('id', [what, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+  try {
+    return { uid: ask('-u'), gid: ask('-g') }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { DwhEvent } from '../../src/events.ts'
+import { packageRoot } from '../../src/package.ts'
+
+export interface CliOptions {
+  cwd?: string
+  /** Beyond the environment of the tests; undefined takes a variable away. */
+  env?: Record<string, string | undefined>
+  /** Standard input, which is no terminal. */
+  input?: string
+  /** Root may run it as somebody else. */
+  uid?: number
+  gid?: number
+  /** Kills the process with SIGKILL within the publication of the first event that has all these members. */
+  killAt?: Partial<DwhEvent>
+}
+
+export interface CliResult {
+  /** null when a signal ended it. */
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs `dwh WORDS` as a real process, to its end. */
+export async function dwh(words: string[], options: CliOptions = {}): Promise<CliResult> {
+  const child = startDwh(words, options)
+  const { stdout, stderr, stdin } = child
+  if (!stdout || !stderr || !stdin) throw new Error('no pipes')
+  stdin.on('error', () => {}).end(options.input ?? '')
+  const [[code, signal], out, err] = await Promise.all([once(child, 'close'), text(stdout), text(stderr)])
+  return { code, signal, stdout: out, stderr: err }
+}
+
+/** Starts `dwh WORDS` and does not wait: for tests that signal it. */
+export function startDwh(words: string[], { cwd, env, uid, gid, killAt }: CliOptions = {}): ChildProcess {
+  const preload = killAt ? ['--import', join(packageRoot, 'test', 'support', 'kill-at-event.ts')] : []
+  return spawn(process.execPath, [...preload, join(packageRoot, 'bin', 'dwh.js'), ...words], {
+    cwd,
+    env: { ...process.env, ...env, ...(killAt ? { DWH_TEST_KILL_AT: JSON.stringify(killAt) } : {}) },
+    uid,
+    gid,
+  })
+}

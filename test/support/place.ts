@@ -1,0 +1,36 @@
+import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stopServer } from '../../src/postgres/server/server.ts'
+import { quietWork } from './work.ts'
+
+/** A folder to work in and a state folder of its own: for `dwh dev`, which keeps one server for each folder. */
+export interface Place extends AsyncDisposable {
+  /** Has a space in its name, as a user's may. */
+  cwd: string
+  /** The folders of servers made from here, and what their making may have left. */
+  servers(): string[]
+  env: { DWH_STATE_DIR: string }
+}
+
+/** Every server made from here is stopped and deleted when the block is left. */
+export function place(owner?: { uid: number; gid: number }): Place {
+  const root = mkdtempSync(join(tmpdir(), 'p-'))
+  const cwd = join(root, 'my warehouse')
+  const state = join(root, 's')
+  for (const folder of [cwd, state]) mkdirSync(folder)
+  for (const folder of [root, cwd, state]) {
+    chmodSync(folder, 0o755)
+    if (owner) chownSync(folder, owner.uid, owner.gid)
+  }
+  const servers = () => globSync(join(state, 'servers', '*'))
+  return {
+    cwd,
+    servers,
+    env: { DWH_STATE_DIR: state },
+    [Symbol.asyncDispose]: async () => {
+      for (const folder of servers()) await stopServer(folder, quietWork(), 'immediate')
+      rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+    },
+  }
+}

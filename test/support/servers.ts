@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import { inject } from 'vitest'
+import type { Binaries } from '../../src/postgres/server/binaries.ts'
+import { socketTarget } from '../../src/postgres/server/running.ts'
+import { startServer } from '../../src/postgres/server/server.ts'
+import { throwAway } from '../../src/postgres/server/temporary.ts'
+import type { Target } from '../../src/postgres/target.ts'
+import { quietWork } from './work.ts'
+
+/** One of the servers that the whole run shares. */
+export interface TestServer {
+  /** `PostgreSQL 15` */
+  name: string
+  binaries: Binaries
+  /** Starts the server where no test has yet; whoever comes second finds it running. */
+  target(): Promise<Target>
+}
+
+/**
+ * A test that is about PostgreSQL runs on each:
+ *
+ *     describe.each(servers)('attach on $name', (server) => { … })
+ *
+ * The first is the newest of the system, with LZ4; the second PostgreSQL 18 without it.
+ */
+export const servers: TestServer[] = inject('binaries').map(testServer)
+
+/** For tests that need a server, and any will do. */
+export const server = servers[0] as TestServer
+
+function testServer(binaries: Binaries): TestServer {
+  let started: Promise<Target> | undefined
+  const start = async () => {
+    const folder = join(inject('runFolder'), 'servers', String(binaries.major))
+    const { port } = await startServer(folder, quietWork(), { binaries, settings })
+    return { ...socketTarget(folder, port), database: 'postgres' }
+  }
+  return { name: `PostgreSQL ${binaries.major}`, binaries, target: () => (started ??= start()) }
+}
+
+const settings = { ...throwAway, shared_buffers: '256MB', max_connections: 200 }
