@@ -1,4 +1,5 @@
 import type { Command, Group } from '../cli/command.ts'
+import { configGroup } from './config/index.ts'
 
 /** Every command, in the order of the help. */
-export const commands: (Command | Group)[] = []
+export const commands: (Command | Group)[] = [configGroup]

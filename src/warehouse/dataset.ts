@@ -134,7 +134,7 @@ export const datasetSchema = z
       z.strictObject({
         table: relationName,
         column: catalogueName,
-        on_missing: z.enum(['null', 'reject']).default('reject'),
+        on_missing: z.enum(['set_null', 'reject']).default('reject'),
       }),
     ).default({}),
     compression: z

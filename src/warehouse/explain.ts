@@ -115,7 +115,7 @@ function explainUnknownKeys({ keys, path, message }: Issue & { code: 'unrecogniz
 
 /** `found "years", expected …`; what is not there is `missing`. */
 function withFound(found: unknown, expected: string): string {
-  return found === undefined ? `missing: ${expected}` : `found ${show(found)}, ${expected}`
+  return found === undefined ? `missing: ${expected}` : `found ${showValue(found)}, ${expected}`
 }
 
 function chooseOf(found: unknown, options: string[]): string {
@@ -125,12 +125,12 @@ function chooseOf(found: unknown, options: string[]): string {
   )
 }
 
-function show(value: unknown): string {
+/** A value for a message: quoted, cut, and without the password of an address. */
+export function showValue(value: unknown): string {
   if (value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
   if (typeof value !== 'string') return String(value)
-  // A password may stand in an address by mistake; it shall not be told on.
   const discreet = value.replace(/:\/\/.*@/s, '://…@')
   return JSON.stringify(discreet.length > 60 ? `${discreet.slice(0, 59)}…` : discreet)
 }

@@ -25,13 +25,8 @@ export interface Warehouse extends Omit<WarehouseFile, 'datasets' | 'migrations'
 /** @throws DwhError CONFIG_MISSING, or CONFIG_INVALID with every mistake and where it stands */
 export function loadWarehouse(path: string): Warehouse {
   const read = readWarehouse(path)
-  if ('warehouse' in read) return read.warehouse
-  const shown = fileForPeople(path)
-  const lines = read.mistakes.map((mistake) => `  ${describeMistake(shown, mistake)}`)
-  const count = lines.length === 1 ? '1 mistake' : `${lines.length} mistakes`
-  throw new DwhError('CONFIG_INVALID', `${count} in ${shown}\n${lines.join('\n')}`, {
-    hint: 'nothing was done; correct the file and type: dwh config validate',
-  })
+  if ('mistakes' in read) throw mistakesError(path, read.mistakes)
+  return read.warehouse
 }
 
 /**
@@ -73,9 +68,15 @@ export function fileForPeople(path: string): string {
   return fromHere.startsWith('..') ? path : fromHere
 }
 
-/** `dwh.yaml:3:5  datasets.measure.target: …` */
-export function describeMistake(file: string, { line, column, path, message }: Mistake): string {
-  return `${file}:${line}:${column}  ${path}${path ? ': ' : ''}${message}`
+export function mistakesError(path: string, mistakes: Mistake[]): DwhError {
+  const file = fileForPeople(path)
+  const lines = mistakes.map(
+    ({ line, column, path, message }) => `  ${file}:${line}:${column}  ${path}${path ? ': ' : ''}${message}`,
+  )
+  const count = lines.length === 1 ? '1 mistake' : `${lines.length} mistakes`
+  return new DwhError('CONFIG_INVALID', `${count} in ${file}\n${lines.join('\n')}`, {
+    hint: 'nothing was done; correct the file and type: dwh config validate',
+  })
 }
 
 function readText(path: string): string {

@@ -106,6 +106,11 @@ export const span = z.string(spanExpected).transform((text, context): Span => {
   return { amount: Number(amount), unit: unit as Span['unit'] }
 })
 
+/** `90 days`, as it is written in the file. */
+export function spanText({ amount, unit }: Span): string {
+  return `${amount} ${unit}${amount === 1 ? '' : 's'}`
+}
+
 const shareExpected = 'expected a share like 95% or 0.95'
 
 /** `95%` or `0.95`, as a number from 0 to 1. */
