@@ -1,8 +1,8 @@
-import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
+import { runningTarget } from '../postgres/server/running.ts'
 import { Session } from '../postgres/session.ts'
 import { type ResolvedConnection, resolveConnection } from '../warehouse/connection.ts'
-import { findWarehouse } from '../warehouse/find.ts'
+import { findWarehouse, locateWarehouse } from '../warehouse/find.ts'
 import { loadWarehouse, type Warehouse } from '../warehouse/load.ts'
 import { confirm } from './confirm.ts'
 import type { Streams } from './streams.ts'
@@ -48,10 +48,15 @@ export class Context {
     return this.#warehouse
   }
 
+  /** As `warehouse`, for what works without a file too: undefined where none is named and none is found. */
+  warehouseIfAny(): Warehouse | undefined {
+    return locateWarehouse(this.globals.warehouse) ? this.warehouse() : undefined
+  }
+
   /** Where the database is, with the origin of every setting; the warehouse file counts where there is one. */
   connection(): ResolvedConnection {
     const { host, port, database, user } = this.globals
-    return resolveConnection({ flags: { host, port, database, user }, warehouse: this.#warehouseIfAny() })
+    return resolveConnection({ flags: { host, port, database, user }, warehouse: this.warehouseIfAny() })
   }
 
   /** Opens a connection to the warehouse's database. */
@@ -77,15 +82,5 @@ export class Context {
   /** Talk for stderr. */
   say(text: string): void {
     this.streams.err.write(text.endsWith('\n') ? text : `${text}\n`)
-  }
-
-  #warehouseIfAny(): Warehouse | undefined {
-    if (this.globals.warehouse !== undefined) return this.warehouse()
-    try {
-      return this.warehouse()
-    } catch (error) {
-      if (error instanceof DwhError && error.code === 'CONFIG_MISSING') return undefined
-      throw error
-    }
   }
 }

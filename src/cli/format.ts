@@ -39,3 +39,8 @@ export function moment(date: Date): string {
     .replace('T', ' ')
     .replace(/\.\d+Z$/, 'Z')
 }
+
+/** Control characters spelt out, so that a hostile name can neither move the cursor nor break a table. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}

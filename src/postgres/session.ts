@@ -169,11 +169,13 @@ async function connect(target: Target, application: string): Promise<{ client: p
   const attempts = tlsAttempts(target)
   for (const [index, ssl] of attempts.entries()) {
     const client = new pg.Client({
-      host: target.host,
+      host: target.hostaddr ?? target.host,
       port: target.port,
       database: target.database,
       user: target.user,
-      ...(target.password === undefined ? {} : { password: target.password }),
+      // A function, because `pg` would otherwise look for a missing one in PGPASSWORD and .pgpass by itself: what the
+      // settings say is all that counts.
+      password: () => target.password as string,
       ...(target.options ? { options: target.options } : {}),
       ssl,
       application_name: application,

@@ -1,6 +1,8 @@
 /** Everything that is needed to reach one database. `host` may be a folder that holds a Unix socket. */
 export interface Target {
   host: string
+  /** Connect here instead of asking for the address of `host`, which stays the name that certificates are checked for. */
+  hostaddr?: string
   port: number
   database: string
   user: string

@@ -1,10 +1,26 @@
 import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
 import { sourceSchema } from './source.ts'
-import { calendarDate, catalogueName, ownName, relationName, share, span, timeZone } from './values.ts'
+import {
+  calendarDate,
+  catalogueName,
+  named,
+  ownName,
+  relationName,
+  share,
+  span,
+  timeZone,
+  whenRight,
+} from './values.ts'
 
 const text = z.string().min(1)
-const columns = z.union([catalogueName.transform((name) => [name]), z.array(catalogueName).min(1)])
+const columns = z.union([
+  catalogueName.transform((name) => [name]),
+  z
+    .array(catalogueName)
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, 'expected each column once'),
+])
 
 /** How PostgreSQL sees the partition key. */
 export const partitionKinds = ['date_key', 'date', 'timestamp', 'timestamptz', 'year_quarter'] as const
@@ -37,23 +53,30 @@ export const policySchema = z
       .strictObject({ keep: span, method: z.enum(['archive', 'drop']).default('archive') })
       .optional(),
   })
-  .superRefine((policy, context) => {
-    const complain = (path: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [path], message })
-    if (policy.kind === 'year_quarter') {
-      if (policy.key.length !== 2) complain('key', 'year_quarter needs two columns: [year, quarter]')
-      if (policy.grain !== 'quarter' && policy.grain !== 'year')
-        complain('grain', 'year_quarter has leaves by quarter or year')
-    } else if (policy.key.length !== 1) {
-      complain('key', `${policy.kind} needs one column`)
-    }
-    if (policy.from && policy.until && Temporal.PlainDate.compare(policy.from, policy.until) >= 0) {
-      complain('until', 'must be after from')
-    }
-    if (policy.until && Temporal.PlainDate.compare(policy.until, policy.ceiling) > 0) {
-      complain('until', 'must not be after ceiling')
-    }
+  .refine(({ kind, key }) => key.length === (kind === 'year_quarter' ? 2 : 1), {
+    path: ['key'],
+    message: 'expected one column, or for year_quarter two: [year, quarter]',
+    ...whenRight('kind', 'key'),
   })
+  .refine(({ kind, grain }) => kind !== 'year_quarter' || grain === 'quarter' || grain === 'year', {
+    path: ['grain'],
+    message: 'expected quarter or year, the grains of year_quarter',
+    ...whenRight('kind', 'grain'),
+  })
+  .refine(({ from, until }) => !from || !until || isBefore(from, until), {
+    path: ['until'],
+    message: 'expected a date after `from`',
+    ...whenRight('from', 'until'),
+  })
+  .refine(({ until, ceiling }) => !until || !isBefore(ceiling, until), {
+    path: ['until'],
+    message: 'expected a date that is not after `ceiling`',
+    ...whenRight('until', 'ceiling'),
+  })
+
+function isBefore(one: Temporal.PlainDate, other: Temporal.PlainDate): boolean {
+  return Temporal.PlainDate.compare(one, other) < 0
+}
 
 const columnSchema = z.union([
   text.transform((type) => ({ type, required: false })),
@@ -72,6 +95,10 @@ const checkSchema = z.strictObject({
   description: text.optional(),
 })
 
+const storageParameter = z
+  .string()
+  .regex(/^[a-z_.]+$/, 'expected a storage parameter like fillfactor or autovacuum_vacuum_scale_factor')
+
 /** A named table that receives data. */
 export const datasetSchema = z
   .strictObject({
@@ -84,13 +111,13 @@ export const datasetSchema = z
       .optional()
       .describe('of two rows with one key the one with the greater value wins'),
     nulls_equal: z.boolean().default(false).describe('a NULL in the key is a value like any other'),
-    columns: z.record(catalogueName, columnSchema).default({}),
-    map: z.record(catalogueName, text).default({}).describe('column: SQL expression over the input columns'),
+    columns: named(catalogueName, columnSchema).default({}),
+    map: named(catalogueName, text).default({}).describe('column: SQL expression over the input columns'),
     partition: policySchema.optional(),
     scope: text.optional().describe('predicate of the rows that a source owns, with :parameters'),
     priority: z.int().default(0).describe('of overlapping scopes the higher wins'),
-    sources: z.record(ownName, sourceSchema).default({}),
-    checks: z.record(ownName, checkSchema).default({}),
+    sources: named(ownName, sourceSchema).default({}),
+    checks: named(ownName, checkSchema).default({}),
     thresholds: z
       .strictObject({
         coverage: share.default(0.95),
@@ -102,16 +129,14 @@ export const datasetSchema = z
         align_rows: z.int().min(0).default(10),
       })
       .prefault({}),
-    references: z
-      .record(
-        catalogueName,
-        z.strictObject({
-          table: relationName,
-          column: catalogueName,
-          on_missing: z.enum(['null', 'reject']).default('reject'),
-        }),
-      )
-      .default({}),
+    references: named(
+      catalogueName,
+      z.strictObject({
+        table: relationName,
+        column: catalogueName,
+        on_missing: z.enum(['set_null', 'reject']).default('reject'),
+      }),
+    ).default({}),
     compression: z
       .union([
         z.enum(['lz4', 'pglz', 'default']).transform((method) => ({ method, columns: undefined })),
@@ -128,16 +153,14 @@ export const datasetSchema = z
       .strictObject({
         bloat: share.optional(),
         allow_blocking: z.boolean().optional(),
-        storage: z
-          .record(z.string().regex(/^[a-z_.]+$/), z.union([z.string(), z.number(), z.boolean()]))
-          .default({}),
+        storage: named(storageParameter, z.union([z.string(), z.number(), z.boolean()])).default({}),
       })
       .prefault({}),
   })
-  .superRefine((dataset, context) => {
-    if (dataset.recency && !dataset.key) {
-      context.addIssue({ code: 'custom', path: ['recency'], message: 'recency needs a key' })
-    }
+  .refine(({ recency, key }) => !recency || key, {
+    path: ['recency'],
+    message: 'recency chooses between rows of one `key`, and there is none',
+    ...whenRight('key'),
   })
 
 export type Policy = z.output<typeof policySchema>

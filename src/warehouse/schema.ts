@@ -1,13 +1,24 @@
 import { z } from 'zod'
 import { sslModes } from '../postgres/target.ts'
 import { datasetSchema } from './dataset.ts'
-import { catalogueName, cronExpression, ownName, share, span, timeWindow, timeZone } from './values.ts'
+import {
+  catalogueName,
+  cronExpression,
+  hostName,
+  named,
+  ownName,
+  share,
+  span,
+  timeWindow,
+  timeZone,
+  whenRight,
+} from './values.ts'
 
 const text = z.string().min(1)
 
 /** Where a database is. There is no field for a password: it comes from the environment, .env, .pgpass or a service file. */
 export const connectionSchema = z.strictObject({
-  host: text.optional(),
+  host: hostName.optional(),
   port: z.int().min(1).max(65_535).optional(),
   database: text.optional(),
   user: text.optional(),
@@ -19,43 +30,47 @@ export const connectionSchema = z.strictObject({
   connect_timeout: z.int().positive().optional().describe('seconds'),
   environment: z
     .string()
-    .regex(/^[A-Z][A-Z0-9_]*$/, 'a prefix of environment variables such as SOURCE_DB')
+    .regex(/^[A-Z][A-Z0-9_]*$/, 'expected a prefix of environment variables like SOURCE_DB')
     .optional()
-    .describe('prefix of the variables <PREFIX>_HOST, _PORT, _NAME, _USER, _PASSWORD'),
+    .describe('prefix of the variables PREFIX_HOST, _PORT, _NAME, _USER, _PASSWORD, _SSLMODE …'),
 })
 
 const scheduleSchema = z.strictObject({
   zone: timeZone.default('UTC'),
-  jobs: z
-    .record(
-      ownName,
-      z.strictObject({
-        cron: cronExpression,
-        zone: timeZone.optional(),
-        run: z.array(text).min(1).describe('dwh commands, in order, such as maintain weekly'),
-        misfire: z.enum(['once', 'all', 'skip']).default('once'),
-        overlap: z.enum(['skip', 'queue', 'cancel']).default('skip'),
-        window: timeWindow.optional(),
-        timeout: span.optional(),
-      }),
-    )
-    .default({}),
+  jobs: named(
+    ownName,
+    z.strictObject({
+      cron: cronExpression,
+      zone: timeZone.optional(),
+      run: z.array(text).min(1).describe('dwh commands, in order, such as maintain weekly'),
+      misfire: z.enum(['once', 'all', 'skip']).default('once'),
+      overlap: z.enum(['skip', 'queue', 'cancel']).default('skip'),
+      window: timeWindow.optional(),
+      timeout: span.optional(),
+    }),
+  ).default({}),
 })
 
-const backupSchema = z.strictObject({
-  folder: text.default('backups'),
-  engine: z.enum(['pg_dump', 'pgbackrest']).default('pg_dump'),
-  jobs: z.int().min(1).max(64).default(2),
-  keep: z
-    .strictObject({
-      daily: z.int().min(0).default(7),
-      weekly: z.int().min(0).default(4),
-      monthly: z.int().min(0).default(12),
-    })
-    .prefault({}),
-  drill: z.strictObject({ every: span.optional(), sample: share.default(1) }).prefault({}),
-  pgbackrest: z.strictObject({ stanza: text, repository: text, config: text.optional() }).optional(),
-})
+const backupSchema = z
+  .strictObject({
+    folder: text.default('backups'),
+    engine: z.enum(['pg_dump', 'pgbackrest']).default('pg_dump'),
+    jobs: z.int().min(1).max(64).default(2),
+    keep: z
+      .strictObject({
+        daily: z.int().min(0).default(7),
+        weekly: z.int().min(0).default(4),
+        monthly: z.int().min(0).default(12),
+      })
+      .prefault({}),
+    drill: z.strictObject({ every: span.optional(), sample: share.default(1) }).prefault({}),
+    pgbackrest: z.strictObject({ stanza: text, repository: text, config: text.optional() }).optional(),
+  })
+  .refine(({ engine, pgbackrest }) => engine !== 'pgbackrest' || pgbackrest, {
+    path: ['engine'],
+    message: 'the engine pgbackrest needs a `pgbackrest` section beside it',
+    ...whenRight('engine', 'pgbackrest'),
+  })
 
 const alertsSchema = z.strictObject({
   on: z
@@ -73,7 +88,7 @@ export const warehouseSchema = z.strictObject({
   name: ownName,
   description: text.optional(),
   connection: connectionSchema.prefault({}),
-  connections: z.record(ownName, connectionSchema).default({}).describe('other servers that sources read'),
+  connections: named(ownName, connectionSchema).default({}).describe('other servers that sources read'),
   schemas: z
     .strictObject({
       staging: catalogueName.optional(),
@@ -86,7 +101,7 @@ export const warehouseSchema = z.strictObject({
     .describe('the schema of each layer'),
   migrations: text.default('migrations').describe('folder, relative to this file'),
   sql: text.default('sql').describe('folder, relative to this file'),
-  datasets: z.record(ownName, datasetSchema).default({}),
+  datasets: named(ownName, datasetSchema).default({}),
   maintenance: z
     .strictObject({
       window: timeWindow.optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { catalogueName, ownName, span } from './values.ts'
+import { catalogueName, named, ownName, span, whenRight } from './values.ts'
 
 const text = z.string().min(1)
 
@@ -16,11 +16,11 @@ const window = {
   chunk: z
     .string()
     .regex(
-      /^(day|week|month|quarter|year|small|\d+ days)$/,
+      /^(day|week|month|quarter|year|small|[1-9]\d{0,3} days)$/,
       'expected day, week, month, quarter, year, small or N days',
     )
     .default('month'),
-  parameters: z.record(ownName, z.union([z.string(), z.number(), z.boolean()])).default({}),
+  parameters: named(ownName, z.union([z.string(), z.number(), z.boolean()])).default({}),
 }
 
 const file = z.strictObject({
@@ -30,7 +30,8 @@ const file = z.strictObject({
   delimiter: z.string().length(1).optional(),
   header: z.boolean().default(true),
   encoding: text.default('utf-8'),
-  null: z.string().default(''),
+  // Not `null`: YAML would take that key for the value null.
+  null_text: z.string().default('').describe('the text that stands for NULL'),
   ...window,
 })
 
@@ -45,8 +46,9 @@ const postgres = z
     ...window,
   })
   .refine((source) => (source.table === undefined) !== (source.query === undefined), {
-    message: 'name either a table or a query',
+    message: 'expected either a `table` or a `query`',
     path: ['table'],
+    ...whenRight('table', 'query'),
   })
 
 const pages = z.discriminatedUnion('by', [

@@ -1,0 +1,69 @@
+import { command, shared } from '../../cli/command.ts'
+import { printable } from '../../cli/format.ts'
+import { table } from '../../cli/table.ts'
+import { shown } from '../../postgres/identifiers.ts'
+import { resolveNamedConnection } from '../../warehouse/connection.ts'
+import { locateWarehouse } from '../../warehouse/find.ts'
+import type { Dataset } from '../../warehouse/load.ts'
+import { describePolicy } from './policy.ts'
+import { connectionRows, type Row, warehouseRows } from './rows.ts'
+
+export const show = command({
+  name: 'show',
+  summary: 'show every setting with its value and origin',
+  description:
+    'Shows where the database is and what the warehouse file says, each value with where it came from; what nobody set is called a default. Passwords are never shown. Connects to nothing.',
+  options: { json: shared.json },
+  examples: ['dwh config show', 'dwh -w sigeti config show --json'],
+  async run(context, { json }) {
+    const { streams, globals } = context
+    const warehouse = context.warehouseIfAny()
+    const located = locateWarehouse(globals.warehouse)
+    const settings = [
+      ...(warehouse ? warehouseRows(warehouse, located?.origin ?? '') : []),
+      ...connectionRows('connection', context.connection().settings),
+      ...Object.keys(warehouse?.connections ?? {}).flatMap((name) =>
+        warehouse
+          ? connectionRows(`connections.${name}`, resolveNamedConnection(name, warehouse).settings)
+          : [],
+      ),
+    ]
+    const datasets = warehouse?.datasets ?? []
+    if (json) return context.printJson({ settings, datasets: datasets.map(datasetJson) })
+    context.print(
+      table<Row>(
+        streams.out,
+        [
+          { title: 'setting', value: ({ name }) => name },
+          { title: 'value', value: ({ value }) => printable(value ?? '') },
+          { title: 'origin', value: ({ origin }) => printable(origin) },
+        ],
+        settings,
+      ),
+    )
+    if (!warehouse) return context.say('no warehouse file: these are the settings of the connection alone')
+    const { lines } = warehouse
+    context.print(
+      `\n${table<Dataset>(
+        streams.out,
+        [
+          { title: 'dataset', value: ({ name }) => name },
+          { title: 'target', value: ({ target }) => printable(shown(target)) },
+          { title: 'key', value: ({ key }) => printable(key?.join(', ') ?? '') },
+          { title: 'policy', value: (dataset) => printable(describePolicy(dataset, lines)) },
+        ],
+        datasets,
+      )}`,
+    )
+  },
+})
+
+function datasetJson({ name, target, key, recency, partition }: Dataset) {
+  return {
+    name,
+    target: shown(target),
+    key: key ?? null,
+    recency: recency ?? null,
+    partition: partition ?? null,
+  }
+}
