@@ -56,7 +56,12 @@ export class Context {
   /** Where the database is, with the origin of every setting; the warehouse file counts where there is one. */
   connection(): ResolvedConnection {
     const { host, port, database, user } = this.globals
-    return resolveConnection({ flags: { host, port, database, user }, warehouse: this.warehouseIfAny() })
+    const embedded = () => runningTarget(process.cwd())
+    return resolveConnection({
+      flags: { host, port, database, user },
+      warehouse: this.warehouseIfAny(),
+      embedded,
+    })
   }
 
   /** Opens a connection to the warehouse's database. */

@@ -99,7 +99,7 @@ export const questions: Question[] = [
     )
   },
 
-  function longTransactions({ longTransactions }) {
+  function transactions({ longTransactions }) {
     const ask = 'Is no transaction open for more than five minutes?'
     const [longest] = longTransactions
     if (!longest) return yes('long_transactions', ask, 'none')

@@ -133,7 +133,7 @@ export function positionType(policy: Policy): string {
 /** Reads `FOR VALUES FROM (…) TO (…)` or `DEFAULT` as pg_get_expr prints it; undefined for LIST and HASH. */
 export function parseForValues(text: string): Range | 'default' | undefined {
   if (text === 'DEFAULT') return 'default'
-  const value = String.raw`(?:'(?:[^']|'')*'|[^',()]+)`
+  const value = `(?:'(?:[^']|'')*'|[^',()]+)`
   const list = String.raw`\((${value}(?:, ${value})*)\)`
   const match = new RegExp(`^FOR VALUES FROM ${list} TO ${list}$`, 'u').exec(text)
   if (!match) return undefined

@@ -26,8 +26,8 @@ export function lookUpPassword(
   for (const [index, line] of readFileSync(path, 'utf8').split(/\r?\n/).entries()) {
     if (line.startsWith('#')) continue
     const fields = [...line.matchAll(/((?:\\.|[^\\:])*)(?::|$)/g)].map(([, field = '']) => field)
-    const matches = login.every((wanted, part) => fields[part] === '*' || unescape(fields[part]) === wanted)
-    if (matches && fields[4]) return { password: unescape(fields[4]) as string, line: index + 1 }
+    const matches = login.every((wanted, part) => fields[part] === '*' || unescaped(fields[part]) === wanted)
+    if (matches && fields[4]) return { password: unescaped(fields[4]) as string, line: index + 1 }
   }
   return {}
 }
@@ -43,6 +43,6 @@ function whyRefused(path: string, mode: number): string | undefined {
   }
 }
 
-function unescape(field: string | undefined): string | undefined {
+function unescaped(field: string | undefined): string | undefined {
   return field?.replace(/\\(.)/g, '$1')
 }
