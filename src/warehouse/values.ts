@@ -107,6 +107,14 @@ export const span = z.string(spanExpected).transform((text, context): Span => {
 })
 
 /** `90 days`, as it is written in the file. */
+/** The length in seconds; a month counts as 30 days and a year as 365. */
+export function spanSeconds({ amount, unit }: Span): number {
+  const day = 86_400
+  return (
+    amount * { second: 1, minute: 60, hour: 3600, day, week: 7 * day, month: 30 * day, year: 365 * day }[unit]
+  )
+}
+
 export function spanText({ amount, unit }: Span): string {
   return `${amount} ${unit}${amount === 1 ? '' : 's'}`
 }

@@ -1,0 +1,73 @@
+import { type DwhError, toDwhError } from '../errors.ts'
+import type { DwhEvent, Work } from '../events.ts'
+import { endRun, keepEvent, pruneRuns, setLogPath, startRun } from '../ledger/runs.ts'
+import { ensureLedger } from '../migrate/apply.ts'
+import { Session } from '../postgres/session.ts'
+import { type Span, spanSeconds } from '../warehouse/values.ts'
+import type { Context } from './context.ts'
+import { RunLog, removeLogs } from './log.ts'
+
+const ninetyDays: Span = { amount: 90, unit: 'day' }
+
+/** A run as its command sees it. */
+export interface RecordedRun {
+  run: number
+  /** Tells the cli, the log of the run and the ledger. */
+  work: Work
+  /** The connection of the run, with `dwh <command> <run>` as its name. */
+  session: Session
+}
+
+/**
+ * Does the work of a command that changes something as a run: a row in the ledger from beginning to end, finished steps
+ * and warnings as events, a log file, and the summary or the error at last.
+ *
+ * @returns the summary
+ */
+export async function recorded<Summary>(
+  context: Context,
+  body: (run: RecordedRun) => Promise<Summary>,
+): Promise<Summary> {
+  const { target } = context.connection()
+  // The ledger is not interrupted: it has to write down that the work was.
+  const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
+  await using ledger = await Session.open(target, `dwh ${context.command}`, quiet)
+  await ensureLedger(ledger, quiet)
+  const warehouse = context.warehouseIfAny()
+  const run = await startRun(ledger, context.command, context.words, warehouse?.name ?? null)
+  const log = new RunLog(target.database, run)
+  await setLogPath(ledger, run, log.path)
+  log.write({ type: 'run', message: `dwh ${context.words.join(' ')}` })
+
+  const keeping = new Set<Promise<void>>()
+  const emit = (event: DwhEvent) => {
+    log.write(event)
+    const keep = (event.type === 'step' && event.state !== 'started') || event.type === 'warning'
+    if (keep) {
+      const { type, ...data } = event
+      const kept = keepEvent(ledger, run, type, data).catch(() => {})
+      keeping.add(kept)
+      void kept.then(() => keeping.delete(kept))
+    }
+    context.work.emit(event)
+  }
+  const work: Work = { emit, signal: context.work.signal }
+  let failure: DwhError | undefined
+  let summary: Summary | undefined
+  try {
+    await using session = await Session.open(target, `dwh ${context.command} ${run}`, work)
+    summary = await body({ run, work, session })
+    return summary
+  } catch (error) {
+    failure = toDwhError(error)
+    log.write({ type: 'run', message: `${failure.code}: ${failure.message}` })
+    throw failure
+  } finally {
+    await Promise.all(keeping)
+    // Where the server has gone the row stays open, and the run counts as died.
+    await endRun(ledger, run, failure, summary)
+      .then(() => pruneRuns(ledger, spanSeconds(warehouse?.retention.runs ?? ninetyDays)))
+      .then(removeLogs)
+      .catch(() => {})
+  }
+}
