@@ -26,6 +26,9 @@ export interface Conditions {
   lease: Lease
   /** Connections that copy and build indexes. */
   jobs: number
+  /** What was measured of the plain table, and where its backup is: kept with the conversion. */
+  before: object
+  backup: string | null
 }
 
 export interface Converted {
@@ -46,8 +49,9 @@ export async function convert(
   session: Session,
   work: Work,
   plan: ConversionPlan,
-  { warehouse, run, lease, jobs }: Conditions,
+  conditions: Conditions,
 ): Promise<Converted> {
+  const { run, lease, jobs } = conditions
   const name = shown(plan.table)
   const { has_lz4: lz4 } = await session.one<{ has_lz4: boolean }>(sql('postgres/has_lz4'))
   if (plan.compression === 'lz4' && !lz4) {
@@ -64,7 +68,7 @@ export async function convert(
     blockWriters(holder, work, plan),
   )
   const conversion = await step(work, `${name}: shadow tree`, () =>
-    prepareShadow(session, plan, { warehouse, run, lease, lz4 }),
+    prepareShadow(session, plan, conditions, lz4),
   )
   const columns = await proofColumns(session, plan.table.oid)
   const expected = await step(work, `${name}: hash`, () => provePlain(session, plan, columns))
@@ -126,7 +130,8 @@ async function blockWriters(holder: Session, work: Work, plan: ConversionPlan): 
 async function prepareShadow(
   session: Session,
   plan: ConversionPlan,
-  { warehouse, run, lease, lz4 }: { warehouse: string; run: number; lease: Lease; lz4: boolean },
+  { warehouse, run, lease, before, backup }: Conditions,
+  lz4: boolean,
 ): Promise<number> {
   const statements = shadowStatements(plan, lz4)
   const everything = [
@@ -154,6 +159,8 @@ async function prepareShadow(
       shadowName: plan.shadow.name,
       beforeName: plan.before.name,
       structure,
+      before,
+      backup,
     })
     await lease.check(session)
     return conversion

@@ -46,6 +46,10 @@ export interface NewConversion {
   beforeName: string
   /** Hash of the statements that make the shadow tree. */
   structure: string
+  /** What was measured of the plain table. */
+  before: object
+  /** Where its backup is. */
+  backup: string | null
 }
 
 /** To be called in the transaction that creates the shadow tree. */
@@ -60,6 +64,8 @@ export async function openConversion(session: Session, conversion: NewConversion
     conversion.shadowName,
     conversion.beforeName,
     conversion.structure,
+    JSON.stringify(conversion.before),
+    conversion.backup,
   ])
   return row.conversion
 }
@@ -90,13 +96,9 @@ export async function recordSwap(
   ])
 }
 
-export async function recordMeasures(
-  session: Session,
-  conversion: number,
-  { before, after, backup }: { before?: object; after?: object; backup?: string },
-): Promise<void> {
-  const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value))
-  await session.run(sql('ledger/record_measures'), [conversion, json(before), json(after), backup ?? null])
+/** Keeps what was measured after the swap. */
+export async function recordMeasures(session: Session, conversion: number, after: object): Promise<void> {
+  await session.run(sql('ledger/record_measures'), [conversion, JSON.stringify(after)])
 }
 
 /** To be called in the transaction that undoes the swap. */

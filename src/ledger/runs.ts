@@ -93,3 +93,11 @@ export async function pruneRuns(session: Session, seconds: number) {
     seconds,
   ])
 }
+
+/** The last run that changed each dataset. */
+export async function findLastDatasetRuns(session: Session, warehouse: string) {
+  return session.rows<Pick<Run, 'run' | 'command' | 'state' | 'started_at'> & { dataset: string }>(
+    sql('ledger/last_dataset_runs'),
+    [warehouse],
+  )
+}

@@ -10,9 +10,11 @@ import { climb } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Statement } from '../postgres/sql-files.ts'
 import { classify } from '../postgres/sqlstate.ts'
+import type { FactTable } from './fact-table.ts'
 import {
   type Direction,
   fileHash,
+  listFiles,
   loading,
   type MigrationFile,
   type MigrationFolder,
@@ -60,6 +62,13 @@ export async function planDown(
     if (file) planned.push({ folder, file, produced: await produce(file, 'down', session) })
   }
   return planned
+}
+
+/** The fact tables that the migrations of a folder declare, applied or not; reads only. */
+export async function declaredFactTables(session: Session, folder: MigrationFolder): Promise<FactTable[]> {
+  const files = await listFiles(folder)
+  const produced = await Promise.all(files.map((file) => produce(file, 'up', session)))
+  return produced.flatMap(({ factTables }) => factTables)
 }
 
 /**

@@ -44,7 +44,10 @@ const states: Record<string, Class> = {
   '53100': { code: 'DISK_FULL', hint: 'free some room and run the same command again: it resumes' },
   '55P03': { code: 'LOCK_HELD' },
   '40P01': { code: 'LOCK_HELD' },
-  '57014': { code: 'INTERRUPTED' },
+  '57014': {
+    code: 'SQL_FAILED',
+    hint: 'a timeout or somebody cancelled it; run the same command again: it resumes',
+  },
   '57P01': { code: 'SERVER_WENT_AWAY', hint: 'run the same command again: it resumes' },
   '57P02': { code: 'SERVER_WENT_AWAY', hint: 'run the same command again: it resumes' },
   '57P03': { code: 'SERVER_UNREACHABLE', hint: 'the server is starting or stopping; try again in a moment' },

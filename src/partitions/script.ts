@@ -1,0 +1,15 @@
+import type { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
+import type { LeafPlan } from './create.ts'
+import { createLeafStatements, type Furniture } from './leaf-sql.ts'
+
+/** The exact SQL that creates the leaves of a plan, each in its transaction. */
+export async function leafScript(session: Session, { parent, dataset, leaves }: LeafPlan): Promise<string> {
+  if (!parent || leaves.length === 0) return ''
+  const furniture = await session.one<Furniture>(sql('partitions/furniture'), [parent.oid])
+  const scripts = leaves.map((leaf) => {
+    const statements = createLeafStatements(parent.name, dataset.partition, leaf, furniture)
+    return `BEGIN;\nSET LOCAL lock_timeout = '1s';\n${statements.map((statement) => `${statement};\n`).join('')}COMMIT;\n`
+  })
+  return `-- ${dataset.name}: ${leaves.length} leaves\n${scripts.join('')}`
+}

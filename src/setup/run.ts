@@ -1,0 +1,206 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { dumpTables } from '../backup/dump.ts'
+import { convert } from '../convert/run.ts'
+import { conversionTables } from '../convert/undo.ts'
+import { DwhError } from '../errors.ts'
+import { step, type Work } from '../events.ts'
+import { type Conversion, findConversion, recordMeasures } from '../ledger/conversions.ts'
+import { Lease } from '../ledger/lease.ts'
+import { up } from '../migrate/apply.ts'
+import { createLeaves, isPartitioned, planDatasetLeaves } from '../partitions/create.ts'
+import { listLeaves } from '../partitions/list.ts'
+import { inspectTarget } from '../partitions/tree.ts'
+import { relation, shown } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import type { Warehouse } from '../warehouse/load.ts'
+import { gainsQuery, type Measures, measure } from './gains.ts'
+import { migrationFolders, type SetupPlan, uncreated } from './plan.ts'
+
+export interface SetupOptions {
+  /** Connections that copy and build indexes. */
+  jobs: number
+  /** Undefined: no backup. */
+  backupFolder: string | undefined
+}
+
+/** A table before and after. */
+export interface Gain {
+  table: string
+  before: Measures
+  after: Measures
+  /** The plain table, kept until `--finish`. */
+  kept: string
+  backup: string | null
+}
+
+export interface SetupResult {
+  migrations: string[]
+  leaves: number
+  gains: Gain[]
+}
+
+/** What only one setup of a database does at a time. */
+export const setupLease = 'setup'
+
+/**
+ * Carries out a plan, step by step. Every step looks first at what is there, so that the same command, after a kill at any
+ * point, goes on and ends in the same state.
+ */
+export async function setUp(
+  session: Session,
+  work: Work,
+  warehouse: Warehouse,
+  plan: SetupPlan,
+  run: number,
+  options: SetupOptions,
+): Promise<SetupResult> {
+  await using lease = await Lease.take(session, work, setupLease, run)
+  await lease.join(session)
+  const befores = await measureBefore(session, work, plan)
+  const backups = await backUp(session, work, plan, options)
+  const migrations = await step(
+    work,
+    'migrations',
+    async () => {
+      await using own = await session.sibling(`dwh migrate ${run}`)
+      return up(own, work, migrationFolders(warehouse))
+    },
+    (applied) => `${applied.length} applied`,
+  )
+  const leaves = await step(
+    work,
+    'leaves',
+    () => makeLeaves(session, work, warehouse),
+    (made) => `${made} created`,
+  )
+  for (const conversion of plan.conversions) {
+    const name = shown(conversion.table)
+    const before = befores.get(name) ?? {}
+    await convert(session, work, conversion, {
+      warehouse: warehouse.name,
+      run,
+      lease,
+      jobs: options.jobs,
+      before,
+      backup: backups.get(name) ?? null,
+    })
+  }
+  await step(work, 'analyze', () => analyzeDatasets(session, warehouse))
+  await step(work, 'verify', () => verify(session, warehouse))
+  const gains = await step(work, 'gains', () => measureGains(session, plan))
+  return { migrations: migrations.map(({ folder, file }) => `${folder.label}/${file.name}`), leaves, gains }
+}
+
+/** Measures each plain table once; what an interrupted run has measured stays with its conversion. */
+async function measureBefore(session: Session, work: Work, plan: SetupPlan): Promise<Map<string, Measures>> {
+  const measures = new Map<string, Measures>()
+  const wanted = plan.conversions.filter(({ resumes }) => !resumes)
+  if (wanted.length === 0) return measures
+  await step(work, 'measure', async () => {
+    for (const conversion of wanted) {
+      const query = gainsQuery(conversion)
+      if (query)
+        measures.set(
+          shown(conversion.table),
+          await measure(session, conversion.table, query, conversion.rows.rows),
+        )
+    }
+  })
+  return measures
+}
+
+/** Dumps the tables that are about to be converted; an interrupted conversion keeps the backup that it began with. */
+async function backUp(
+  session: Session,
+  work: Work,
+  plan: SetupPlan,
+  options: SetupOptions,
+): Promise<Map<string, string>> {
+  const wanted = plan.conversions.filter(({ resumes }) => !resumes?.backup)
+  const parent = options.backupFolder
+  if (wanted.length === 0 || parent === undefined) return new Map()
+  const name = `setup-${session.target.database.replace(/[^\w.-]/g, '_')}-${new Date().toISOString().replace(/[:.]/g, '-')}`
+  const { folder } = await step(
+    work,
+    'backup',
+    async () => {
+      await clearPartial(parent)
+      return dumpTables(
+        session,
+        work,
+        wanted.map(({ table }) => table),
+        { parent, name, jobs: options.jobs },
+      )
+    },
+    ({ folder, bytes, files }) => `${folder}: ${files} files, ${(bytes / 1024 ** 2).toFixed(1)} MB, hashed`,
+  )
+  return new Map(wanted.map(({ table }) => [shown(table), folder]))
+}
+
+/** What a killed setup left; nobody else makes folders of this name while we hold the lease. */
+async function clearPartial(parent: string): Promise<void> {
+  const names = await readdir(parent).catch(() => [])
+  for (const name of names) {
+    if (/^setup-.*\.partial$/.test(name)) await rm(join(parent, name), { recursive: true, force: true })
+  }
+}
+
+async function makeLeaves(session: Session, work: Work, warehouse: Warehouse): Promise<number> {
+  let made = 0
+  for (const dataset of warehouse.datasets.filter(isPartitioned)) {
+    const plan = await planDatasetLeaves(session, dataset)
+    if (plan.state === 'missing') throw uncreated(dataset)
+    made += await createLeaves(session, work, plan)
+  }
+  return made
+}
+
+/** Autovacuum never analyzes a partitioned parent; the leaves of a conversion were analyzed before its swap. */
+async function analyzeDatasets(session: Session, warehouse: Warehouse): Promise<void> {
+  for (const dataset of warehouse.datasets) {
+    const target = await inspectTarget(session, dataset.target, dataset.partition)
+    if (target.kind === 'partitioned') await session.run(`ANALYZE ${relation(dataset.target)}`)
+  }
+}
+
+/** @throws DwhError CHECK_FAILED when a dataset does not stand as its policy says */
+async function verify(session: Session, warehouse: Warehouse): Promise<void> {
+  const problems: string[] = []
+  for (const dataset of warehouse.datasets.filter(isPartitioned)) {
+    const { target, leaves } = await listLeaves(session, dataset, false)
+    if (target !== 'partitioned') problems.push(`${dataset.name} is ${target}`)
+    for (const { leaf, state } of leaves) if (state !== 'ok') problems.push(`${leaf}: ${state}`)
+  }
+  if (problems.length > 0) {
+    throw new DwhError('CHECK_FAILED', `setup ended, but not as the policies say: ${problems.join(', ')}`, {
+      hint: 'run the same command again; see: dwh partitions list',
+    })
+  }
+}
+
+/** Measures after: for the conversions of this run, and for those that an interrupted run had swapped but not measured. */
+async function measureGains(session: Session, plan: SetupPlan): Promise<Gain[]> {
+  const gains: Gain[] = []
+  for (const { table } of plan.conversions) {
+    const conversion = await findConversion(session, table)
+    if (conversion) gains.push(...(await gainOf(session, conversion)))
+  }
+  for (const conversion of plan.unmeasured) gains.push(...(await gainOf(session, conversion)))
+  return gains
+}
+
+async function gainOf(session: Session, conversion: Conversion): Promise<Gain[]> {
+  const { table, before: kept } = conversionTables(conversion)
+  const before = conversion.before as Partial<Measures>
+  // An empty table has no period to ask for.
+  if (before.query === undefined) {
+    await recordMeasures(session, conversion.conversion, {})
+    return []
+  }
+  const after = await measure(session, table, before.query, conversion.row_count ?? 0)
+  await recordMeasures(session, conversion.conversion, after)
+  return [
+    { table: shown(table), before: before as Measures, after, kept: shown(kept), backup: conversion.backup },
+  ]
+}
