@@ -69,6 +69,13 @@ export class Context {
     return Session.open(this.connection().target, application, this.work)
   }
 
+  /** Opens a connection that cannot write, for everything that only looks: plans, lists, checks. */
+  async openReadOnly(): Promise<Session> {
+    const session = await this.open()
+    await session.run('SET default_transaction_read_only = on')
+    return session
+  }
+
   /** Asks before data is changed; see cli/confirm.ts. */
   async confirm(question: string, yes: boolean): Promise<boolean> {
     return confirm(this.streams, question, yes, this.work.signal)

@@ -1,6 +1,21 @@
 import type { Command, Group } from '../cli/command.ts'
 import { configGroup } from './config/index.ts'
 import { dev } from './dev/index.ts'
+import { doctor } from './doctor/index.ts'
+import { migrateGroup } from './migrate/index.ts'
+import { partitionsGroup } from './partitions/index.ts'
+import { runsGroup } from './runs/index.ts'
+import { setup } from './setup/index.ts'
+import { status } from './status/index.ts'
 
 /** Every command, in the order of the help. */
-export const commands: (Command | Group)[] = [dev, configGroup]
+export const commands: (Command | Group)[] = [
+  setup,
+  status,
+  doctor,
+  migrateGroup,
+  partitionsGroup,
+  runsGroup,
+  configGroup,
+  dev,
+]

@@ -1,0 +1,9 @@
+import type { Group } from '../../cli/command.ts'
+import { partitionsCreate } from './create.ts'
+import { partitionsList } from './list.ts'
+
+export const partitionsGroup: Group = {
+  name: 'partitions',
+  summary: 'leaves of partitioned tables',
+  commands: [partitionsCreate, partitionsList],
+}

@@ -1,0 +1,92 @@
+import { command, flag, shared } from '../../cli/command.ts'
+import { bytes, count, moment, plural } from '../../cli/format.ts'
+import { table } from '../../cli/table.ts'
+import { DwhError } from '../../errors.ts'
+import { type LeafLine, type LeafList, listLeaves } from '../../partitions/list.ts'
+import { datasetArgument, partitionedDatasets } from './datasets.ts'
+
+export const partitionsList = command({
+  name: 'list',
+  summary: 'list leaves with bounds, rows, size and state',
+  description:
+    'Rows are estimates of the last ANALYZE; --exact counts them. Exit code 4 when a leaf is missing, has an invalid ' +
+    'index or was left half detached, or when a table is not partitioned.',
+  arguments: { datasets: datasetArgument },
+  options: { exact: flag('--exact', 'count the rows'), json: shared.json },
+  examples: [
+    'dwh -w sigeti partitions list',
+    'dwh partitions list fait_factures --exact',
+    'dwh partitions list --json',
+  ],
+  async run(context, { datasets, exact, json }) {
+    await using session = await context.openReadOnly()
+    const lists: LeafList[] = []
+    for (const dataset of partitionedDatasets(context, datasets))
+      lists.push(await listLeaves(session, dataset, exact))
+    if (json) context.printJson(lists.map(asJson))
+    else for (const list of lists) context.print(asTable(list))
+    const wrong = lists.flatMap((list) => [
+      ...(list.target === 'partitioned' ? [] : [`${list.dataset} is ${list.target}`]),
+      ...list.leaves.filter(({ state }) => state !== 'ok').map(({ leaf, state }) => `${leaf}: ${state}`),
+    ])
+    if (wrong.length > 0) {
+      throw new DwhError(
+        'CHECK_FAILED',
+        `${plural(wrong.length, 'problem')}: ${wrong.slice(0, 5).join(', ')}`,
+        {
+          hint: 'dwh partitions create makes missing leaves, dwh setup converts a plain table',
+        },
+      )
+    }
+
+    function asTable({ dataset, target, leaves, runwayDays }: LeafList): string {
+      const runway = runwayDays === undefined ? '' : `, ${plural(runwayDays, 'day')} of runway`
+      const title = `${dataset}: ${target === 'partitioned' ? `${plural(leaves.length, 'leaf', 'leaves')}${runway}` : target}\n`
+      if (leaves.length === 0) return title
+      return (
+        title +
+        table<LeafLine>(
+          context.streams.out,
+          [
+            { title: 'leaf', value: ({ leaf }) => leaf },
+            { title: 'from', value: ({ from }) => from ?? '(the rest)' },
+            { title: 'to', value: ({ to }) => to },
+            {
+              title: exact ? 'rows' : 'rows (about)',
+              value: ({ rows }) => (rows === undefined ? '' : count(rows)),
+              align: 'right',
+            },
+            {
+              title: 'size',
+              value: (line) => (line.state === 'missing' ? '' : bytes(line.bytes)),
+              align: 'right',
+            },
+            { title: 'compression', value: ({ compression }) => compression },
+            { title: 'analyzed', value: ({ analyzedAt }) => analyzedAt && moment(analyzedAt) },
+            { title: 'state', value: ({ state }) => state },
+          ],
+          leaves,
+        )
+      )
+    }
+  },
+})
+
+function asJson({ dataset, target, leaves, runwayDays }: LeafList) {
+  return {
+    dataset,
+    target,
+    runway_days: runwayDays ?? null,
+    leaves: leaves.map(({ leaf, from, to, rows, exact, bytes, compression, analyzedAt, state }) => ({
+      leaf,
+      from: from ?? null,
+      to: to ?? null,
+      rows: rows ?? null,
+      exact,
+      bytes,
+      compression: compression ?? null,
+      analyzed_at: analyzedAt ?? null,
+      state,
+    })),
+  }
+}

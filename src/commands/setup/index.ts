@@ -1,0 +1,104 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { findClientTool } from '../../backup/client-tools.ts'
+import { command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
+import type { Context } from '../../cli/context.ts'
+import { recorded } from '../../cli/recorded.ts'
+import { DwhError } from '../../errors.ts'
+import { warehouseStatus } from '../../monitor/status.ts'
+import { backupFolder, isDone, planSetup, type SetupPlan } from '../../setup/plan.ts'
+import { type SetupOptions, type SetupResult, setUp } from '../../setup/run.ts'
+import { setupScript } from '../../setup/script.ts'
+import { renderStatus } from '../status/render.ts'
+import { finish, undo } from './conclude.ts'
+import { renderGains, renderPlan } from './render.ts'
+
+export const setup = command({
+  name: 'setup',
+  summary: 'make the database what the warehouse file says, plain tables included',
+  description:
+    'Checks the server, shows a plan, asks, and then: backs up what it will convert, applies the migrations, creates the ' +
+    'leaves, turns plain tables that bear the name of a dataset into partitioned ones, analyzes, verifies and measures. ' +
+    'While a table is converted its writers wait; its readers do not. The plain table is kept as <name>_before_setup ' +
+    'until --finish drops it; --undo puts it back. Killed anywhere, the same command resumes.',
+  options: {
+    dryRun: shared.dryRun,
+    yes: shared.yes,
+    sql: option(
+      '--sql <file>',
+      'write the plan as SQL for psql and stop there',
+      z.string().min(1).optional(),
+    ),
+    backup: option('--no-backup', 'make no backup first', z.boolean().default(true)),
+    backupFolder: option('--backup-folder <folder>', 'where to put the backup', z.string().min(1).optional()),
+    jobs: option('--jobs <n>', 'connections that copy and build indexes', positiveInteger.max(64).default(2)),
+    acceptLosses: flag('--accept-losses', 'go on although the plan says what cannot be carried over'),
+    finish: flag('--finish', 'drop the plain tables that were kept; there is no undo after it'),
+    undo: flag('--undo', 'put the plain tables back'),
+    json: shared.json,
+  },
+  examples: [
+    'dwh -w sigeti setup',
+    'dwh setup --dry-run',
+    'dwh setup --sql plan.sql',
+    'dwh setup --yes --backup-folder /mnt/backups',
+    'dwh setup --undo',
+    'dwh setup --finish',
+  ],
+  async run(context, input) {
+    if (input.finish && input.undo) throw new DwhError('USAGE', '--finish and --undo exclude each other')
+    if (input.finish) return finish(context, input)
+    if (input.undo) return undo(context, input)
+
+    const warehouse = context.warehouse()
+    await using session = await context.openReadOnly()
+    const plan = await planSetup(session, context.work, warehouse)
+    const options: SetupOptions = {
+      jobs: input.jobs,
+      backupFolder: input.backup ? resolve(input.backupFolder ?? backupFolder(warehouse)) : undefined,
+    }
+    if (input.sql) {
+      await writeFile(input.sql, await setupScript(session, plan))
+      return context.say(`the plan is in ${input.sql}; nothing was changed`)
+    }
+    if (input.dryRun) return context.print(renderPlan(context.streams.out, plan, options))
+    if (isDone(plan)) {
+      context.say('nothing to do: the database is as the warehouse file says')
+      return conclude(context, { migrations: [], leaves: 0, gains: [] }, input.json)
+    }
+    context.say(renderPlan(context.streams.err, plan, options))
+    refuseLosses(plan, input.acceptLosses)
+    if (plan.conversions.length > 0 && options.backupFolder) findClientTool('pg_dump', session.serverVersion)
+    if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
+    const result = await recorded(context, ({ session, work, run }) =>
+      setUp(session, work, warehouse, plan, run, options),
+    )
+    await conclude(context, result, input.json)
+  },
+})
+
+/** What the plan cannot carry over must be accepted by name of the flag. */
+function refuseLosses({ conversions }: SetupPlan, accepted: boolean): void {
+  const losses = conversions.flatMap(({ losses }) => losses)
+  if (losses.length === 0 || accepted) return
+  throw new DwhError(
+    'NEEDS_CONFIRMATION',
+    `the conversion cannot keep everything: ${losses.join('; ')}; nothing was changed`,
+    {
+      hint: 'if that is fine, add --accept-losses',
+    },
+  )
+}
+
+async function conclude(context: Context, result: SetupResult, json: boolean): Promise<void> {
+  if (json) return context.printJson(result)
+  if (result.gains.length > 0) context.print(`${renderGains(context.streams.out, result.gains)}\n`)
+  await using session = await context.openReadOnly()
+  context.print(renderStatus(context.streams.out, await warehouseStatus(session, context.warehouse())))
+  for (const { kept } of result.gains) {
+    context.say(
+      `the plain table is kept as ${kept}: dwh setup --undo puts it back, dwh setup --finish drops it`,
+    )
+  }
+}
