@@ -118,7 +118,9 @@ async function serverAccount(): Promise<{ uid?: number; gid?: number }> {
 
 function findBin(): string {
   const folder = '/usr/lib/postgresql'
-  const installed = existsSync(folder) ? readdirSync(folder).map((version) => join(folder, version, 'bin')) : []
+  const installed = existsSync(folder)
+    ? readdirSync(folder).map((version) => join(folder, version, 'bin'))
+    : []
   const bin = [process.env.DWH_PG_BIN, ...installed].find((path) => path && existsSync(join(path, 'initdb')))
   if (!bin) throw new Error('no PostgreSQL server binaries; name their folder in DWH_PG_BIN')
   return bin

@@ -43,7 +43,12 @@ async function attempt(settings: Partial<Target>): Promise<string> {
 }
 
 /** What libpq itself makes of the same settings: `encrypted`, `plain` or `refused`. */
-async function askPsql({ user = 'either', sslmode = 'prefer', sslrootcert, host = 'localhost' }: Partial<Target>) {
+async function askPsql({
+  user = 'either',
+  sslmode = 'prefer',
+  sslrootcert,
+  host = 'localhost',
+}: Partial<Target>) {
   const env = {
     PGHOST: host,
     PGPORT: String(server.port),
@@ -102,13 +107,19 @@ describe('a server with its own name in its certificate', () => {
     expect(await attempt({ sslmode, sslrootcert: server.root('ours') })).toBe(outcome)
   })
 
-  it.each(['verify-ca', 'verify-full'] as const)('%s refuses an authority that it does not know', async (sslmode) => {
-    expect(await attempt({ sslmode, sslrootcert: server.root('other') })).toBe('TLS_FAILED')
-  })
+  it.each(['verify-ca', 'verify-full'] as const)(
+    '%s refuses an authority that it does not know',
+    async (sslmode) => {
+      expect(await attempt({ sslmode, sslrootcert: server.root('other') })).toBe('TLS_FAILED')
+    },
+  )
 
-  it.each(['verify-ca', 'verify-full'] as const)('%s refuses to go without a root certificate', async (sslmode) => {
-    expect(await attempt({ sslmode })).toBe('TLS_FAILED')
-  })
+  it.each(['verify-ca', 'verify-full'] as const)(
+    '%s refuses to go without a root certificate',
+    async (sslmode) => {
+      expect(await attempt({ sslmode })).toBe('TLS_FAILED')
+    },
+  )
 
   it('require verifies where a root certificate is there', async () => {
     expect(await attempt({ sslmode: 'require' })).toBe('encrypted')
@@ -152,7 +163,11 @@ describe('a server with another name in its certificate', () => {
   })
 
   it('is accepted by verify-full under that name at a given address', async () => {
-    const settings = { sslrootcert: server.root('ours'), hostaddr: '127.0.0.1', sslmode: 'verify-full' } as const
+    const settings = {
+      sslrootcert: server.root('ours'),
+      hostaddr: '127.0.0.1',
+      sslmode: 'verify-full',
+    } as const
     expect(await attempt({ ...settings, host: 'db.example.org' })).toBe('encrypted')
     expect(await attempt({ ...settings, host: 'other.example.org' })).toBe('TLS_FAILED')
   })
