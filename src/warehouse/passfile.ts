@@ -1,4 +1,5 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { lookAt } from './files.ts'
 
 /** What a line of a password file is matched with. */
 export interface Login {
@@ -18,7 +19,7 @@ export function lookUpPassword(
   path: string,
   { host, port, database, user }: Login,
 ): { password?: string; line?: number; refused?: string } {
-  const file = statSync(path, { throwIfNoEntry: false })
+  const file = lookAt(path)
   if (!file?.isFile()) return {}
   const refused = whyRefused(path, file.mode)
   if (refused) return { refused }
