@@ -3,7 +3,7 @@
  *
  * @returns undefined when even the nearest differs in more than a third of its letters
  */
-function nearest(typed: string, words: Iterable<string>): string | undefined {
+export function nearest(typed: string, words: Iterable<string>): string | undefined {
   let best: { word: string; distance: number } | undefined
   for (const word of words) {
     const distance = editDistance(typed.toLowerCase(), word.toLowerCase())

@@ -200,14 +200,14 @@ schedule:
 
   it('say where a password goes, and never what it is', () => {
     const mistakes = mistakesIn(
-      'name: mine\nconnection:\n  password: s3cret\nconnections:\n  source: { passwd: s3cret, host: "postgres://a:s3cret@b/c" }\n',
+      'name: mine\nconnection:\n  password: s3cret\nconnections:\n  source: { pasword: s3cret, host: "postgres://a:s3cret@b/c" }\n',
     )
     const where =
       'a password never stands in this file: put it into an environment variable, .env, .pgpass or a service file'
     expect(mistakes).toEqual([
       `3:3 connection.password: ${where}`,
-      `5:13 connections.source.passwd: ${where}`,
-      '5:35 connections.source.host: found "postgres://…@b/c", expected one host name, address or socket folder',
+      `5:13 connections.source.pasword: ${where}`,
+      '5:36 connections.source.host: found "postgres://…@b/c", expected one host name, address or socket folder',
     ])
   })
 
