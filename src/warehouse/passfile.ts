@@ -27,8 +27,10 @@ export function lookUpPassword(
   for (const [index, line] of readFileSync(path, 'utf8').split(/\r?\n/).entries()) {
     if (line.startsWith('#')) continue
     const fields = [...line.matchAll(/((?:\\.|[^\\:])*)(?::|$)/g)].map(([, field = '']) => field)
-    const matches = login.every((wanted, part) => fields[part] === '*' || unescape(fields[part]) === wanted)
-    if (matches && fields[4]) return { password: unescape(fields[4]) as string, line: index + 1 }
+    const matches = login.every(
+      (wanted, part) => fields[part] === '*' || withoutEscapes(fields[part]) === wanted,
+    )
+    if (matches && fields[4]) return { password: withoutEscapes(fields[4]) as string, line: index + 1 }
   }
   return {}
 }
@@ -44,6 +46,6 @@ function whyRefused(path: string, mode: number): string | undefined {
   }
 }
 
-function unescape(field: string | undefined): string | undefined {
+function withoutEscapes(field: string | undefined): string | undefined {
   return field?.replace(/\\(.)/g, '$1')
 }
