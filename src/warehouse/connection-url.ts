@@ -50,6 +50,6 @@ function decode(text: string, name: SettingName, origin: string): string {
 
 function refusal(origin: string, why: string): DwhError {
   return new DwhError('CONFIG_INVALID', `${origin} ${why}`, {
-    hint: 'it is like postgresql://user@host:5432/database?sslmode=verify-full',
+    hint: 'it is like postgresql://user@host:5432/database?sslmode=verify-full; where DWH_DATABASE_URL is set, DATABASE_URL is not read',
   })
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { DwhError } from '../errors.ts'
 import { type SslMode, sslModes, type Target } from '../postgres/target.ts'
 import { readConnectionUrl } from './connection-url.ts'
-import { type Environment, type Found, readEnvironment } from './environment.ts'
+import { type Environment, readEnvironment } from './environment.ts'
 import { showValue } from './explain.ts'
 import {
   type ConnectionFlags,
@@ -146,22 +146,18 @@ function defaults(given: Layer): Layer {
     const path = join(homedir(), '.postgresql', file)
     return existsSync(path) ? { value: path, origin } : undefined
   }
-  const layer: Record<SettingName, Found | undefined> = {
+  return {
     host: { value: given.hostaddr?.value ?? (existsSync(socketFolder) ? socketFolder : 'localhost'), origin },
-    hostaddr: undefined,
     port: { value: '5432', origin },
     database: user ? { value: user, origin: 'default: as the user' } : undefined,
     user: user ? { value: user, origin: 'default: the user of the system' } : undefined,
-    password: undefined,
     passfile: { value: join(homedir(), '.pgpass'), origin },
     sslmode: { value: given.sslrootcert?.value === 'system' ? 'verify-full' : 'prefer', origin },
     sslrootcert: inHome('root.crt'),
     sslcert: inHome('postgresql.crt'),
     sslkey: inHome('postgresql.key'),
     connect_timeout: { value: '10', origin },
-    options: undefined,
   }
-  return layer as Layer
 }
 
 /** Where Debian's and Red Hat's libpq look for the server of this machine. */

@@ -1,11 +1,9 @@
 import {
-  type Alias,
   type Document,
   isAlias,
   isCollection,
   isMap,
   isNode,
-  isPair,
   isScalar,
   isSeq,
   LineCounter,
@@ -106,7 +104,7 @@ export class YamlText {
   }
 
   #resolve(node: unknown): unknown {
-    return isAlias(node) ? (node as Alias).resolve(this.#document) : node
+    return isAlias(node) ? node.resolve(this.#document) : node
   }
 
   #read(): unknown {
@@ -132,7 +130,7 @@ export class YamlText {
         mistakes.push(this.#mistake(alias.range?.[0] ?? 0, message))
       },
       Pair: (_key, pair) => {
-        if (isPair(pair) && keyText(pair) === '__proto__' && isNode(pair.key))
+        if (keyText(pair) === '__proto__' && isNode(pair.key))
           mistakes.push(this.#mistake(pair.key.range?.[0] ?? 0, '__proto__ cannot be a name here'))
       },
     })
@@ -142,7 +140,7 @@ export class YamlText {
   #syntaxMistake({ code, message, pos }: YAMLError, text: string): Mistake {
     // A tab derails the parser at its line or at the one before, with words that do not name it.
     const start = text.lastIndexOf('\n', pos[0] - 1) + 1
-    const tab = /^(.*\n)?( *)\t/.exec(text.slice(start))
+    const tab = /^(?:.*\n)?? *\t/.exec(text.slice(start))
     if (tab && code !== 'DUPLICATE_KEY') {
       const offset = start + tab[0].length - 1
       return this.#mistake(offset, 'a tab indents this line; YAML takes spaces only')

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { DwhError } from '../errors.ts'
+import { fileForPeople } from './files.ts'
 
 /** The text of a setting and where it was found. */
 export interface Found {
@@ -25,7 +26,7 @@ export function readEnvironment(folders: string[]): Environment {
     if (own) return { value: own, origin: variable }
     for (const { path, variables } of files) {
       const value = variables[variable]
-      if (value) return { value, origin: `${variable} in ${relative(process.cwd(), path)}` }
+      if (value) return { value, origin: `${variable} in ${fileForPeople(path)}` }
     }
     return undefined
   }

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Path } from './document.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean, nearest } from './nearest.ts'
 
 /** What is wrong at one place of the file. */
 export interface Finding {
@@ -107,7 +107,7 @@ function explainUnknownKeys({ keys, path, message }: Issue & { code: 'unrecogniz
     path: [...path, key],
     part: 'key',
     message:
-      inConnection && /^pass/i.test(key)
+      inConnection && nearest(key, ['password', 'passwd', 'pass', 'pwd'])
         ? 'a password never stands in this file: put it into an environment variable, .env, .pgpass or a service file'
         : `unknown key${didYouMean(key, known) || `; there are ${known.join(', ')}`}`,
   }))

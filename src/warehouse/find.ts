@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DwhError } from '../errors.ts'
 import { packageRoot } from '../package.ts'
 import { readEnvironment } from './environment.ts'
+import { lookAt } from './files.ts'
 import { didYouMean } from './nearest.ts'
 
 const fileNames = ['dwh.yaml', 'dwh.yml']
@@ -40,7 +41,7 @@ export function locateWarehouse(named?: string): { path: string; origin: string 
 
 function byName(name: string, origin: string): string {
   const path = resolve(name)
-  const kind = statSync(path, { throwIfNoEntry: false })
+  const kind = lookAt(path)
   if (kind?.isFile()) return path
   const inside = kind?.isDirectory() ? inFolder(path) : undefined
   if (inside) return inside

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { dirname, relative, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { DwhError } from '../errors.ts'
 import { type Mistake, type Path, YamlText } from './document.ts'
 import { expectation, explain, type Finding } from './explain.ts'
+import { fileForPeople } from './files.ts'
 import { crossCheck } from './rules.ts'
 import { type DatasetFile, type WarehouseFile, warehouseSchema } from './schema.ts'
 
@@ -60,12 +61,6 @@ export function readWarehouse(path: string): { warehouse: Warehouse } | { mistak
       lines: yaml.lines(),
     },
   }
-}
-
-/** A path as people read it: from the current folder where it lies below. */
-export function fileForPeople(path: string): string {
-  const fromHere = relative(process.cwd(), path)
-  return fromHere.startsWith('..') ? path : fromHere
 }
 
 export function mistakesError(path: string, mistakes: Mistake[]): DwhError {

@@ -1,4 +1,5 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { lookAt } from './files.ts'
 
 /** What a line of a password file is matched with. */
 export interface Login {
@@ -18,7 +19,7 @@ export function lookUpPassword(
   path: string,
   { host, port, database, user }: Login,
 ): { password?: string; line?: number; refused?: string } {
-  const file = statSync(path, { throwIfNoEntry: false })
+  const file = lookAt(path)
   if (!file?.isFile()) return {}
   const refused = whyRefused(path, file.mode)
   if (refused) return { refused }
@@ -26,8 +27,10 @@ export function lookUpPassword(
   for (const [index, line] of readFileSync(path, 'utf8').split(/\r?\n/).entries()) {
     if (line.startsWith('#')) continue
     const fields = [...line.matchAll(/((?:\\.|[^\\:])*)(?::|$)/g)].map(([, field = '']) => field)
-    const matches = login.every((wanted, part) => fields[part] === '*' || unescaped(fields[part]) === wanted)
-    if (matches && fields[4]) return { password: unescaped(fields[4]) as string, line: index + 1 }
+    const matches = login.every(
+      (wanted, part) => fields[part] === '*' || withoutEscapes(fields[part]) === wanted,
+    )
+    if (matches && fields[4]) return { password: withoutEscapes(fields[4]) as string, line: index + 1 }
   }
   return {}
 }
@@ -43,6 +46,6 @@ function whyRefused(path: string, mode: number): string | undefined {
   }
 }
 
-function unescaped(field: string | undefined): string | undefined {
+function withoutEscapes(field: string | undefined): string | undefined {
   return field?.replace(/\\(.)/g, '$1')
 }

@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
 import { parseRelation, relation, shown } from '../postgres/identifiers.ts'
 import type { Path } from './document.ts'
 import type { Finding } from './explain.ts'
+import { lookAt } from './files.ts'
 import { didYouMean } from './nearest.ts'
 
 /**
@@ -84,17 +84,15 @@ function missingFiles(name: string, dataset: Mapping, sqlFolder: string): Findin
     ])
   return [...named('checks', 'sql'), ...named('sources', 'query')].flatMap(([path, file]): Finding[] => {
     // A GraphQL source may hold its query itself, and the parameters of an HTTP source are called `query` too.
-    if (typeof file !== 'string' || file === '' || file.includes('{')) return []
-    const message = isFileIn(sqlFolder, file)
-      ? undefined
-      : `there is no file ${JSON.stringify(file)} in the sql folder ${sqlFolder}`
-    return message === undefined ? [] : [{ path: ['datasets', name, ...path], part: 'value', message }]
+    if (typeof file !== 'string' || file === '' || file.includes('{') || isFileIn(sqlFolder, file)) return []
+    const message = `there is no file ${JSON.stringify(file)} in the sql folder ${sqlFolder}`
+    return [{ path: ['datasets', name, ...path], part: 'value', message }]
   })
 }
 
 function isFileIn(folder: string, file: string): boolean {
   const leaves = isAbsolute(file) || normalize(file).startsWith('..')
-  return !leaves && statSync(join(folder, file), { throwIfNoEntry: false })?.isFile() === true
+  return !leaves && lookAt(join(folder, file))?.isFile() === true
 }
 
 /** Two datasets that write one table would undo each other. */

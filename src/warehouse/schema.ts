@@ -17,7 +17,7 @@ import {
 const text = z.string().min(1)
 
 /** Where a database is. There is no field for a password: it comes from the environment, .env, .pgpass or a service file. */
-export const connectionSchema = z.strictObject({
+const connectionSchema = z.strictObject({
   host: hostName.optional(),
   port: z.int().min(1).max(65_535).optional(),
   database: text.optional(),

@@ -1,5 +1,6 @@
 import type { ResolvedSetting } from '../../warehouse/connection.ts'
-import { fileForPeople, type Warehouse } from '../../warehouse/load.ts'
+import { fileForPeople } from '../../warehouse/files.ts'
+import type { Warehouse } from '../../warehouse/load.ts'
 import { type Span, spanText } from '../../warehouse/values.ts'
 
 /** One line of the settings: its path as in the warehouse file, its value as text, and where that came from. */

@@ -1,10 +1,11 @@
 import { command, shared } from '../../cli/command.ts'
 import { printable } from '../../cli/format.ts'
+import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { resolveNamedConnection } from '../../warehouse/connection.ts'
 import { locateWarehouse } from '../../warehouse/find.ts'
-import type { Dataset } from '../../warehouse/load.ts'
+import type { Dataset, Warehouse } from '../../warehouse/load.ts'
 import { describePolicy } from './policy.ts'
 import { connectionRows, type Row, warehouseRows } from './rows.ts'
 
@@ -18,45 +19,50 @@ export const show = command({
   async run(context, { json }) {
     const { streams, globals } = context
     const warehouse = context.warehouseIfAny()
-    const located = locateWarehouse(globals.warehouse)
     const settings = [
-      ...(warehouse ? warehouseRows(warehouse, located?.origin ?? '') : []),
+      ...(warehouse ? warehouseRows(warehouse, locateWarehouse(globals.warehouse)?.origin ?? '') : []),
       ...connectionRows('connection', context.connection().settings),
-      ...Object.keys(warehouse?.connections ?? {}).flatMap((name) =>
-        warehouse
-          ? connectionRows(`connections.${name}`, resolveNamedConnection(name, warehouse).settings)
-          : [],
-      ),
+      ...(warehouse ? namedConnectionRows(warehouse) : []),
     ]
-    const datasets = warehouse?.datasets ?? []
-    if (json) return context.printJson({ settings, datasets: datasets.map(datasetJson) })
-    context.print(
-      table<Row>(
-        streams.out,
-        [
-          { title: 'setting', value: ({ name }) => name },
-          { title: 'value', value: ({ value }) => printable(value ?? '') },
-          { title: 'origin', value: ({ origin }) => printable(origin) },
-        ],
-        settings,
-      ),
-    )
-    if (!warehouse) return context.say('no warehouse file: these are the settings of the connection alone')
-    const { lines } = warehouse
-    context.print(
-      `\n${table<Dataset>(
-        streams.out,
-        [
-          { title: 'dataset', value: ({ name }) => name },
-          { title: 'target', value: ({ target }) => printable(shown(target)) },
-          { title: 'key', value: ({ key }) => printable(key?.join(', ') ?? '') },
-          { title: 'policy', value: (dataset) => printable(describePolicy(dataset, lines)) },
-        ],
-        datasets,
-      )}`,
-    )
+    if (json) {
+      return context.printJson({ settings, datasets: warehouse?.datasets.map(datasetJson) ?? [] })
+    }
+    context.print(settingsTable(streams.out, settings))
+    if (warehouse) context.print(`\n${datasetsTable(streams.out, warehouse)}`)
+    else context.say('no warehouse file: these are the settings of the connection alone')
   },
 })
+
+function namedConnectionRows(warehouse: Warehouse): Row[] {
+  return Object.keys(warehouse.connections).flatMap((name) =>
+    connectionRows(`connections.${name}`, resolveNamedConnection(name, warehouse).settings),
+  )
+}
+
+function settingsTable(stream: Stream, settings: Row[]): string {
+  return table(
+    stream,
+    [
+      { title: 'setting', value: ({ name }) => name },
+      { title: 'value', value: ({ value }) => printable(value ?? '') },
+      { title: 'origin', value: ({ origin }) => printable(origin) },
+    ],
+    settings,
+  )
+}
+
+function datasetsTable(stream: Stream, { datasets, lines }: Warehouse): string {
+  return table(
+    stream,
+    [
+      { title: 'dataset', value: ({ name }) => name },
+      { title: 'target', value: ({ target }) => printable(shown(target)) },
+      { title: 'key', value: ({ key }) => printable(key?.join(', ') ?? '') },
+      { title: 'policy', value: (dataset) => printable(describePolicy(dataset, lines)) },
+    ],
+    datasets,
+  )
+}
 
 function datasetJson({ name, target, key, recency, partition }: Dataset) {
   return {

@@ -1,7 +1,8 @@
 import { command, shared } from '../../cli/command.ts'
 import { plural } from '../../cli/format.ts'
+import { fileForPeople } from '../../warehouse/files.ts'
 import { findWarehouse } from '../../warehouse/find.ts'
-import { fileForPeople, mistakesError, readWarehouse } from '../../warehouse/load.ts'
+import { mistakesError, readWarehouse } from '../../warehouse/load.ts'
 
 export const validate = command({
   name: 'validate',
