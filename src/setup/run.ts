@@ -64,7 +64,7 @@ export async function setUp(
     'migrations',
     async () => {
       await using own = await session.sibling(`dwh migrate ${run}`)
-      return up(own, work, migrationFolders(warehouse))
+      return await up(own, work, migrationFolders(warehouse))
     },
     (applied) => `${applied.length} applied`,
   )

@@ -134,7 +134,11 @@ export const datasetSchema = z
       z.strictObject({
         table: relationName,
         column: catalogueName,
-        on_missing: z.enum(['set_null', 'reject']).default('reject'),
+        // YAML reads a bare `null` as no value, and means what it says here.
+        on_missing: z
+          .enum(['set_null', 'reject'])
+          .or(z.null().transform(() => 'set_null' as const))
+          .default('reject'),
       }),
     ).default({}),
     compression: z

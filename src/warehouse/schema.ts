@@ -85,7 +85,7 @@ const alertsSchema = z.strictObject({
 
 /** One YAML file: everything that is specific to one database. */
 export const warehouseSchema = z.strictObject({
-  name: ownName,
+  name: ownName.refine((name) => name !== 'dwh', 'the name dwh belongs to the ledger'),
   description: text.optional(),
   connection: connectionSchema.prefault({}),
   connections: named(ownName, connectionSchema).default({}).describe('other servers that sources read'),
