@@ -7,6 +7,7 @@ import { runningTarget, targetUrl } from '../../../src/postgres/server/running.t
 import { startServer, stopServer } from '../../../src/postgres/server/server.ts'
 import { Session } from '../../../src/postgres/session.ts'
 import { place } from '../../support/place.ts'
+import { fc } from '../../support/random.ts'
 import { quietWork } from '../../support/work.ts'
 
 afterEach(() => vi.unstubAllEnvs())
@@ -35,4 +36,19 @@ test('there is a target while a server is ready, and psql and we reach it, whate
     await stopServer(folder, work)
   }
   expect(runningTarget(here.cwd)).toBeUndefined()
+})
+
+test('a URI holds every name and password', () => {
+  const name = fc.string({ minLength: 1, unit: 'binary' })
+  const socket = name.map((path) => `/${path}`)
+  const target = { port: 5433, sslmode: 'disable', connectTimeout: 10 } as const
+  fc.assert(
+    fc.property(socket, name, name, name, (host, database, user, password) => {
+      const bySocket = new URL(targetUrl({ ...target, host, database, user }))
+      expect(Object.fromEntries(bySocket.searchParams)).toEqual({ host, user, port: '5433' })
+      const byTcp = new URL(targetUrl({ ...target, host: '127.0.0.1', database, user, password }))
+      expect([byTcp.username, byTcp.password].map(decodeURIComponent)).toEqual([user, password])
+      for (const { pathname } of [bySocket, byTcp]) expect(decodeURIComponent(pathname)).toBe(`/${database}`)
+    }),
+  )
 })
