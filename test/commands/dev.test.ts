@@ -157,6 +157,17 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     await proveWhole(here)
   })
 
+  test('a state folder that the server could not enter is refused', async () => {
+    await using here = place()
+    chmodSync(here.cwd, 0o700)
+    const env = { DWH_STATE_DIR: join(here.cwd, 'state') }
+    expect(await dwh(['dev', 'start'], { ...here, env })).toMatchObject({
+      code: 3,
+      stderr: like(/CONFIG_INVALID.*cannot enter.*hint .*DWH_STATE_DIR/s),
+    })
+    expect(globSync(join(here.cwd, 'state', 'servers', '*'))).toEqual([])
+  })
+
   const canRun = spawnSync(process.execPath, [join(packageRoot, 'bin', 'dwh.js'), '--version'], nobody)
   const reason =
     'an ordinary user cannot read this clone: clone it where everybody may enter to run this test'

@@ -9,6 +9,7 @@ import type { Binaries } from './binaries.ts'
 import { dataFolder, deleteFolder, makeEnterable, passwordFile, writeOwned } from './folder.ts'
 import { isAlive } from './postmaster.ts'
 import { runProgram } from './programs.ts'
+import { refuseClosed } from './runnable.ts'
 import { clientAuthentication } from './settings.ts'
 
 /** The role and the database that every embedded server has. */
@@ -21,6 +22,7 @@ export const firstDatabase = 'dwh'
  * not there; of two at once, the second finds the first's folder and drops its own.
  *
  * @param durable whether initdb flushes to disk
+ * @throws DwhError CONFIG_INVALID when the server's user cannot enter, FAILED with the words of initdb
  */
 export async function initialise(
   folder: string,
@@ -30,6 +32,7 @@ export async function initialise(
   durable: boolean,
 ): Promise<void> {
   makeEnterable(dirname(folder))
+  refuseClosed(account, binaries, dirname(folder))
   await clearLeftovers(folder)
   const partial = leftoverName(folder)
   try {
