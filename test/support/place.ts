@@ -1,6 +1,7 @@
-import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deleteFolder } from '../../src/postgres/server/folder.ts'
 import { stopServer } from '../../src/postgres/server/server.ts'
 import { quietWork } from './work.ts'
 
@@ -30,7 +31,7 @@ export function place(owner?: { uid: number; gid: number }): Place {
     env: { DWH_STATE_DIR: state },
     [Symbol.asyncDispose]: async () => {
       for (const folder of servers()) await stopServer(folder, quietWork(), 'immediate')
-      rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+      await deleteFolder(root)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import {
@@ -7,6 +7,7 @@ import {
   findBinaries,
   usualPlaces,
 } from '../../src/postgres/server/binaries.ts'
+import { deleteFolder } from '../../src/postgres/server/folder.ts'
 import { isAlive, postmaster } from '../../src/postgres/server/postmaster.ts'
 import { socketTarget } from '../../src/postgres/server/running.ts'
 import { stopServer } from '../../src/postgres/server/server.ts'
@@ -46,7 +47,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const left = [...(await databasesLeft(runFolder)), ...foldersLeft(runFolder)]
     await stopAll(runFolder)
     left.push(...processesLeft(runFolder))
-    rmSync(runFolder, { recursive: true, force: true })
+    await deleteFolder(runFolder)
     if (left.length > 0) throw new Error(`the tests left behind:\n  ${left.join('\n  ')}`)
   }
 }
@@ -114,6 +115,6 @@ async function clearAbandoned(): Promise<void> {
   for (const folder of globSync(join(temporary, 'dwh-test-*-*'))) {
     if (isAlive(Number(/^dwh-test-(\d+)-/.exec(basename(folder))?.[1]))) continue
     await stopAll(folder)
-    rmSync(folder, { recursive: true, force: true })
+    await deleteFolder(folder)
   }
 }

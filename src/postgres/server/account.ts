@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { DwhError } from '../../errors.ts'
 
 /** The operating system's user that server programs run as. */
@@ -27,11 +26,6 @@ export function serverAccount(folder: string): Account | undefined {
 }
 
 function lookUp(name: string): Account | undefined {
-  const ask = (what: '-u' | '-g') =>
-    Number(execFileSync('id', [what, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
-  try {
-    return { uid: ask('-u'), gid: ask('-g') }
-  } catch {
-    return undefined
-  }
+  const line = new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm').exec(readFileSync('/etc/passwd', 'utf8'))
+  return line ? { uid: Number(line[1]), gid: Number(line[2]) } : undefined
 }

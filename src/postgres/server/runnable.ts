@@ -30,9 +30,21 @@ export function runnableBy(account: Account | undefined, binaries: Binaries): Bi
   return { ...binaries, folder: join(copy, 'bin') }
 }
 
-function runs(account: Account | undefined, { folder }: Binaries): boolean {
+/**
+ * Makes sure that the server's user can enter the folder that its own is made in.
+ *
+ * @throws DwhError CONFIG_INVALID
+ */
+export function refuseClosed(account: Account | undefined, binaries: Binaries, folder: string): void {
+  if (runs(account, binaries, folder)) return
+  throw new DwhError('CONFIG_INVALID', `the server's user cannot enter ${folder}`, {
+    hint: 'PostgreSQL refuses root: set DWH_STATE_DIR to a folder that every user may enter, or unset it',
+  })
+}
+
+function runs(account: Account | undefined, { folder }: Binaries, cwd = '/'): boolean {
   if (!account) return true
-  return spawnSync(join(folder, 'postgres'), ['--version'], { ...account, cwd: '/' }).status === 0
+  return spawnSync(join(folder, 'postgres'), ['--version'], { ...account, cwd }).status === 0
 }
 
 function copyWhole(from: string, to: string): void {

@@ -75,7 +75,7 @@ export async function stopServer(
 /** Stops the server of a folder and deletes the folder with all its data. */
 export async function resetServer(folder: string, work: Work): Promise<void> {
   await stopServer(folder, work, 'immediate')
-  if (existsSync(folder)) discard(folder)
+  if (existsSync(folder)) await discard(folder)
 }
 
 function withoutLz4({ version, origin }: Binaries): string {

@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Work } from '../../events.ts'
 import type { Target } from '../target.ts'
+import { deleteFolder } from './folder.ts'
 import { socketTarget } from './running.ts'
 import { type StartOptions, startServer, stopServer } from './server.ts'
 
@@ -34,7 +35,7 @@ export class TemporaryServer implements AsyncDisposable {
       const { port } = await startServer(folder, work, { ...options, settings })
       return new TemporaryServer(temporary, folder, socketTarget(folder, port), work)
     } catch (error) {
-      rmSync(temporary, { recursive: true, force: true })
+      await deleteFolder(temporary)
       throw error
     }
   }
@@ -42,6 +43,6 @@ export class TemporaryServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Stopped even when the work was interrupted.
     await stopServer(this.folder, { ...this.#work, signal: new AbortController().signal }, 'immediate')
-    rmSync(this.#temporary, { recursive: true, force: true })
+    await deleteFolder(this.#temporary)
   }
 }

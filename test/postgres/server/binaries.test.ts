@@ -5,9 +5,11 @@ import { servers } from '../../support/servers.ts'
 afterEach(() => vi.unstubAllEnvs())
 
 test('DWH_PG_BIN is taken before all others, and alone', () => {
-  const [, embedded] = servers
+  const [system, embedded] = servers
+  vi.stubEnv('DWH_PG_BIN', system?.binaries.folder)
+  expect(findBinaries()).toEqual({ ...system?.binaries, origin: 'DWH_PG_BIN' })
   vi.stubEnv('DWH_PG_BIN', embedded?.binaries.folder)
-  expect(findBinaries()).toEqual({ ...embedded?.binaries, origin: 'DWH_PG_BIN' })
+  expect(findBinaries()).toEqual(embedded?.binaries)
   expect([...usualPlaces()]).toHaveLength(1)
 })
 
