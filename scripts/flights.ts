@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { parquetMetadata, parquetReadObjects } from 'hyparquet'
+import { compressors } from 'hyparquet-compressors'
+import type { Session } from '../src/postgres/session.ts'
+
+/** One flight, as the Parquet file of vega-datasets has it. */
+export interface Flight {
+  date: Date
+  delay: bigint | null
+  distance: bigint | null
+  origin: string
+  destination: string
+}
+
+/** Three million flights within the United States, January to June 2001, from the npm package vega-datasets. */
+export async function* readFlights(most = Number.POSITIVE_INFINITY): AsyncGenerator<Flight[]> {
+  const { buffer, byteOffset, byteLength } = readFileSync(
+    createRequire(import.meta.url).resolve('vega-datasets/data/flights-3m.parquet'),
+  )
+  const file = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
+  let rowStart = 0
+  for (const group of parquetMetadata(file).row_groups) {
+    const rowEnd = Math.min(most, rowStart + Number(group.num_rows))
+    if (rowStart >= rowEnd) return
+    yield (await parquetReadObjects({ file, compressors, rowStart, rowEnd })) as Flight[]
+    rowStart = rowEnd
+  }
+}
+
+/**
+ * Makes the plain table `flights` as a legacy database holds it: rows as they came, and an index on whatever somebody
+ * once searched for.
+ *
+ * @param loaded is told the rows so far
+ */
+export async function loadPlainFlights(
+  session: Session,
+  { most, loaded = () => {} }: { most?: number; loaded?: (rows: number) => void } = {},
+): Promise<void> {
+  await session.run(
+    'CREATE TABLE public.flights (date timestamp NOT NULL, delay integer, distance integer, origin text NOT NULL, destination text NOT NULL)',
+  )
+  let rows = 0
+  async function* lines() {
+    for await (const flights of readFlights(most)) {
+      yield flights.map(copyLine).join('')
+      rows += flights.length
+      loaded(rows)
+    }
+  }
+  await pipeline(
+    Readable.from(lines(), { objectMode: false }),
+    session.copyFrom('COPY public.flights FROM STDIN'),
+  )
+  for (const column of ['date', 'origin', 'destination']) {
+    await session.run(`CREATE INDEX flights_${column} ON public.flights (${column})`)
+  }
+  await session.run(
+    "COMMENT ON TABLE public.flights IS 'Flights within the United States, January to June 2001'",
+  )
+  await session.run('VACUUM (ANALYZE) public.flights')
+}
+
+function copyLine({ date, delay, distance, origin, destination }: Flight): string {
+  const moment = date.toISOString().slice(0, 19)
+  return `${moment}\t${delay ?? '\\N'}\t${distance ?? '\\N'}\t${origin}\t${destination}\n`
+}
