@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { packageRoot } from '../src/package.ts'
 import type { Session } from '../src/postgres/session.ts'
 
 /** One flight, as the Parquet file of vega-datasets has it. */
@@ -18,7 +19,7 @@ export interface Flight {
 /** Three million flights within the United States, January to June 2001, from the npm package vega-datasets. */
 export async function* readFlights(most = Number.POSITIVE_INFINITY): AsyncGenerator<Flight[]> {
   const { buffer, byteOffset, byteLength } = readFileSync(
-    createRequire(import.meta.url).resolve('vega-datasets/data/flights-3m.parquet'),
+    join(packageRoot, 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet'),
   )
   const file = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
   let rowStart = 0

@@ -9,6 +9,7 @@ CREATE TABLE dwh.runs (
   command       text        NOT NULL,
   words         text[]      NOT NULL,
   warehouse     text,
+  datasets      text[]      NOT NULL DEFAULT '{}',
   version       text        NOT NULL,
   host          text        NOT NULL,
   os_user       text        NOT NULL,
@@ -26,6 +27,7 @@ CREATE TABLE dwh.runs (
 );
 COMMENT ON TABLE  dwh.runs         IS 'One row an execution of a command that changes something.';
 COMMENT ON COLUMN dwh.runs.words   IS 'The command line as typed; no secret can be typed there.';
+COMMENT ON COLUMN dwh.runs.datasets IS 'The datasets that the run works on.';
 COMMENT ON COLUMN dwh.runs.summary IS 'The figures that the command ended with.';
 COMMENT ON COLUMN dwh.runs.backend_pid IS 'With backend_start: the connection that lives as long as the run does.';
 CREATE INDEX runs_started_at ON dwh.runs (started_at);

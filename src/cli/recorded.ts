@@ -22,10 +22,12 @@ export interface RecordedRun {
  * Does the work of a command that changes something as a run: a row in the ledger from beginning to end, finished steps
  * and warnings as events, a log file, and the summary or the error at last.
  *
+ * @param datasets that it works on
  * @returns the summary
  */
 export async function recorded<Summary>(
   context: Context,
+  datasets: string[],
   body: (run: RecordedRun) => Promise<Summary>,
 ): Promise<Summary> {
   const { target } = context.connection()
@@ -34,7 +36,7 @@ export async function recorded<Summary>(
   await using ledger = await Session.open(target, `dwh ${context.command}`, quiet)
   await ensureLedger(ledger, quiet)
   const warehouse = context.warehouseIfAny()
-  const run = await startRun(ledger, context.command, context.words, warehouse?.name ?? null)
+  const run = await startRun(ledger, context.command, context.words, warehouse?.name ?? null, datasets)
   const log = new RunLog(target.database, run)
   await setLogPath(ledger, run, log.path)
   log.write({ type: 'run', message: `dwh ${context.words.join(' ')}` })

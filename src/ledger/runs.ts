@@ -12,6 +12,7 @@ export interface Run {
   command: string
   words: string[]
   warehouse: string | null
+  datasets: string[]
   version: string
   host: string
   os_user: string
@@ -38,7 +39,13 @@ export interface KeptEvent {
  *
  * @returns the number of the run
  */
-export async function startRun(session: Session, command: string, words: string[], warehouse: string | null) {
+export async function startRun(
+  session: Session,
+  command: string,
+  words: string[],
+  warehouse: string | null,
+  datasets: string[],
+): Promise<number> {
   const { run } = await session.one<{ run: number }>(sql('ledger/start_run'), [
     command,
     words,
@@ -47,6 +54,7 @@ export async function startRun(session: Session, command: string, words: string[
     hostname(),
     userInfo().username,
     process.pid,
+    datasets,
   ])
   return run
 }

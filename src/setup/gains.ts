@@ -10,6 +10,8 @@ export interface Measures {
   bytes: number
   /** The query that was measured, over the period with the most rows. */
   query: string
+  /** `month` */
+  period: string
   /** Median of several runs, warm. */
   milliseconds: number
   /** Tables that the plan of the query reads, and how many there are. */
@@ -21,7 +23,11 @@ export interface Measures {
 const repetitions = { warmUp: 2, counted: 5 }
 
 /** The query of the gains table: the busiest period, counted and summed as a report would. */
-export function gainsQuery({ dataset, table, rows }: ConversionPlan): string | undefined {
+export function gainsQuery({
+  dataset,
+  table,
+  rows,
+}: ConversionPlan): Pick<Measures, 'query' | 'period'> | undefined {
   const policy = dataset.partition
   const busiest = rows.occupied.toSorted((a, b) => b.rows - a.rows)[0]
   if (!busiest) return undefined
@@ -30,7 +36,8 @@ export function gainsQuery({ dataset, table, rows }: ConversionPlan): string | u
       /^(smallint|integer|bigint|numeric|real|double)/.test(type) && !policy.key.includes(name),
   )
   const sum = measure ? `, sum(${ident(measure.name)})` : ''
-  return `SELECT count(*)${sum} FROM ${relation(table)} WHERE ${rangeCondition(policy, rangeOf(policy, busiest))}`
+  const condition = rangeCondition(policy, rangeOf(policy, busiest))
+  return { query: `SELECT count(*)${sum} FROM ${relation(table)} WHERE ${condition}`, period: policy.grain }
 }
 
 /** Measures a table under its name, plain or partitioned. */
@@ -41,7 +48,10 @@ export async function measure(
   rows: number,
 ): Promise<Measures> {
   const { bytes, tables } = await session.one<{ bytes: number; tables: number }>(
-    `SELECT sum(pg_total_relation_size(relid))::int8 AS bytes, count(*) AS tables FROM pg_partition_tree($1::regclass) WHERE isleaf`,
+    // A plain table has no partition tree, and is its own.
+    `SELECT sum(pg_total_relation_size(oid))::int8 AS bytes, count(*) AS tables FROM ` +
+      `(SELECT $1::regclass::oid AS oid WHERE NOT EXISTS (SELECT FROM pg_partition_tree($1::regclass)) ` +
+      `UNION ALL SELECT relid FROM pg_partition_tree($1::regclass) WHERE isleaf) AS tables`,
     [relation(table)],
   )
   const times: number[] = []
@@ -51,7 +61,7 @@ export async function measure(
     if (n >= repetitions.warmUp) times.push(performance.now() - started)
   }
   const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number
-  return { rows, bytes, query, milliseconds, tables_read: await tablesRead(session, query), tables }
+  return { rows, bytes, query, period, milliseconds, tables_read: await tablesRead(session, query), tables }
 }
 
 /** The tables that a plan scans: pruned leaves are not in it. */

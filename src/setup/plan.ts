@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type ConversionPlan, planConversion } from '../convert/plan.ts'
 import type { Answer } from '../doctor/answer.ts'
 import { examine, requireFit } from '../doctor/examine.ts'
@@ -20,6 +20,7 @@ import { type PlannedLeaf, planLeaves } from '../partitions/plan.ts'
 import { inspectTarget, serverToday } from '../partitions/tree.ts'
 import { parseRelation, type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { stateFolder } from '../state-folder.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 
 /** A table that does not exist yet, and the leaves that it will get. */
@@ -86,6 +87,12 @@ export async function planSetup(session: Session, work: Work, warehouse: Warehou
   return plan
 }
 
+/** The datasets that a plan changes. */
+export function touchedDatasets({ leaves, newTables, conversions }: SetupPlan): string[] {
+  const touched = [...leaves.filter((plan) => plan.leaves.length > 0), ...newTables, ...conversions]
+  return touched.map(({ dataset }) => dataset.name)
+}
+
 /** Nothing is left to do. */
 export function isDone({ migrations, leaves, newTables, conversions, unmeasured }: SetupPlan): boolean {
   const missingLeaves = leaves.reduce((sum, plan) => sum + plan.leaves.length, 0)
@@ -98,9 +105,10 @@ export function estimate({ conversions }: SetupPlan): { seconds: number; bytes: 
   return { seconds: bytes / bytesPerSecond, bytes }
 }
 
-/** The folder of a warehouse's backups: beside its file. */
-export function backupFolder(warehouse: Warehouse): string {
-  return join(warehouse.path, '..', warehouse.backup.folder)
+/** The folder of a warehouse's backups: beside its file, but for the warehouses that ship with the program. */
+export function backupFolder({ path, name, backup }: Warehouse): string {
+  const ships = dirname(path) === join(packageRoot, 'warehouses')
+  return ships ? join(stateFolder(), 'backups', name) : resolve(dirname(path), backup.folder)
 }
 
 function declaredIndexes(declared: FactTable[], name: RelationName): string[][] {

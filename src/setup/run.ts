@@ -5,7 +5,7 @@ import { convert } from '../convert/run.ts'
 import { conversionTables } from '../convert/undo.ts'
 import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
-import { type Conversion, findConversion, recordMeasures } from '../ledger/conversions.ts'
+import { findConversion, listConversions, recordMeasures } from '../ledger/conversions.ts'
 import { Lease } from '../ledger/lease.ts'
 import { up } from '../migrate/apply.ts'
 import { createLeaves, isPartitioned, planDatasetLeaves } from '../partitions/create.ts'
@@ -88,7 +88,8 @@ export async function setUp(
   }
   await step(work, 'analyze', () => analyzeDatasets(session, warehouse))
   await step(work, 'verify', () => verify(session, warehouse))
-  const gains = await step(work, 'gains', () => measureGains(session, plan))
+  await step(work, 'gains', () => measureGains(session, plan))
+  const gains = await recordedGains(session, warehouse)
   return { migrations: migrations.map(({ folder, file }) => `${folder.label}/${file.name}`), leaves, gains }
 }
 
@@ -179,28 +180,31 @@ async function verify(session: Session, warehouse: Warehouse): Promise<void> {
   }
 }
 
-/** Measures after: for the conversions of this run, and for those that an interrupted run had swapped but not measured. */
-async function measureGains(session: Session, plan: SetupPlan): Promise<Gain[]> {
-  const gains: Gain[] = []
-  for (const { table } of plan.conversions) {
-    const conversion = await findConversion(session, table)
-    if (conversion) gains.push(...(await gainOf(session, conversion)))
+/** Measures after: the conversions of this run, and those that an interrupted run had swapped but not measured. */
+async function measureGains(session: Session, plan: SetupPlan): Promise<void> {
+  const converted = await Promise.all(plan.conversions.map(({ table }) => findConversion(session, table)))
+  for (const conversion of [...converted, ...plan.unmeasured]) {
+    if (!conversion) continue
+    const { table } = conversionTables(conversion)
+    const before = conversion.before as Partial<Measures>
+    // An empty table has no period to ask for.
+    const after = isMeasured(before) ? await measure(session, table, before, conversion.row_count ?? 0) : {}
+    await recordMeasures(session, conversion.conversion, after)
   }
-  for (const conversion of plan.unmeasured) gains.push(...(await gainOf(session, conversion)))
+}
+
+/** What the conversions of a warehouse brought, as far as their plain tables are still kept. */
+export async function recordedGains(session: Session, warehouse: Warehouse): Promise<Gain[]> {
+  const gains: Gain[] = []
+  for (const conversion of (await listConversions(session, warehouse.name)).toReversed()) {
+    const { before, after, undone_at, finished_at, backup } = conversion
+    if (undone_at || finished_at || !isMeasured(before) || !after || !isMeasured(after)) continue
+    const { table, before: kept } = conversionTables(conversion)
+    gains.push({ table: shown(table), before, after, kept: shown(kept), backup })
+  }
   return gains
 }
 
-async function gainOf(session: Session, conversion: Conversion): Promise<Gain[]> {
-  const { table, before: kept } = conversionTables(conversion)
-  const before = conversion.before as Partial<Measures>
-  // An empty table has no period to ask for.
-  if (before.query === undefined) {
-    await recordMeasures(session, conversion.conversion, {})
-    return []
-  }
-  const after = await measure(session, table, before.query, conversion.row_count ?? 0)
-  await recordMeasures(session, conversion.conversion, after)
-  return [
-    { table: shown(table), before: before as Measures, after, kept: shown(kept), backup: conversion.backup },
-  ]
+function isMeasured(measures: object): measures is Measures {
+  return 'query' in measures
 }

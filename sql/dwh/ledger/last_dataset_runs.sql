@@ -1,8 +1,7 @@
--- The last run that changed each dataset of a warehouse.
+-- The last run that worked on each dataset of a warehouse.
 -- $1 warehouse
 -- Locks: ACCESS SHARE on the ledger.
-SELECT DISTINCT ON (c.dataset) c.dataset, r.run, r.command, r.state, r.started_at
-  FROM dwh.conversions AS c
-  JOIN dwh.run_states AS r ON r.run = c.run
- WHERE c.warehouse = $1::text
- ORDER BY c.dataset, r.run DESC
+SELECT DISTINCT ON (dataset) dataset, r.run, r.command, r.state, r.started_at
+  FROM dwh.run_states AS r, unnest(r.datasets) AS dataset
+ WHERE r.warehouse = $1::text
+ ORDER BY dataset, r.run DESC

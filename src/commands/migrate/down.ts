@@ -27,7 +27,7 @@ export const migrateDown = command({
       if (!(await context.confirm('Take them back, with the data that they made?', yes))) {
         return context.say('nothing was changed')
       }
-      await recorded(context, async ({ session, work }) => {
+      await recorded(context, [], async ({ session, work }) => {
         await down(session, work, folder, count)
         return names
       })

@@ -29,7 +29,7 @@ export const migrateUp = command({
     const applied =
       planned.length === 0
         ? []
-        : await recorded(context, async ({ session, work }) =>
+        : await recorded(context, [], async ({ session, work }) =>
             (await up(session, work, folders)).map(({ folder, file }) => `${folder.label}/${file.name}`),
           )
     // The ledger's own come first and are applied before there can be a run.

@@ -50,10 +50,14 @@ export const partitionsCreate = command({
         `${plural(wanted.length, 'leaf', 'leaves')} to create:\n${wanted.map(({ name }) => `  ${name}\n`).join('')}`,
       )
       if (!(await context.confirm('Create them?', yes))) return context.say('nothing was changed')
-      await recorded(context, async ({ session, work }) => {
-        for (const plan of plans) await createLeaves(session, work, plan)
-        return wanted.map(({ name }) => name)
-      })
+      await recorded(
+        context,
+        plans.map(({ dataset }) => dataset.name),
+        async ({ session, work }) => {
+          for (const plan of plans) await createLeaves(session, work, plan)
+          return wanted.map(({ name }) => name)
+        },
+      )
     }
     if (json) context.printJson({ created: wanted.map(({ schema, name }) => `${schema}.${name}`) })
     else

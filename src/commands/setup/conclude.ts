@@ -24,11 +24,15 @@ export async function finish(context: Context, { yes, dryRun, json }: Answers): 
   if (dryRun) return
   if (!(await context.confirm(`Drop ${plural(tables.length, 'table')}?`, yes)))
     return context.say('nothing was changed')
-  await recorded(context, async ({ session, work, run }) => {
-    await using lease = await Lease.take(session, work, setupLease, run)
-    for (const conversion of conversions) await finishConversion(session, work, lease, conversion)
-    return { dropped: tables }
-  })
+  await recorded(
+    context,
+    conversions.map(({ dataset }) => dataset),
+    async ({ session, work, run }) => {
+      await using lease = await Lease.take(session, work, setupLease, run)
+      for (const conversion of conversions) await finishConversion(session, work, lease, conversion)
+      return { dropped: tables }
+    },
+  )
   if (json) context.printJson({ dropped: tables })
 }
 
@@ -44,15 +48,19 @@ export async function undo(context: Context, { yes, dryRun, json }: Answers): Pr
   if (dryRun) return
   if (!(await context.confirm(`Put ${plural(tables.length, 'table')} back?`, yes)))
     return context.say('nothing was changed')
-  const undone = await recorded(context, async ({ session, work, run }) => {
-    await using lease = await Lease.take(session, work, setupLease, run)
-    const results = []
-    for (const conversion of conversions) {
-      const { table, keptAs } = await undoConversion(session, work, lease, conversion)
-      results.push({ table: shown(table), kept_as: keptAs ? shown(keptAs) : null })
-    }
-    return results
-  })
+  const undone = await recorded(
+    context,
+    conversions.map(({ dataset }) => dataset),
+    async ({ session, work, run }) => {
+      await using lease = await Lease.take(session, work, setupLease, run)
+      const results = []
+      for (const conversion of conversions) {
+        const { table, keptAs } = await undoConversion(session, work, lease, conversion)
+        results.push({ table: shown(table), kept_as: keptAs ? shown(keptAs) : null })
+      }
+      return results
+    },
+  )
   if (json) return context.printJson({ undone })
   for (const { table, kept_as } of undone) {
     if (kept_as)

@@ -6,9 +6,10 @@ import { command, flag, option, positiveInteger, shared } from '../../cli/comman
 import type { Context } from '../../cli/context.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
+import { ledgerPresence } from '../../ledger/migrations.ts'
 import { warehouseStatus } from '../../monitor/status.ts'
-import { backupFolder, isDone, planSetup, type SetupPlan } from '../../setup/plan.ts'
-import { type SetupOptions, type SetupResult, setUp } from '../../setup/run.ts'
+import { backupFolder, isDone, planSetup, type SetupPlan, touchedDatasets } from '../../setup/plan.ts'
+import { recordedGains, type SetupOptions, type SetupResult, setUp } from '../../setup/run.ts'
 import { setupScript } from '../../setup/script.ts'
 import { renderStatus } from '../status/render.ts'
 import { finish, undo } from './conclude.ts'
@@ -65,13 +66,14 @@ export const setup = command({
     if (input.dryRun) return context.print(renderPlan(context.streams.out, plan, options))
     if (isDone(plan)) {
       context.say('nothing to do: the database is as the warehouse file says')
-      return conclude(context, { migrations: [], leaves: 0, gains: [] }, input.json)
+      const gains = (await ledgerPresence(session)).has_ledger ? await recordedGains(session, warehouse) : []
+      return conclude(context, { migrations: [], leaves: 0, gains }, input.json)
     }
     context.say(renderPlan(context.streams.err, plan, options))
     refuseLosses(plan, input.acceptLosses)
     if (plan.conversions.length > 0 && options.backupFolder) findClientTool('pg_dump', session.serverVersion)
     if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
-    const result = await recorded(context, ({ session, work, run }) =>
+    const result = await recorded(context, touchedDatasets(plan), ({ session, work, run }) =>
       setUp(session, work, warehouse, plan, run, options),
     )
     await conclude(context, result, input.json)

@@ -90,7 +90,7 @@ export function renderGains(stream: Stream, gains: Gain[]): string {
     },
     {
       table,
-      what: 'busiest period, warm',
+      what: `busiest ${before.period}, warm`,
       before: milliseconds(before.milliseconds),
       after: milliseconds(after.milliseconds),
       change: `${(before.milliseconds / after.milliseconds).toFixed(1)}× as fast`,
