@@ -44,7 +44,7 @@ export function gainsQuery({
 export async function measure(
   session: Session,
   table: RelationName,
-  query: string,
+  { query, period }: Pick<Measures, 'query' | 'period'>,
   rows: number,
 ): Promise<Measures> {
   const { bytes, tables } = await session.one<{ bytes: number; tables: number }>(

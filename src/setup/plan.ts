@@ -10,6 +10,7 @@ import { declaredFactTables, type PlannedMigration, planUp } from '../migrate/ap
 import type { FactTable } from '../migrate/fact-table.ts'
 import type { MigrationFolder } from '../migrate/files.ts'
 import { ledgerFolder } from '../migrate/history.ts'
+import { packageRoot } from '../package.ts'
 import {
   isPartitioned,
   type LeafPlan,
