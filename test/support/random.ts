@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { inject } from 'vitest'
 
 /** The seed of this run, printed at its start; DWH_TEST_SEED repeats it. */
-export const seed = inject('seed')
+const seed = inject('seed')
 
 fc.configureGlobal({ ...fc.readConfigureGlobal(), seed })
 

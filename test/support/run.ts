@@ -1,4 +1,4 @@
-import { chmodSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import {
@@ -110,10 +110,11 @@ async function stopAll(runFolder: string): Promise<void> {
     await stopServer(join(file, '..', '..'), quietWork(), 'immediate')
 }
 
-/** Runs that were killed: the pid in the folder's name is that of nobody. */
+/** Our own runs that were killed: the pid in the folder's name is that of nobody. */
 async function clearAbandoned(): Promise<void> {
   for (const folder of globSync(join(temporary, 'dwh-test-*-*'))) {
-    if (isAlive(Number(/^dwh-test-(\d+)-/.exec(basename(folder))?.[1]))) continue
+    const [, pid] = /^dwh-test-(\d+)-/.exec(basename(folder)) ?? []
+    if (isAlive(Number(pid)) || statSync(folder).uid !== process.getuid?.()) continue
     await stopAll(folder)
     await deleteFolder(folder)
   }

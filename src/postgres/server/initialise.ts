@@ -32,7 +32,7 @@ export async function initialise(
   durable: boolean,
 ): Promise<void> {
   makeEnterable(dirname(folder))
-  refuseClosed(account, binaries, dirname(folder))
+  refuseClosed(account, dirname(folder))
   await clearLeftovers(folder)
   const partial = leftoverName(folder)
   try {

@@ -79,18 +79,20 @@ export function clearStaleLocks(folder: string, port: number): void {
     const stale = readLock(path)
     if (!stale || !isAlive(stale.pid) || isPostmaster(stale.pid, data)) continue
     const aside = `${path}.${process.pid}`
-    unless('ENOENT', () => renameSync(path, aside))
-    if (readLock(aside)?.text !== stale.text) unless('EEXIST', () => linkSync(aside, path))
-    rmSync(aside, { force: true })
+    if (!changed('ENOENT', () => renameSync(path, aside))) continue
+    if (readLock(aside)?.text !== stale.text) changed('EEXIST', () => linkSync(aside, path))
+    rmSync(aside)
   }
 }
 
-/** Does what another start may just have done: then the system's refusal is welcome. */
-function unless(code: 'ENOENT' | 'EEXIST', change: () => void): void {
+/** Whether a change was made: not, when another start was quicker and the system therefore refuses with `refusal`. */
+function changed(refusal: 'ENOENT' | 'EEXIST', change: () => void): boolean {
   try {
     change()
+    return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== code) throw error
+    if ((error as NodeJS.ErrnoException).code === refusal) return false
+    throw error
   }
 }
 

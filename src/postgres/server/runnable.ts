@@ -35,16 +35,16 @@ export function runnableBy(account: Account | undefined, binaries: Binaries): Bi
  *
  * @throws DwhError CONFIG_INVALID
  */
-export function refuseClosed(account: Account | undefined, binaries: Binaries, folder: string): void {
-  if (runs(account, binaries, folder)) return
+export function refuseClosed(account: Account | undefined, folder: string): void {
+  if (!account || spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], account).status === 0) return
   throw new DwhError('CONFIG_INVALID', `the server's user cannot enter ${folder}`, {
     hint: 'PostgreSQL refuses root: set DWH_STATE_DIR to a folder that every user may enter, or unset it',
   })
 }
 
-function runs(account: Account | undefined, { folder }: Binaries, cwd = '/'): boolean {
+function runs(account: Account | undefined, { folder }: Binaries): boolean {
   if (!account) return true
-  return spawnSync(join(folder, 'postgres'), ['--version'], { ...account, cwd }).status === 0
+  return spawnSync(join(folder, 'postgres'), ['--version'], { ...account, cwd: '/' }).status === 0
 }
 
 function copyWhole(from: string, to: string): void {

