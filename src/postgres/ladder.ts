@@ -13,11 +13,15 @@ import { inTransaction } from './transaction.ts'
  */
 const rungs = [100, 100, 200, 200, 400, 400, 800, 800, 1500, 1500, 3000, 3000]
 
+/** How many rungs are climbed: DWH_LOCK_ATTEMPTS, all of them unless it says otherwise; the last one is repeated. */
+function ladderRungs(): number[] {
+  const attempts = Number(process.env.DWH_LOCK_ATTEMPTS ?? rungs.length)
+  return Array.from({ length: Math.max(1, attempts) }, (_, index) => rungs[index] ?? (rungs.at(-1) as number))
+}
+
 export interface Ladder {
   /** What is being locked, for the message when the ladder ends; empty where only the SQL of a user knows. */
   relations: RelationName[]
-  /** Milliseconds of lock timeout, attempt by attempt. */
-  rungs?: readonly number[]
 }
 
 /**
@@ -33,7 +37,7 @@ export async function climb<T>(
   ladder: Ladder,
   attempt: (lockTimeout: number) => Promise<T>,
 ): Promise<T> {
-  const timeouts = ladder.rungs ?? rungs
+  const timeouts = ladderRungs()
   for (const [index, timeout] of timeouts.entries()) {
     work.signal.throwIfAborted()
     try {
