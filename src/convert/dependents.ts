@@ -1,7 +1,7 @@
 import { ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import { type MaterializedView, readMaterializedViews } from './materialized-views.ts'
+import { type MaterializedView, readMaterializedViews, redirect } from './materialized-views.ts'
 
 /** Something that is bound to a table by statements that name it. */
 export interface Dependent {
@@ -47,6 +47,8 @@ export interface ExtendedStatistics extends RelationName {
 
 /** Everything that hangs on a table and does not follow its name by itself. */
 export interface Dependents {
+  /** `schema.name` of the table as PostgreSQL prints it in queries. */
+  printed: string
   /** On the table itself: rules, triggers, policies, row security. */
   own: Dependent[]
   /** Elsewhere: views, rules of other relations, functions, publications. */
@@ -74,6 +76,10 @@ export async function readDependents(
   oid: number,
   afterwards: RelationName,
 ): Promise<Dependents> {
+  const { printed } = await session.one<{ printed: string }>(
+    'SELECT $1::bigint::oid::regclass::text AS printed',
+    [oid],
+  )
   const materializedViews = await readMaterializedViews(session, oid)
   const replaced = [oid, ...materializedViews.map((view) => view.oid)]
   const own: Dependent[] = []
@@ -82,6 +88,7 @@ export async function readDependents(
   }
   const obstacles = await session.rows<{ obstacle: string }>(sql('convert/dependents/obstacles'), [oid])
   return {
+    printed,
     own,
     outside: [
       ...(await session.rows<Dependent>(sql('convert/dependents/views'), [replaced])),
@@ -112,9 +119,13 @@ export function obstaclesOf({ own, outside, obstacles }: Dependents): string[] {
  */
 export function fingerprint(dependents: Dependents, lost: string[]): string[] {
   const { own, outside, materializedViews, foreignKeysOut, foreignKeysIn, statistics } = dependents
+  // A rebuilt view names the alias that a first one leaves out: both are compared with it.
+  const themselves = new Map([dependents, ...materializedViews].map(({ printed }) => [printed, printed]))
   const lines = [
     ...[...own, ...outside].map(({ kind, name, definition }) => `${kind} ${name}: ${definition}`),
-    ...materializedViews.map((view) => `materialized view ${relation(view)}: ${view.definition}`),
+    ...materializedViews.map(
+      (view) => `materialized view ${relation(view)}: ${redirect(view.definition, themselves)}`,
+    ),
     ...foreignKeysOut
       .filter(({ name }) => !lost.includes(name))
       .map(({ name, definition }) => `foreign key ${name}: ${definition}`),

@@ -1,3 +1,4 @@
+import type { GivenUp } from '../ledger/conversions.ts'
 import type { PlannedLeaf } from '../partitions/plan.ts'
 import { ident, literal, relation } from '../postgres/identifiers.ts'
 import type { ForeignKeyIn, ForeignKeyOut } from './dependents.ts'
@@ -69,7 +70,7 @@ export function inboundLosses({ lost }: InboundPlan): string[] {
  */
 export function inboundStatements({ kept, lost }: InboundPlan): {
   swap: string[]
-  undo: string[]
+  undo: GivenUp[]
   validate: string[]
 } {
   const drop = ({ referencing, name }: ForeignKeyIn) =>
@@ -77,11 +78,13 @@ export function inboundStatements({ kept, lost }: InboundPlan): {
   const add = ({ referencing, name, definition, referencing_is_partitioned }: ForeignKeyIn) =>
     `ALTER TABLE ${referencing} ADD CONSTRAINT ${ident(name)} ${definition.replace(/ NOT VALID$/, '')}` +
     `${referencing_is_partitioned ? '' : ' NOT VALID'}`
+  const validate = ({ referencing, name }: ForeignKeyIn) =>
+    `ALTER TABLE ${referencing} VALIDATE CONSTRAINT ${ident(name)}`
   return {
     swap: [...kept.flatMap((key) => [drop(key), add(key)]), ...lost.map(drop)],
-    undo: lost.map(add),
+    undo: lost.map((key) => ({ statement: add(key), validate: validate(key) })),
     validate: kept
       .filter((key) => !key.referencing_is_partitioned && !key.definition.endsWith(' NOT VALID'))
-      .map(({ referencing, name }) => `ALTER TABLE ${referencing} VALIDATE CONSTRAINT ${ident(name)}`),
+      .map(validate),
   }
 }

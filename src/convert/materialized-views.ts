@@ -41,7 +41,7 @@ export const shadowViewName = (name: string): string => fitName(name, '_dwh_shad
  */
 export function rebuildStatements(
   view: MaterializedView,
-  replacements: Map<string, RelationName>,
+  replacements: Map<string, string>,
   populate: boolean,
 ): string[] {
   const { schema, furniture } = view
@@ -65,11 +65,11 @@ export function rebuildStatements(
 }
 
 /**
- * Points a query, as PostgreSQL prints it with an empty search_path, to other relations: every `schema.name` that stands
- * for one of them gets the other name, and its old name as an alias where it has none. The swap compares the result with
+ * Points a query, as PostgreSQL prints it with an empty search_path, to other relations: every printed name of one of them
+ * gets the other name, and its old name as an alias where it has none. The swap compares the result with
  * the original, so that a mistake here is found and not kept.
  */
-export function redirect(query: string, replacements: Map<string, RelationName>): string {
+export function redirect(query: string, replacements: Map<string, string>): string {
   const identifier = String.raw`(?:"(?:[^"]|"")+"|[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*)`
   // Literals are stepped over, casts are left alone, and an alias is told from a keyword by its lower case.
   const token = new RegExp(
@@ -80,6 +80,6 @@ export function redirect(query: string, replacements: Map<string, RelationName>)
     const text = match[0] as string
     const { schema, name, alias } = match.at(-1) as Record<string, string | undefined>
     const target = schema && name ? replacements.get(`${schema}.${name}`) : undefined
-    return target ? `${relation(target)}${alias ?? ` ${name}`}` : text
+    return target ? `${target}${alias ?? ` ${name}`}` : text
   })
 }

@@ -45,10 +45,17 @@ export function shadowStatements(plan: ConversionPlan, lz4: boolean): string[] {
 /** The name that extended statistics of the shadow bear until the swap. */
 export const shadowStatisticsName = ({ name }: { name: string }): string => fitName(name, '_dwh_shadow')
 
-/** The parent's own indexes, which stay invalid until every leaf's has been attached to them. */
-export function parentIndexStatements({ shadow, indexes }: ConversionPlan): string[] {
+/**
+ * The parent's own indexes, which stay invalid until every leaf's has been attached to them.
+ *
+ * @param only `''` makes them on the leaves too, and valid: for empty ones
+ */
+export function parentIndexStatements(
+  { shadow, indexes }: ConversionPlan,
+  only: 'ONLY ' | '' = 'ONLY ',
+): string[] {
   return indexes.flatMap((index) => [
-    parentIndexStatement(relation(shadow), index),
+    parentIndexStatement(`${only}${relation(shadow)}`, index),
     ...(index.comment
       ? [
           `COMMENT ON INDEX ${relation({ schema: shadow.schema, name: shadowIndexName(index) })} IS ${literal(index.comment)}`,
@@ -62,13 +69,13 @@ function parentIndexStatement(shadow: string, index: ParentIndex): string {
   const nulls = index.nullsNotDistinct ? ' NULLS NOT DISTINCT' : ''
   switch (index.kind) {
     case 'primary key':
-      return `ALTER TABLE ONLY ${shadow} ADD CONSTRAINT ${name} PRIMARY KEY (${identList(index.columns)})`
+      return `ALTER TABLE ${shadow} ADD CONSTRAINT ${name} PRIMARY KEY (${identList(index.columns)})`
     case 'unique constraint':
-      return `ALTER TABLE ONLY ${shadow} ADD CONSTRAINT ${name} UNIQUE${nulls} (${identList(index.columns)})`
+      return `ALTER TABLE ${shadow} ADD CONSTRAINT ${name} UNIQUE${nulls} (${identList(index.columns)})`
     case 'unique index':
-      return `CREATE UNIQUE INDEX ${name} ON ONLY ${shadow} USING ${index.tail}`
+      return `CREATE UNIQUE INDEX ${name} ON ${shadow} USING ${index.tail}`
     case 'index':
-      return `CREATE INDEX ${name} ON ONLY ${shadow} USING ${index.tail}`
+      return `CREATE INDEX ${name} ON ${shadow} USING ${index.tail}`
   }
 }
 

@@ -1,6 +1,6 @@
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import { type Rename, recordSwap } from '../ledger/conversions.ts'
+import { type GivenUp, type Rename, recordSwap } from '../ledger/conversions.ts'
 import type { Lease } from '../ledger/lease.ts'
 import { fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climb } from '../postgres/ladder.ts'
@@ -23,7 +23,7 @@ import { parentIndexStatements, shadowStatisticsName } from './shadow.ts'
 export interface Exchange {
   renames: Rename[]
   statements: string[]
-  undo: string[]
+  undo: GivenUp[]
   /** Foreign keys of other tables, to be validated after the swap, when nobody waits. */
   validate: string[]
 }
@@ -140,14 +140,12 @@ export function replicaIdentityStatements(plan: ConversionPlan): string[] {
 export function replacements(
   { table, shadow }: ConversionPlan,
   views: MaterializedView[],
-): Map<string, RelationName> {
-  return new Map([
-    [table.printed, shadow],
-    ...views.map((view): [string, RelationName] => [
-      view.printed,
-      { schema: view.schema, name: shadowViewName(view.name) },
-    ]),
+): Map<string, string> {
+  const rebuilt = views.map(({ schema, name, printed }): [string, string] => [
+    printed,
+    relation({ schema, name: shadowViewName(name) }),
   ])
+  return new Map([[table.printed, relation(shadow)], ...rebuilt])
 }
 
 /**
@@ -186,14 +184,16 @@ export async function swap(
 export async function rehearse(holder: Session, plan: ConversionPlan): Promise<void> {
   await holder.run('SAVEPOINT rehearsal')
   try {
-    await lockBoth(holder, plan, 100)
-    for (const statement of parentIndexStatements(plan)) await holder.run(statement)
+    // A foreign key to the table asks for a unique index that is valid.
+    const only = plan.inbound.kept.length > 0 ? '' : 'ONLY '
+    for (const statement of parentIndexStatements(plan, only)) await holder.run(statement)
     for (const key of keptForeignKeys(plan))
       for (const statement of parentForeignKeyStatements(plan, key)) await holder.run(statement)
     const views = plan.table.dependents.materializedViews
     const standIns = replacements(plan, views)
     for (const view of views)
       for (const statement of rebuildStatements(view, standIns, false)) await holder.run(statement)
+    await lockBoth(holder, plan, 100)
     await exchange(holder, plan)
   } finally {
     await holder.client.query('ROLLBACK TO SAVEPOINT rehearsal').catch(() => {})

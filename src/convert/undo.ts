@@ -145,10 +145,10 @@ async function exchangeBack(session: Session, conversion: Conversion): Promise<s
   const statements = [
     ...dependents.outside.flatMap(({ rebind }) => rebind),
     ...inbound.swap,
-    ...conversion.undo,
+    ...conversion.undo.map(({ statement }) => statement),
   ]
   for (const statement of statements) await session.run(statement)
-  return inbound.validate
+  return [...inbound.validate, ...conversion.undo.map(({ validate }) => validate)]
 }
 
 /** What came forward steps aside to `…_after_setup`, then what had stepped aside comes back. */

@@ -12,6 +12,12 @@ export interface Rename {
   to: string
 }
 
+/** What a swap had to give up: the statement that gives it back, and one that checks it afterwards. */
+export interface GivenUp {
+  statement: string
+  validate: string
+}
+
 /** A plain table on its way to a partitioned one; the last date that is set is its state. */
 export interface Conversion {
   conversion: number
@@ -27,8 +33,7 @@ export interface Conversion {
   before: Record<string, unknown>
   after: Record<string, unknown> | null
   renames: Rename[]
-  /** Statements that give back what the swap had to give up. */
-  undo: string[]
+  undo: GivenUp[]
   backup: string | null
   row_count: number | null
   hash_1: string | null
@@ -88,7 +93,7 @@ export async function recordSwap(
   session: Session,
   conversion: number,
   renames: Rename[],
-  undo: string[],
+  undo: GivenUp[],
   proof: { rows: number; hash1: bigint; hash2: bigint; algorithm: string },
 ): Promise<void> {
   await session.one(sql('ledger/record_swap'), [

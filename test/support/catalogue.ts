@@ -7,7 +7,7 @@ export async function describeTable(session: Session, table: RelationName) {
   const ask = (text: string) => session.rows(text, [name])
   return {
     table: await ask(
-      `SELECT c.relkind::text, c.relpersistence::text, pg_get_userbyid(c.relowner) AS owner, c.relacl::text, c.reloptions,
+      `SELECT c.relkind::text, c.relpersistence::text, pg_get_userbyid(c.relowner) AS owner, coalesce(c.relacl, acldefault('r', c.relowner))::text AS acl, c.reloptions,
               obj_description(c.oid, 'pg_class') AS comment, pg_get_partkeydef(c.oid) AS partition_key
          FROM pg_class AS c WHERE c.oid = $1::regclass`,
     ),
@@ -28,7 +28,7 @@ export async function describeTable(session: Session, table: RelationName) {
          FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid WHERE x.indrelid = $1::regclass ORDER BY i.relname`,
     ),
     leaves: await ask(
-      `SELECT c.relname::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound, c.reloptions, c.relacl::text AS acl,
+      `SELECT c.relname::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound, c.reloptions, coalesce(c.relacl, acldefault('r', c.relowner))::text AS acl,
               pg_get_userbyid(c.relowner) AS owner,
               (SELECT json_agg(pg_get_indexdef(x.indexrelid) ORDER BY pg_get_indexdef(x.indexrelid))
                  FROM pg_index AS x WHERE x.indrelid = c.oid AND x.indisvalid) AS indexes,

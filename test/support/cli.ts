@@ -36,6 +36,14 @@ export async function dwh(words: string[], options: CliOptions = {}): Promise<Cl
   return { code, signal, stdout: out, stderr: err }
 }
 
+/** Runs `dwh WORDS` where anything but success is a mistake, told with what it said. */
+export async function dwhDone(words: string[], options: CliOptions = {}): Promise<CliResult> {
+  const result = await dwh(words, options)
+  if (result.code !== 0)
+    throw new Error(`dwh ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`)
+  return result
+}
+
 /** Starts `dwh WORDS` and does not wait: for tests that signal it. */
 export function startDwh(words: string[], { cwd, env, uid, gid, killAt }: CliOptions = {}): ChildProcess {
   const preload = killAt ? ['--import', join(packageRoot, 'test', 'support', 'kill-at-event.ts')] : []

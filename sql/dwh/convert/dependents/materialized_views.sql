@@ -9,7 +9,8 @@ WITH RECURSIVE above (oid, level) AS (
     FROM above AS a
     JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.oid AND d.classid = 'pg_rewrite'::regclass
     JOIN pg_rewrite AS r ON r.oid = d.objid
-    JOIN pg_class AS m ON m.oid = r.ev_class AND m.relkind = 'm'
+    -- The rule of a view depends on the view itself.
+    JOIN pg_class AS m ON m.oid = r.ev_class AND m.relkind = 'm' AND m.oid <> a.oid
 )
 SELECT m.oid::bigint AS oid,
        n.nspname::text AS schema,

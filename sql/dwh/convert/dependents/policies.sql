@@ -14,8 +14,8 @@ SELECT 'policy' AS kind,
                        CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
                        (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END, ', ')
                           FROM unnest(p.polroles) AS role))
-                || coalesce(format(' USING (%s)', pg_get_expr(p.polqual, p.polrelid)), '')
-                || coalesce(format(' WITH CHECK (%s)', pg_get_expr(p.polwithcheck, p.polrelid)), '') AS definition) AS d
+                || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
+                || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '') AS definition) AS d
  WHERE p.polrelid = $1::bigint::oid
 UNION ALL
 SELECT 'row security', switch, 'on', ARRAY[format('ALTER TABLE %s %s ROW LEVEL SECURITY', c.oid::regclass, switch)], NULL, NULL

@@ -19,6 +19,6 @@ SELECT 'publication' AS kind,
          SELECT c.oid::regclass
                 || CASE WHEN to_jsonb(r) ->> 'prattrs' IS NULL THEN '' ELSE format(' (%s)',
                      (SELECT string_agg(quote_ident(a), ', ') FROM jsonb_array_elements_text(to_jsonb(t) -> 'attnames') AS a)) END
-                || coalesce(format(' WHERE (%s)', to_jsonb(t) ->> 'rowfilter'), '') AS member) AS m
+                || coalesce(' WHERE (' || (to_jsonb(t) ->> 'rowfilter') || ')', '') AS member) AS m
  WHERE r.prrelid = $1::bigint::oid
  ORDER BY 2

@@ -3,7 +3,7 @@
 -- Locks: none.
 SELECT 'rule' AS kind,
        r.rulename::text AS name,
-       concat_ws(' ', pg_get_ruledef(r.oid), 'state ' || r.ev_enabled) AS definition,
+       concat_ws(' ', pg_get_ruledef(r.oid), 'state ' || r.ev_enabled::text) AS definition,
        ARRAY[pg_get_ruledef(r.oid),
              format('ALTER TABLE %s %s RULE %I', r.ev_class::regclass,
                     CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END,

@@ -4,7 +4,7 @@
 -- Locks: none.
 SELECT 'trigger' AS kind,
        t.tgname::text AS name,
-       concat_ws(' ', pg_get_triggerdef(t.oid), 'state ' || t.tgenabled) AS definition,
+       concat_ws(' ', pg_get_triggerdef(t.oid), 'state ' || t.tgenabled::text) AS definition,
        ARRAY[pg_get_triggerdef(t.oid),
              format('ALTER TABLE %s %s TRIGGER %I', t.tgrelid::regclass,
                     CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END,
