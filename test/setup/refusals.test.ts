@@ -148,24 +148,6 @@ describe('setup refuses with one error and changes nothing', () => {
     expect(await everything(session)).toEqual(before)
   })
 
-  test('dependents that would stay with the old table are named', async () => {
-    await using database = await freshDatabase(server, { template: template.name })
-    await using session = await database.open()
-    await session.run(`
-      CREATE VIEW public.sales_view AS SELECT id FROM public.sales;
-      CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-      CREATE TRIGGER touch BEFORE UPDATE ON public.sales FOR EACH ROW EXECUTE FUNCTION public.touch();
-      CREATE TABLE public.lines (sale bigint REFERENCES public.sales)`)
-    const before = await everything(session)
-    using warehouse = salesWarehouse()
-    const refused = await dwh(setup, warehouse.at(database.target))
-    expect(refused).toMatchObject({ code: 1, stderr: says(/error TARGET_UNFIT/) })
-    expect(refused.stderr).toContain('view public.sales_view')
-    expect(refused.stderr).toContain('trigger touch')
-    expect(refused.stderr).toContain('foreign key from public.lines (lines_sale_fkey)')
-    expect(await everything(session)).toEqual(before)
-  })
-
   test('keys that stand twice, with an example', async () => {
     await using database = await freshDatabase(server)
     await using session = await database.open()

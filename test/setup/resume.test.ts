@@ -15,6 +15,7 @@ const steps = [
   'leaves',
   'public.sales: writers wait from here',
   'public.sales: shadow tree',
+  'public.sales: rehearsal',
   'public.sales: hash',
   'public.sales: copy',
   'public.sales: indexes',
