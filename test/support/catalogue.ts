@@ -1,4 +1,4 @@
-import { relation, type RelationName } from '../../src/postgres/identifiers.ts'
+import { type RelationName, relation } from '../../src/postgres/identifiers.ts'
 import type { Session } from '../../src/postgres/session.ts'
 
 /** Everything about a table and its leaves that a user can see, without oids, so that two can be compared. */
@@ -36,6 +36,8 @@ export async function describeTable(session: Session, table: RelationName) {
                  FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype <> 'n') AS constraints
          FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass ORDER BY c.relname`,
     ),
-    rows: await session.rows(`SELECT count(*) AS n, sum(hashtextextended(t::text, 0))::text AS hash FROM ${name} AS t`),
+    rows: await session.rows(
+      `SELECT count(*) AS n, sum(hashtextextended(t::text, 0))::text AS hash FROM ${name} AS t`,
+    ),
   }
 }
