@@ -40,6 +40,11 @@ export const setup = command({
     undo: flag('--undo', 'put the plain tables back'),
     json: shared.json,
   },
+  exits: {
+    2: 'the plan needs --accept-losses, or --yes where nobody can be asked',
+    4: 'it ended, but a table is not as its policy says',
+    6: 'another setup is at work, or a lock did not come within the ladder',
+  },
   examples: [
     'dwh -w sigeti setup',
     'dwh setup --dry-run',
