@@ -155,7 +155,7 @@ export const datasetSchema = z
         on_missing: z
           .enum(['set_null', 'reject'])
           .or(z.null().transform(() => 'set_null' as const))
-          .default('reject')
+          .prefault('reject')
           .describe('what becomes of a row whose value is not in the dimension'),
       }),
     )

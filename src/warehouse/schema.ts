@@ -24,7 +24,7 @@ const connectionSchema = z.strictObject({
   user: text.optional().describe('the role to connect as'),
   service: text.optional().describe('a section of the connection service file'),
   sslmode: z.enum(sslModes).optional().describe('as in libpq'),
-  sslrootcert: text.optional().describe('file of the authorities that are trusted, or system'),
+  sslrootcert: text.optional().describe('file of the authorities that are trusted, or `system`'),
   sslcert: text.optional().describe('file of the certificate of the client'),
   sslkey: text.optional().describe('file of its key'),
   connect_timeout: z.int().positive().optional().describe('seconds'),
@@ -32,7 +32,9 @@ const connectionSchema = z.strictObject({
     .string()
     .regex(/^[A-Z][A-Z0-9_]*$/, 'expected a prefix of environment variables like SOURCE_DB')
     .optional()
-    .describe('prefix of the variables PREFIX_HOST, _PORT, _NAME, _USER, _PASSWORD, _SSLMODE …'),
+    .describe(
+      'prefix of the variables PREFIX_HOST, PREFIX_PORT, PREFIX_NAME, PREFIX_USER, PREFIX_PASSWORD, PREFIX_SSLMODE …; of `connections.source` it is SOURCE_DB unless given',
+    ),
 })
 
 const scheduleSchema = z.strictObject({

@@ -20,6 +20,7 @@ const window = {
       'expected day, week, month, quarter, year, small or N days',
     )
     .default('month')
+    .meta({ title: 'day, week, month, quarter, year, small or N days' })
     .describe('what one window of a backfill holds'),
   parameters: named(ownName, z.union([z.string(), z.number(), z.boolean()]))
     .default({})

@@ -28,7 +28,7 @@ export const catalogueName = z
     (name) => name !== '' && !name.includes('\0') && Buffer.byteLength(name) <= 63,
     catalogueNameExpected,
   )
-  .meta(titled(catalogueNameExpected))
+  .meta({ title: 'a PostgreSQL name' })
 
 const relationExpected = 'expected a table name like schema.table'
 
