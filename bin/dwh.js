@@ -2,6 +2,10 @@
 // Plain JavaScript that every Node.js can parse, so that one too old gets a sentence and not a stack.
 import { existsSync } from 'node:fs'
 
+// node-pg-migrate's loader of TypeScript would keep what it compiled in the shared temporary folder, where anybody may
+// have put something else in its place.
+process.env.JITI_FS_CACHE = 'false'
+
 const [major, minor] = process.versions.node.split('.').map(Number)
 const fromSource = existsSync(new URL('../src/bin.ts', import.meta.url))
 

@@ -72,6 +72,9 @@ export class DwhError extends Error {
 /** Any thrown value as a `DwhError`; what is none of ours becomes FAILED with the original as its cause. */
 export function toDwhError(thrown: unknown): DwhError {
   if (thrown instanceof DwhError) return thrown
+  // A pause or a child process that Ctrl-C ended has the interruption as its cause.
+  if (thrown instanceof Error && thrown.name === 'AbortError' && thrown.cause instanceof DwhError)
+    return thrown.cause
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new DwhError('FAILED', message, { cause: thrown })
 }

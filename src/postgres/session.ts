@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { DwhError } from '../errors.ts'
@@ -186,7 +187,7 @@ async function connect(target: Target, application: string): Promise<{ client: p
     let version = 0
     client.on('error', () => {})
     // The typings do not know that the connection reports the server's parameters.
-    const { connection } = client as unknown as { connection: NodeJS.EventEmitter }
+    const { connection } = client as unknown as { connection: NodeJS.EventEmitter & { stream: Duplex } }
     connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
       if (parameterName === 'server_version') version = versionNumber(parameterValue)
     })
@@ -194,6 +195,8 @@ async function connect(target: Target, application: string): Promise<{ client: p
       await client.connect()
       return { client, version }
     } catch (error) {
+      // A login that failed on our side leaves the socket open, until the server loses its patience.
+      connection.stream.destroy()
       const another = index + 1 < attempts.length && mayTryAnother(error)
       if (!another) throw withTarget(classify(error), target)
     }

@@ -20,6 +20,7 @@ async function plainSales(session: Session): Promise<void> {
       amount numeric(12,2) NOT NULL DEFAULT 0 CHECK (amount >= 0),
       double_amount numeric GENERATED ALWAYS AS (amount * 2) STORED,
       client text NOT NULL,
+      obsolete integer,
       note text
     ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
     CREATE INDEX sales_client ON public.sales (client text_pattern_ops) WHERE note IS NOT NULL;
@@ -32,8 +33,7 @@ async function plainSales(session: Session): Promise<void> {
     SELECT date '2024-01-01' + n % 120, n, 'client ' || n % 50, CASE WHEN n % 3 = 0 THEN repeat('é', n % 40) END
       FROM generate_series(1, 3000) AS n;
     DELETE FROM public.sales WHERE id % 17 = 0;
-    ALTER TABLE public.sales DROP COLUMN note;
-    ALTER TABLE public.sales ADD COLUMN note text;
+    ALTER TABLE public.sales DROP COLUMN obsolete;
     UPDATE public.sales SET note = 'n' WHERE id % 5 = 0;`)
 }
 

@@ -32,7 +32,7 @@ export async function describeTable(session: Session, table: RelationName) {
               pg_get_userbyid(c.relowner) AS owner,
               (SELECT json_agg(pg_get_indexdef(x.indexrelid) ORDER BY pg_get_indexdef(x.indexrelid))
                  FROM pg_index AS x WHERE x.indrelid = c.oid AND x.indisvalid) AS indexes,
-              (SELECT json_agg(pg_get_constraintdef(k.oid) ORDER BY k.conname)
+              (SELECT json_agg(pg_get_constraintdef(k.oid) ORDER BY pg_get_constraintdef(k.oid))
                  FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype <> 'n') AS constraints
          FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass ORDER BY c.relname`,
     ),
