@@ -196,6 +196,5 @@ export const datasetSchema = z
   })
 
 export type Policy = z.output<typeof policySchema>
-export type PartitionKind = Policy['kind']
 export type Grain = Policy['grain']
 export type DatasetFile = z.output<typeof datasetSchema>

@@ -161,5 +161,4 @@ export const warehouseSchema = z.strictObject({
 
 export type ConnectionSettings = z.output<typeof connectionSchema>
 export type WarehouseFile = z.output<typeof warehouseSchema>
-export type { DatasetFile, Grain, PartitionKind, Policy } from './dataset.ts'
-export type { SourceFile } from './source.ts'
+export type { DatasetFile, Grain, Policy } from './dataset.ts'

@@ -131,5 +131,3 @@ const dwd = z.strictObject({
 
 /** Where rows come from: a kind and what that kind needs. */
 export const sourceSchema = z.discriminatedUnion('kind', [file, postgres, http, graphql, dwd])
-
-export type SourceFile = z.output<typeof sourceSchema>
