@@ -90,19 +90,21 @@ function typedIn(text: string): Typed[] {
   return [...blocks, ...spans].flatMap(dwhCalls)
 }
 
+const names = [...everyCommand.map(([path]) => path), ...commands.map(({ name }) => name)]
+
 /** What a later version will have, and is said to be of a later one wherever it is named. */
 const later = ['schedule run']
 
+/** A command line that can be parsed, or the bare name of a command or a group, as text speaks of them. */
 function isKnown(words: string[]): boolean {
-  const typed = words.join(' ')
-  const group = commands.find((entry) => 'commands' in entry && entry.name === typed)
-  if (words.length === 0 || group || later.includes(typed)) return true
+  // A usage line goes on with [options] and <name>.
+  const end = words.findIndex((word) => /^[[<]/.test(word))
+  const typed = words.slice(0, end < 0 ? undefined : end).join(' ')
+  if (['', ...names, ...later].includes(typed)) return true
+  // Help and the version are printed and not parsed.
+  if (end >= 0 || /(^| )(--help|--version|-h|-V)$/.test(typed)) return end < 0
   try {
-    // Help and version are printed by commander, and would be here.
-    return (
-      words.some((word) => ['--help', '--version', '-h', '-V'].includes(word)) ||
-      parse(commands, words) !== undefined
-    )
+    return parse(commands, words) !== undefined
   } catch {
     return false
   }
