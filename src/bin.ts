@@ -18,7 +18,8 @@ async function main(): Promise<number> {
     if (!invocation) return 0
     const { command, path, globals, input } = invocation
     const { emit, end } = drawEvents(streams.err, globals.verbose)
-    const signal = interruption(streams.err.write, () => process.exit(130))
+    const say = (message: string) => emit({ type: 'note', message })
+    const signal = interruption(say, () => process.exit(130))
     try {
       await command.run(new Context(streams, globals, { emit: observed(emit), signal }, path, words), input)
       return 0

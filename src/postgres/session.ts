@@ -137,7 +137,7 @@ export class Session implements AsyncDisposable {
         ? this.#client.query(text, parameters as unknown[])
         : this.#client.query(text))
     } catch (error) {
-      if (this.#work.signal.aborted) throw new DwhError('INTERRUPTED', 'interrupted', { cause: error })
+      this.#work.signal.throwIfAborted()
       throw classify(error, where)
     } finally {
       this.#work.emit({ type: 'statement', sql: text, milliseconds: performance.now() - started })
