@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { packageRoot, packageVersion } from '../src/package.ts'
 import { freshDatabase } from './support/database.ts'
 import { server } from './support/servers.ts'
+import { targetEnvironment } from './support/warehouse.ts'
 
 /** Of one packing and one installation, for all tests of this file. */
 let folder: string
@@ -26,10 +27,10 @@ function npm(cwd: string, ...words: string[]): string {
   return execFileSync('npm', [...words, ...quiet], options)
 }
 
-/** Runs the installed program; NO_COLOR and no terminal. */
-function dwh(words: string[], nodeOptions = '') {
+/** Runs the installed program. */
+function dwh(words: string[], variables: Record<string, string> = {}) {
   const bin = join(home(), 'node_modules', '.bin', 'dwh')
-  const options = { cwd: home(), env: { ...env, NODE_OPTIONS: nodeOptions }, encoding: 'utf8' } as const
+  const options = { cwd: home(), env: { ...env, ...variables }, encoding: 'utf8' } as const
   const { status, stdout, stderr } = spawnSync(bin, words, options)
   return { status, stdout, stderr }
 }
@@ -95,19 +96,19 @@ describe('installed into an empty folder', () => {
 
   test('an empty database becomes a warehouse: migrations in TypeScript load below node_modules', async () => {
     await using database = await freshDatabase(server)
-    const { host, port, user } = database.target
-    const where = ['--host', host, '--port', String(port), '--user', user, '--database', database.name]
-    const made = dwh([...where, '-w', 'sigeti', 'setup', '--yes', '--no-backup'])
+    const there = targetEnvironment(database.target)
+    const made = dwh(['-w', 'sigeti', 'setup', '--yes', '--no-backup'], there)
     expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('fait_attributions') })
-    const { status, stdout } = dwh([...where, '-w', 'sigeti', 'partitions', 'list', '--json'])
+    const { status, stdout } = dwh(['-w', 'sigeti', 'partitions', 'list', '--json'], there)
     const leaves = JSON.parse(stdout).flatMap(({ leaves }: { leaves: unknown[] }) => leaves)
     expect([status, leaves.length]).toEqual([0, 22])
-    expect(dwh([...where, '-w', 'sigeti', 'migrate', 'verify']).status).toBe(0)
+    expect(dwh(['-w', 'sigeti', 'migrate', 'verify'], there).status).toBe(0)
   })
 
   test('a Node.js too old is told in one line', () => {
     const older = "Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.11.0'}})"
-    expect(dwh(['--version'], `--import=data:text/javascript,${encodeURIComponent(older)}`)).toEqual({
+    const options = `--import=data:text/javascript,${encodeURIComponent(older)}`
+    expect(dwh(['--version'], { NODE_OPTIONS: options })).toEqual({
       status: 3,
       stdout: '',
       stderr:

@@ -10,7 +10,9 @@ export function interruption(say: (message: string) => void, leave: () => void):
     if (controller.signal.aborted) return leave()
     say('stopping: the current step is finished or rolled back; press Ctrl-C again to leave at once')
     controller.abort(
-      new DwhError('INTERRUPTED', 'interrupted; what was not finished is rolled back', { hint: 'run the same command again: it resumes' }),
+      new DwhError('INTERRUPTED', 'interrupted; what was not finished is rolled back', {
+        hint: 'run the same command again: it resumes',
+      }),
     )
   }
   process.on('SIGINT', stop)
