@@ -97,6 +97,7 @@ CREATE TABLE dwh.conversions (
   before       jsonb       NOT NULL DEFAULT '{}',
   after        jsonb,
   renames      jsonb       NOT NULL DEFAULT '[]',
+  undo         jsonb       NOT NULL DEFAULT '[]',
   backup       text,
   row_count    bigint,
   hash_1       numeric,
@@ -111,6 +112,7 @@ COMMENT ON TABLE  dwh.conversions IS 'Plain tables that became partitioned ones.
 COMMENT ON COLUMN dwh.conversions.structure IS 'SHA-256 of the statements that make the shadow tree: another structure begins anew.';
 COMMENT ON COLUMN dwh.conversions.before IS 'Sizes and the time of a query before; after: the same afterwards.';
 COMMENT ON COLUMN dwh.conversions.renames IS 'The names that the swap exchanged, so that undo can give them back.';
+COMMENT ON COLUMN dwh.conversions.undo IS 'Statements that give back what the swap had to give up.';
 COMMENT ON COLUMN dwh.conversions.hash_1 IS 'With hash_2, row_count and algorithm: the proof that both sides were equal at the swap.';
 CREATE UNIQUE INDEX conversions_one_open ON dwh.conversions (schema_name, table_name)
   WHERE undone_at IS NULL AND finished_at IS NULL;

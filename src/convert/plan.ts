@@ -7,6 +7,9 @@ import { serverToday } from '../partitions/tree.ts'
 import { fitName, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import { obstaclesOf } from './dependents.ts'
+import { type InboundPlan, inboundLosses, planInbound } from './foreign-keys.ts'
+import { identityRemarks } from './identity.ts'
 import { type IndexPlan, planIndexes } from './indexes.ts'
 import { occupiedSpans, type RowSurvey, surveyRows } from './rows.ts'
 import { type PlainTable, readPlainTable } from './table.ts'
@@ -23,8 +26,11 @@ export interface ConversionPlan extends IndexPlan {
   rows: RowSurvey
   /** An interrupted conversion of this table, to be resumed. */
   resumes: Conversion | undefined
+  /** The foreign keys of other tables. */
+  inbound: InboundPlan
   /** Columns that are rewritten to be stored with another compression. */
   compression: 'lz4' | 'pglz' | 'default'
+  serverVersion: number
 }
 
 const types: Record<Policy['kind'], RegExp> = {
@@ -47,8 +53,9 @@ export async function planConversion(
   oid: number,
   declared: string[][],
 ): Promise<ConversionPlan> {
-  const { partition: policy } = dataset
-  const table = await readPlainTable(session, oid)
+  const { partition: policy, target } = dataset
+  const before = { schema: target.schema, name: fitName(target.name, '_before_setup') }
+  const table = await readPlainTable(session, oid, before)
   refuseUnfit(table, policy)
   const resumes = (await ledgerPresence(session)).has_ledger
     ? await findConversion(session, table)
@@ -56,17 +63,23 @@ export async function planConversion(
   const rows = await surveyRows(session, table, policy)
   refuseRows(table, policy, rows)
   const today = await serverToday(session, policy.zone)
-  const leaves = planLeaves(table, policy, [], today, occupiedSpans(rows.occupied))
+  const indexPlan = planIndexes(table, policy, dataset.key, declared, policy.unknown !== false)
+  const inbound = planInbound(table.dependents.foreignKeysIn, indexPlan.indexes)
+  const remarks = identityRemarks(table.identity, session.serverVersion)
   const plan: ConversionPlan = {
-    ...planIndexes(table, policy, dataset.key, declared, policy.unknown !== false),
+    indexes: indexPlan.indexes,
+    losses: [...indexPlan.losses, ...dependentLosses(table), ...inboundLosses(inbound), ...remarks.losses],
+    notes: [...indexPlan.notes, ...remarks.notes],
     dataset,
     table,
     shadow: { schema: table.schema, name: fitName(table.name, '_dwh_shadow') },
-    before: { schema: table.schema, name: fitName(table.name, '_before_setup') },
-    leaves,
+    before,
+    leaves: planLeaves(table, policy, [], today, occupiedSpans(rows.occupied)),
     rows,
+    inbound,
     resumes,
     compression: dataset.compression.method,
+    serverVersion: session.serverVersion,
   }
   if (!resumes) await refuseTakenNames(session, plan)
   await refuseDuplicates(session, plan)
@@ -110,13 +123,17 @@ function refuseUnfit(table: PlainTable, policy: Policy): void {
       `the definition of ${odd.name} is not understood`,
       'drop it first and create it again afterwards',
     )
-  if (table.dependents.length > 0) {
-    const list = table.dependents.map(({ kind, name }) => `${kind} ${name}`).join(', ')
+  const obstacles = obstaclesOf(table.dependents)
+  if (obstacles.length > 0) {
     throw unfit(
-      `${shown(table)} has dependents that would stay with the old table: ${list}`,
+      `${shown(table)} has dependents that cannot follow it: ${obstacles.join('; ')}`,
       'drop them first and create them again afterwards',
     )
   }
+}
+
+function dependentLosses({ dependents: { own, outside, foreignKeysOut } }: PlainTable): string[] {
+  return [...own, ...outside, ...foreignKeysOut].flatMap(({ loss }) => loss ?? [])
 }
 
 function refuseRows(table: PlainTable, policy: Policy, rows: RowSurvey): void {

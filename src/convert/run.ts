@@ -1,35 +1,23 @@
-import { createHash } from 'node:crypto'
 import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
-import { findConversion, openConversion, recordUndo } from '../ledger/conversions.ts'
-import type { Lease } from '../ledger/lease.ts'
 import type { PlannedLeaf } from '../partitions/plan.ts'
 import { Crew } from '../postgres/crew.ts'
-import { relation, shown } from '../postgres/identifiers.ts'
-import { climb } from '../postgres/ladder.ts'
+import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import { inTransaction, Transaction } from '../postgres/transaction.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import { proofColumns } from '../proof/columns.ts'
 import { addProofs, equalProofs, type Proof } from '../proof/hash.ts'
 import { copyRows } from './copy.ts'
+import { keptForeignKeys, leafForeignKeyStatements, parentForeignKeyStatements } from './foreign-keys.ts'
 import { buildLeafIndexes, leafIndexes } from './leaf-indexes.ts'
+import { rebuildStatements, shadowViewName } from './materialized-views.ts'
 import { type LeafProofs, leafCondition, provePlain, proveShadow } from './parts.ts'
 import type { ConversionPlan } from './plan.ts'
-import { parentIndexStatements, shadowStatements } from './shadow.ts'
-import { swap } from './swap.ts'
-
-/** Under what a conversion works. */
-export interface Conditions {
-  warehouse: string
-  run: number
-  lease: Lease
-  /** Connections that copy and build indexes. */
-  jobs: number
-  /** What was measured of the plain table, and where its backup is: kept with the conversion. */
-  before: object
-  backup: string | null
-}
+import { blockWriters, type Conditions, prepareShadow } from './prepare.ts'
+import { parentIndexStatements } from './shadow.ts'
+import { rehearse, replacements, replicaIdentityStatements, swap } from './swap.ts'
 
 export interface Converted {
   conversion: number
@@ -70,6 +58,8 @@ export async function convert(
   const conversion = await step(work, `${name}: shadow tree`, () =>
     prepareShadow(session, plan, conditions, lz4),
   )
+  if (!(await hasIndexes(session, plan)))
+    await step(work, `${name}: rehearsal`, () => rehearsal(holder, work, plan))
   const columns = await proofColumns(session, plan.table.oid)
   const expected = await step(work, `${name}: hash`, () => provePlain(session, plan, columns))
   const stale = differing(plan, expected, await proveShadow(session, plan, columns))
@@ -93,6 +83,9 @@ export async function convert(
     async () => compare(plan, expected, await proveShadow(session, plan, columns)),
     ({ rows }) => `${rows.toLocaleString('en')} rows, both sides equal`,
   )
+  if (keptForeignKeys(plan.table).length > 0) {
+    await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
+  }
   await step(work, `${name}: analyze`, async () => {
     await crew.each(
       plan.leaves,
@@ -100,70 +93,70 @@ export async function convert(
     )
     await session.run(`ANALYZE ${relation(plan.shadow)}`)
   })
-  await step(work, `${name}: swap`, async () => {
-    await swap(holder, work, lease, plan, conversion, proof)
+  const { materializedViews } = plan.table.dependents
+  if (materializedViews.length > 0) {
+    await step(work, `${name}: materialized views`, () => rebuildViews(session, plan))
+  }
+  const validate = await step(work, `${name}: swap`, async () => {
+    const later = await swap(holder, work, lease, plan, conversion, proof)
     await blocked.commit()
+    return later
   })
+  for (const statement of validate)
+    await step(work, `${name}: validate foreign keys`, () => session.run(statement))
   return { conversion, proof }
 }
 
-/**
- * Opens the transaction that keeps writers out of the plain table until the swap or the end.
- *
- * Locks: SHARE on the plain table, under the lock ladder.
- */
-async function blockWriters(holder: Session, work: Work, plan: ConversionPlan): Promise<Transaction> {
-  return climb(holder, work, { relations: [plan.table] }, async (timeout) => {
-    const transaction = await Transaction.begin(holder)
-    try {
-      await holder.run(`SET LOCAL lock_timeout = ${timeout}`)
-      await holder.run(`LOCK TABLE ${relation(plan.table)} IN SHARE MODE`)
-      return transaction
-    } catch (error) {
-      await transaction[Symbol.asyncDispose]()
-      throw error
-    }
-  })
+/** The exchange is tried on the empty tree; where readers do not let go of the table it has to do without. */
+async function rehearsal(holder: Session, work: Work, plan: ConversionPlan): Promise<void> {
+  try {
+    await rehearse(holder, plan)
+  } catch (error) {
+    if (!(error instanceof DwhError && error.code === 'LOCK_HELD')) throw error
+    work.emit({
+      type: 'note',
+      message: `the swap of ${shown(plan.table)} is not rehearsed: readers hold the table`,
+    })
+  }
 }
 
-/** Creates the shadow tree with its ledger row, or takes over the one that a killed run left, if it is still the same. */
-async function prepareShadow(
-  session: Session,
-  plan: ConversionPlan,
-  { warehouse, run, lease, before, backup }: Conditions,
-  lz4: boolean,
-): Promise<number> {
-  const statements = shadowStatements(plan, lz4)
-  const everything = [
-    ...statements,
-    ...parentIndexStatements(plan),
-    ...leafIndexes(plan).map(({ build }) => build),
-  ]
-  const structure = createHash('sha256').update(everything.join('\n')).digest('hex')
-  return inTransaction(session, async () => {
-    const open = await findConversion(session, plan.table)
-    if (open && open.structure === structure && open.plain_oid === plan.table.oid) return open.conversion
-    if (open) {
-      await session.run(
-        `DROP TABLE IF EXISTS ${relation({ schema: open.schema_name, name: open.shadow_name })}`,
+/** Leaf by leaf on the crew's connections, then the parent; what a killed run has added is kept. */
+async function addForeignKeys(session: Session, crew: Crew, work: Work, plan: ConversionPlan): Promise<void> {
+  const has = async (table: RelationName, name: string) =>
+    (
+      await session.one<{ found: boolean }>(
+        'SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1::regclass AND conname = $2) AS found',
+        [relation(table), name],
       )
-      await recordUndo(session, open.conversion)
-    }
-    for (const statement of statements) await session.run(statement)
-    const conversion = await openConversion(session, {
-      warehouse,
-      dataset: plan.dataset.name,
-      table: plan.table,
-      run,
-      plainOid: plan.table.oid,
-      shadowName: plan.shadow.name,
-      beforeName: plan.before.name,
-      structure,
-      before,
-      backup,
+    ).found
+  for (const key of keptForeignKeys(plan.table)) {
+    if (await has(plan.shadow, key.name)) continue
+    await crew.each(plan.leaves, async (worker, leaf) => {
+      const { add, validate } = leafForeignKeyStatements(key, leaf)
+      if (!(await has(leaf, key.name))) {
+        await climbInTransaction(worker, work, { relations: [leaf] }, () => worker.run(add))
+      }
+      await worker.run(validate)
     })
-    await lease.check(session)
-    return conversion
+    await climbInTransaction(session, work, { relations: [plan.shadow] }, async () => {
+      for (const statement of parentForeignKeyStatements(plan.shadow, key)) await session.run(statement)
+    })
+  }
+}
+
+/** Builds every materialized view over the table anew, over the shadow tree. */
+async function rebuildViews(session: Session, plan: ConversionPlan): Promise<void> {
+  const { materializedViews } = plan.table.dependents
+  const standIns = replacements(plan, materializedViews)
+  await inTransaction(session, async () => {
+    for (const { schema, name } of materializedViews.toReversed()) {
+      await session.run(
+        `DROP MATERIALIZED VIEW IF EXISTS ${relation({ schema, name: shadowViewName(name) })}`,
+      )
+    }
+    for (const view of materializedViews) {
+      for (const statement of rebuildStatements(view, standIns, true)) await session.run(statement)
+    }
   })
 }
 
@@ -172,19 +165,25 @@ function differing({ leaves }: ConversionPlan, expected: LeafProofs, found: Leaf
   return leaves.filter(({ name }) => !equalProofs(expected.get(name) as Proof, found.get(name) as Proof))
 }
 
+/** The parent of the shadow has its indexes: they come all at once, after those of the leaves. */
+async function hasIndexes(session: Session, { shadow }: ConversionPlan): Promise<boolean> {
+  const { has } = await session.one<{ has: boolean }>(
+    'SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = $1::regclass) AS has',
+    [relation(shadow)],
+  )
+  return has
+}
+
 /** Lets the parent's indexes adopt those of the leaves, all in one transaction. */
 async function adoptIndexes(session: Session, plan: ConversionPlan): Promise<void> {
-  const { adopted } = await session.one<{ adopted: boolean }>(
-    'SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = $1::regclass) AS adopted',
-    [relation(plan.shadow)],
-  )
-  if (adopted) return
+  if (await hasIndexes(session, plan)) return
   await inTransaction(session, async () => {
     for (const statement of parentIndexStatements(plan)) await session.run(statement)
     for (const { promote, adopt } of leafIndexes(plan)) {
       if (promote) await session.run(promote)
       await session.run(adopt)
     }
+    for (const statement of replicaIdentityStatements(plan)) await session.run(statement)
   })
 }
 

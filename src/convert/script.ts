@@ -2,17 +2,22 @@ import { dollarQuoted, relation, shown } from '../postgres/identifiers.ts'
 import type { ProofColumn } from '../proof/columns.ts'
 import { proofAggregates } from '../proof/hash.ts'
 import { copyStatement } from './copy.ts'
+import { keptForeignKeys, leafForeignKeyStatements, parentForeignKeyStatements } from './foreign-keys.ts'
 import { leafIndexes } from './leaf-indexes.ts'
+import { rebuildStatements } from './materialized-views.ts'
 import type { ConversionPlan } from './plan.ts'
 import { parentIndexStatements, shadowStatements } from './shadow.ts'
-import { renameStatement, sequenceStatements, swapRenames } from './swap.ts'
+import { planExchange, replacements, replicaIdentityStatements } from './swap.ts'
 
 /**
  * A conversion as a script for psql, in one transaction: for reading, for a review, or for running by hand. It is the
  * same work with one connection instead of several, without the ledger and without resuming.
  */
 export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], lz4: boolean): string {
-  const { table, shadow, before } = plan
+  const { table, shadow, before, leaves } = plan
+  const views = table.dependents.materializedViews
+  const standIns = replacements(plan, views)
+  const exchange = planExchange(plan, table.dependents)
   const proof = (from: string) =>
     `(SELECT ROW(p.*) FROM (SELECT ${proofAggregates(columns)} FROM ${from}) AS p)`
   const comparison = (one: string, other: string) =>
@@ -26,15 +31,21 @@ export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], l
     ...terminated(leafIndexes(plan).map(({ build }) => build)),
     ...terminated(parentIndexStatements(plan)),
     ...leafIndexes(plan).flatMap(({ promote, adopt }) => terminated(promote ? [promote, adopt] : [adopt])),
+    ...terminated(replicaIdentityStatements(plan)),
+    ...keptForeignKeys(plan.table).flatMap((key) => [
+      ...leaves.flatMap((leaf) => terminated(Object.values(leafForeignKeyStatements(key, leaf)))),
+      ...terminated(parentForeignKeyStatements(plan.shadow, key)),
+    ]),
     '-- Both sides must be equal, or the script ends here and nothing has changed.',
     `DO ${dollarQuoted(comparison(`ONLY ${relation(table)}`, relation(shadow)))};`,
-    ...plan.leaves.map((leaf) => `ANALYZE ${relation(leaf)};`),
+    ...leaves.map((leaf) => `ANALYZE ${relation(leaf)};`),
     `ANALYZE ${relation(shadow)};`,
+    ...views.flatMap((view) => terminated(rebuildStatements(view, standIns, true))),
     "SET LOCAL lock_timeout = '3s';",
     `LOCK TABLE ${relation(table)}, ${relation(shadow)} IN ACCESS EXCLUSIVE MODE;`,
-    ...terminated(swapRenames(plan).map(renameStatement)),
-    ...terminated(sequenceStatements(plan)),
+    ...terminated(exchange.statements),
     'COMMIT;',
+    ...terminated(exchange.validate),
     `-- The plain table is kept as ${shown(before)}. When all is well: DROP TABLE ${relation(before)};`,
   ]
   return `${statements.join('\n')}\n`

@@ -4,7 +4,9 @@ import {
   tablespaceClause,
   withStorage,
 } from '../partitions/leaf-sql.ts'
-import { ident, identList, relation } from '../postgres/identifiers.ts'
+import { fitName, ident, identList, literal, relation } from '../postgres/identifiers.ts'
+import { statisticsStatements } from './dependents.ts'
+import { keepsIdentity, nameShadowSequences, sequencesForShadow } from './identity.ts'
 import { type ParentIndex, shadowIndexName } from './indexes.ts'
 import type { ConversionPlan } from './plan.ts'
 
@@ -20,6 +22,7 @@ export function shadowStatements(plan: ConversionPlan, lz4: boolean): string[] {
   const name = relation(shadow)
   const compressed =
     plan.compression === 'default' || (plan.compression === 'lz4' && !lz4) ? [] : compressedColumns(plan)
+  const identity = keepsIdentity(plan.serverVersion) ? '' : ' EXCLUDING IDENTITY'
   const alterations = [
     ...compressed.map((column) => `ALTER COLUMN ${ident(column)} SET COMPRESSION ${plan.compression}`),
     // Without an unknown leaf no row can have a NULL key; saying so lets a primary key be added without a scan.
@@ -27,17 +30,33 @@ export function shadowStatements(plan: ConversionPlan, lz4: boolean): string[] {
   ]
   const furniture = withStorage(table.furniture, dataset.maintenance.storage)
   return [
-    `CREATE TABLE ${name} (LIKE ${relation(table)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY) ` +
+    `CREATE TABLE ${name} (LIKE ${relation(table)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS${identity}) ` +
       `PARTITION BY RANGE (${identList(policy.key)})${tablespaceClause(table.furniture)}`,
+    ...(keepsIdentity(plan.serverVersion)
+      ? nameShadowSequences(table.identity, shadow)
+      : sequencesForShadow(table.identity, shadow)),
+    ...table.dependents.statistics.flatMap((one) =>
+      statisticsStatements(one, shadow, shadowStatisticsName(one)),
+    ),
     ...(alterations.length > 0 ? [`ALTER TABLE ${name} ${alterations.join(', ')}`] : []),
     ...leaves.flatMap((leaf) => createLeafStatements(shadow, policy, leaf, furniture)),
     ...furnishStatements(shadow, table.furniture),
   ]
 }
 
+/** The name that extended statistics of the shadow bear until the swap. */
+export const shadowStatisticsName = ({ name }: { name: string }): string => fitName(name, '_dwh_shadow')
+
 /** The parent's own indexes, which stay invalid until every leaf's has been attached to them. */
 export function parentIndexStatements({ shadow, indexes }: ConversionPlan): string[] {
-  return indexes.map((index) => parentIndexStatement(relation(shadow), index))
+  return indexes.flatMap((index) => [
+    parentIndexStatement(relation(shadow), index),
+    ...(index.comment
+      ? [
+          `COMMENT ON INDEX ${relation({ schema: shadow.schema, name: shadowIndexName(index) })} IS ${literal(index.comment)}`,
+        ]
+      : []),
+  ])
 }
 
 function parentIndexStatement(shadow: string, index: ParentIndex): string {

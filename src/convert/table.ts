@@ -2,6 +2,8 @@ import type { Furniture } from '../partitions/leaf-sql.ts'
 import type { RelationName } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { type Dependents, readDependents } from './dependents.ts'
+import { type IdentityColumn, readIdentity } from './identity.ts'
 
 export interface PlainColumn {
   name: string
@@ -37,15 +39,13 @@ export interface PlainIndex {
   bytes: number
 }
 
-/** Something that hangs on a table and does not follow its name. */
-export interface Dependent {
-  kind: string
-  name: string
-}
-
 /** A plain table with all that its partitioned successor takes over, or cannot. */
 export interface PlainTable extends RelationName {
   oid: number
+  /** `schema.name` as PostgreSQL prints it in queries. */
+  printed: string
+  /** d(efault), f(ull), n(othing) or i(ndex). */
+  replica_identity: string
   owner: string
   is_owner: boolean
   estimated_rows: number | null
@@ -55,21 +55,30 @@ export interface PlainTable extends RelationName {
   block_bytes: number
   columns: PlainColumn[]
   indexes: PlainIndex[]
-  dependents: Dependent[]
+  dependents: Dependents
+  identity: IdentityColumn[]
   furniture: Furniture
 }
 
-/** Reads everything about a plain table but its rows. */
-export async function readPlainTable(session: Session, oid: number): Promise<PlainTable> {
-  const table = await session.one<Omit<PlainTable, 'columns' | 'indexes' | 'dependents' | 'furniture'>>(
-    sql('convert/table'),
-    [oid],
-  )
+/**
+ * Reads everything about a plain table but its rows.
+ *
+ * @param afterwards the name that it bears once it has been exchanged
+ */
+export async function readPlainTable(
+  session: Session,
+  oid: number,
+  afterwards: RelationName,
+): Promise<PlainTable> {
+  const table = await session.one<
+    Omit<PlainTable, 'columns' | 'indexes' | 'dependents' | 'identity' | 'furniture'>
+  >(sql('convert/table'), [oid])
   return {
     ...table,
     columns: await session.rows<PlainColumn>(sql('convert/columns'), [oid]),
     indexes: await session.rows<PlainIndex>(sql('convert/indexes'), [oid]),
-    dependents: await session.rows<Dependent>(sql('convert/dependents'), [oid]),
+    dependents: await readDependents(session, oid, afterwards),
+    identity: await readIdentity(session, oid),
     furniture: await session.one<Furniture>(sql('partitions/furniture'), [oid]),
   }
 }

@@ -8,6 +8,10 @@ import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { proofColumns } from '../proof/columns.ts'
 import { proofAlgorithm, proveRelation } from '../proof/hash.ts'
+import { type Dependents, readDependents } from './dependents.ts'
+import { inboundStatements } from './foreign-keys.ts'
+import { continueFrom } from './identity.ts'
+import { readMaterializedViews } from './materialized-views.ts'
 import { renameStatement } from './swap.ts'
 import type { PlainColumn } from './table.ts'
 
@@ -29,8 +33,9 @@ export function conversionTables({ schema_name: schema, table_name, shadow_name,
 }
 
 /**
- * Puts the plain table back under its name. What was written to the partitioned table since the swap is not in the plain
- * one: if anything was, the partitioned table is kept as `<name>_after_setup`, else it is dropped.
+ * Puts the plain table back under its name, with everything that hangs on the name. What was written to the partitioned
+ * table since the swap is not in the plain one: if anything was, the partitioned table is kept as `<name>_after_setup`,
+ * else it is dropped.
  *
  * Locks: SHARE on the partitioned table while its proof is taken, ACCESS EXCLUSIVE on both for the renames.
  */
@@ -44,36 +49,42 @@ export async function undoConversion(
   if (!conversion.swapped_at) {
     await step(work, `${shown(table)}: drop the shadow tree`, () =>
       inTransaction(session, async () => {
-        await session.run(`DROP TABLE IF EXISTS ${relation(shadow)}`)
+        await dropShadow(session, shadow)
         await recordUndo(session, conversion.conversion)
         await lease.check(session)
       }),
     )
     return { table, keptAs: undefined }
   }
-  const changed = await step(work, `${shown(table)}: put the plain table back`, () =>
+  const { changed, validate } = await step(work, `${shown(table)}: put the plain table back`, () =>
     climbInTransaction(session, work, { relations: [table, before] }, async () => {
       await session.run(`LOCK TABLE ${relation(table)} IN SHARE MODE`)
       const different = await changedSinceSwap(session, conversion, table)
       await session.run(`LOCK TABLE ${relation(table)}, ${relation(before)} IN ACCESS EXCLUSIVE MODE`)
-      await giveSequencesBack(session, table, before)
-      for (const rename of undoRenames(conversion, after)) await session.run(renameStatement(rename))
+      const later = await exchangeBack(session, conversion)
       await recordUndo(session, conversion.conversion)
       await lease.check(session)
-      return different
+      return { changed: different, validate: later }
     }),
   )
+  for (const statement of validate) {
+    // The rows of other tables may have lost what they referred to: then the key stays, unvalidated.
+    await session
+      .run(statement)
+      .catch((error) => work.emit({ type: 'warning', message: String(error.message) }))
+  }
   if (changed) return { table, keptAs: after }
-  await step(work, `${shown(table)}: drop the partitioned copy`, () =>
-    session.run(`DROP TABLE ${relation(after)}`),
-  )
+  await step(work, `${shown(table)}: drop the partitioned copy`, async () => {
+    for (const view of forwardViews(conversion)) await session.run(`DROP MATERIALIZED VIEW ${relation(view)}`)
+    await session.run(`DROP TABLE ${relation(after)}`)
+  })
   return { table, keptAs: undefined }
 }
 
 /**
- * Drops the plain table that a conversion kept; from then on there is no undo.
+ * Drops the plain table that a conversion kept, and the materialized views over it; from then on there is no undo.
  *
- * Locks: ACCESS EXCLUSIVE on the plain table, which nobody uses any more.
+ * Locks: ACCESS EXCLUSIVE on what is dropped, which nobody uses any more.
  */
 export async function finishConversion(
   session: Session,
@@ -87,12 +98,95 @@ export async function finishConversion(
       hint: 'run dwh setup to its end first',
     })
   }
+  const views = conversion.renames.filter(
+    ({ kind, role }) => kind === 'materialized view' && role === 'aside',
+  )
   await step(work, `${shown(before)}: drop`, () =>
     climbInTransaction(session, work, { relations: [before] }, async () => {
+      for (const { schema, to: name } of views.toReversed()) {
+        await session.run(`DROP MATERIALIZED VIEW IF EXISTS ${relation({ schema, name })}`)
+      }
       await session.run(`DROP TABLE ${relation(before)}`)
       await recordFinish(session, conversion.conversion)
       await lease.check(session)
     }),
+  )
+}
+
+/** Drops a shadow tree that has not been swapped, and the materialized views that were rebuilt over it. */
+export async function dropShadow(session: Session, shadow: RelationName): Promise<void> {
+  const row = await session.row<{ oid: number | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [
+    relation(shadow),
+  ])
+  if (!row?.oid) return
+  for (const view of (await readMaterializedViews(session, row.oid)).toReversed()) {
+    await session.run(`DROP MATERIALIZED VIEW ${relation(view)}`)
+  }
+  await session.run(`DROP TABLE ${relation(shadow)}`)
+}
+
+/** Under the locks: the renames backwards, and everything that hangs on the name bound to the plain table again. */
+async function exchangeBack(session: Session, conversion: Conversion): Promise<string[]> {
+  const { table, before, after } = conversionTables(conversion)
+  const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [
+    relation(table),
+  ])
+  const dependents = await readDependents(session, oid, after)
+  refuseNewViews(conversion, dependents)
+  await giveSequencesBack(session, table, before)
+  const renames = backwards(conversion)
+  for (const rename of renames) await session.run(renameStatement(rename))
+  for (const { kind, schema, from, to } of renames) {
+    // The sequences of identity columns are two: the old one goes on where the new one stands.
+    if (kind !== 'sequence' || !to.endsWith('_after_setup')) continue
+    await session.run(continueFrom({ schema, name: from }, { schema, name: to }))
+  }
+  const inbound = inboundStatements({ kept: dependents.foreignKeysIn, lost: [] })
+  const statements = [
+    ...dependents.outside.flatMap(({ rebind }) => rebind),
+    ...inbound.swap,
+    ...conversion.undo,
+  ]
+  for (const statement of statements) await session.run(statement)
+  return inbound.validate
+}
+
+/** What came forward steps aside to `…_after_setup`, then what had stepped aside comes back. */
+function backwards({ renames }: Conversion): Rename[] {
+  return renames.toReversed().map(({ role, kind, schema, from, to }) => ({
+    kind,
+    role,
+    schema,
+    from: to,
+    to: role === 'forward' ? fitName(to, '_after_setup') : from,
+  }))
+}
+
+/** The materialized views that came with the conversion, under the names that undo gives them, the topmost first. */
+function forwardViews({ renames }: Conversion): RelationName[] {
+  return renames
+    .filter(({ kind, role }) => kind === 'materialized view' && role === 'forward')
+    .toReversed()
+    .map(({ schema, to }) => ({ schema, name: fitName(to, '_after_setup') }))
+}
+
+function refuseNewViews(
+  { renames, schema_name, table_name }: Conversion,
+  { materializedViews }: Dependents,
+): void {
+  const known = (view: RelationName) =>
+    renames.some(
+      ({ kind, schema, to }) => kind === 'materialized view' && schema === view.schema && to === view.name,
+    )
+  const unknown = materializedViews.filter((view) => !known(view))
+  if (unknown.length === 0) return
+  const table = shown({ schema: schema_name, name: table_name })
+  throw new DwhError(
+    'TARGET_UNFIT',
+    `materialized views over ${table} came after setup: ${unknown.map(shown).join(', ')}; nothing was changed`,
+    {
+      hint: 'drop them first and create them again afterwards',
+    },
   )
 }
 
@@ -113,19 +207,13 @@ async function changedSinceSwap(
   )
 }
 
-/** The renames of the swap, backwards, with the partitioned table stepping aside to `after`. */
-function undoRenames({ renames, shadow_name }: Conversion, after: RelationName): Rename[] {
-  return renames.toReversed().map(({ kind, schema, from, to }) => {
-    const back = kind === 'table' && from === shadow_name ? after.name : from
-    return { kind, schema, from: to, to: back }
-  })
-}
-
+/** The sequences of serial columns are one and the same; those of identity columns cannot be given away. */
 async function giveSequencesBack(session: Session, table: RelationName, before: RelationName): Promise<void> {
   const columns = await session.rows<Pick<PlainColumn, 'name' | 'sequence'>>(
-    'SELECT attname::text AS name, pg_get_serial_sequence($1, attname) AS sequence FROM pg_attribute ' +
-      'WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped',
-    [relation(table)],
+    `SELECT a.attname::text AS name, pg_get_serial_sequence($1, a.attname) AS sequence
+       FROM pg_attribute AS a JOIN pg_attribute AS b ON b.attrelid = $2::regclass AND b.attname = a.attname AND b.attidentity = ''
+      WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped`,
+    [relation(table), relation(before)],
   )
   for (const { name, sequence } of columns) {
     if (sequence) await session.run(`ALTER SEQUENCE ${sequence} OWNED BY ${relation(before)}.${ident(name)}`)

@@ -4,7 +4,9 @@ import { sql } from '../postgres/sql-files.ts'
 
 /** A name that a swap exchanged: `from` became `to`; undo renames it back. */
 export interface Rename {
-  kind: 'table' | 'index'
+  kind: 'table' | 'index' | 'statistics' | 'materialized view' | 'sequence'
+  /** What is replaced steps aside, what replaces it comes forward. */
+  role: 'aside' | 'forward'
   schema: string
   from: string
   to: string
@@ -25,6 +27,8 @@ export interface Conversion {
   before: Record<string, unknown>
   after: Record<string, unknown> | null
   renames: Rename[]
+  /** Statements that give back what the swap had to give up. */
+  undo: string[]
   backup: string | null
   row_count: number | null
   hash_1: string | null
@@ -84,6 +88,7 @@ export async function recordSwap(
   session: Session,
   conversion: number,
   renames: Rename[],
+  undo: string[],
   proof: { rows: number; hash1: bigint; hash2: bigint; algorithm: string },
 ): Promise<void> {
   await session.one(sql('ledger/record_swap'), [
@@ -93,6 +98,7 @@ export async function recordSwap(
     String(proof.hash1),
     String(proof.hash2),
     proof.algorithm,
+    JSON.stringify(undo),
   ])
 }
 

@@ -12,6 +12,11 @@ export interface Furniture {
   grants: Grant[] | null
   column_grants: (Grant & { column: string })[] | null
   statistics: Record<string, number> | null
+  /** `n_distinct=100`, by column. */
+  column_options: Record<string, string> | null
+  /** Whom default privileges would give something; '' is PUBLIC. */
+  default_grantees: string[] | null
+  row_security: boolean
   /** `name=value`, those of the TOAST table as `toast.name=value`. */
   storage: string[]
 }
@@ -61,6 +66,8 @@ function standaloneLeafStatements(parent: RelationName, leaf: PlannedLeaf, furni
     `CREATE TABLE ${relation(leaf)} (LIKE ${relation(parent)} INCLUDING ALL EXCLUDING IDENTITY)` +
       `${parameters ? ` WITH (${parameters})` : ''}${tablespaceClause(furniture)}`,
     ...furnishStatements(leaf, furniture),
+    // The policies are the parent's. Without any of its own a leaf that is asked directly shows nothing.
+    ...(furniture.row_security ? [`ALTER TABLE ${relation(leaf)} ENABLE ROW LEVEL SECURITY`] : []),
   ]
 }
 
@@ -76,20 +83,30 @@ export function tablespaceClause({ tablespace }: Pick<Furniture, 'tablespace'>):
   return tablespace ? ` TABLESPACE ${ident(tablespace)}` : ''
 }
 
-/** Comment, statistics targets, grants and, last, the owner of a new table. */
-export function furnishStatements(table: RelationName, furniture: Furniture): string[] {
-  const { owner, comment, grants, column_grants, statistics } = furniture
+/** Comment, statistics targets, column options, grants and, last, the owner of a new table or materialized view. */
+export function furnishStatements(
+  table: RelationName,
+  furniture: Furniture,
+  kind: 'TABLE' | 'MATERIALIZED VIEW' = 'TABLE',
+): string[] {
+  const { owner, comment, grants, column_grants, statistics, column_options, default_grantees } = furniture
   const name = relation(table)
   return [
-    ...(comment ? [`COMMENT ON TABLE ${name} IS ${literal(comment)}`] : []),
+    ...(default_grantees ?? []).map(
+      (role) => `REVOKE ALL ON ${name} FROM ${role === '' ? 'PUBLIC' : ident(role)}`,
+    ),
+    ...Object.entries(column_options ?? {}).map(
+      ([column, options]) => `ALTER ${kind} ${name} ALTER COLUMN ${ident(column)} SET (${options})`,
+    ),
+    ...(comment ? [`COMMENT ON ${kind} ${name} IS ${literal(comment)}`] : []),
     ...Object.entries(statistics ?? {}).map(
-      ([column, target]) => `ALTER TABLE ${name} ALTER COLUMN ${ident(column)} SET STATISTICS ${target}`,
+      ([column, target]) => `ALTER ${kind} ${name} ALTER COLUMN ${ident(column)} SET STATISTICS ${target}`,
     ),
     ...(grants ?? []).map((grant) => `GRANT ${grant.privilege} ON ${name} TO ${grantee(grant)}`),
     ...(column_grants ?? []).map(
       (grant) => `GRANT ${grant.privilege} (${ident(grant.column)}) ON ${name} TO ${grantee(grant)}`,
     ),
-    `ALTER TABLE ${name} OWNER TO ${ident(owner)}`,
+    `ALTER ${kind} ${name} OWNER TO ${ident(owner)}`,
   ]
 }
 

@@ -4,6 +4,8 @@
 SELECT c.oid::bigint AS oid,
        n.nspname::text AS schema,
        c.relname::text AS name,
+       c.oid::regclass::text AS printed,
+       c.relreplident::text AS replica_identity,
        pg_get_userbyid(c.relowner)::text AS owner,
        pg_has_role(c.relowner, 'USAGE') AS is_owner,
        CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS estimated_rows,

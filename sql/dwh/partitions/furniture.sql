@@ -1,5 +1,5 @@
--- What LIKE does not copy and ATTACH does not bring, but a leaf shall have like its parent: owner, grants, tablespace,
--- comment, statistics targets; and the storage parameters of its youngest sibling, since a parent cannot have any. Of a
+-- What LIKE does not copy and ATTACH does not bring, but a leaf shall have like its parent: owner, grants (and none that
+-- default privileges would add), tablespace, comment, statistics targets, column options, row security; and the storage parameters of its youngest sibling, since a parent cannot have any. Of a
 -- plain table the storage parameters are its own.
 -- $1 oid of the parent
 -- Locks: none.
@@ -20,6 +20,14 @@ SELECT pg_get_userbyid(c.relowner)::text AS owner,
        (SELECT json_object_agg(a.attname, a.attstattarget)
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0) AS statistics,
+       (SELECT json_object_agg(a.attname, array_to_string(a.attoptions, ', '))
+          FROM pg_attribute AS a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attoptions IS NOT NULL) AS column_options,
+       (SELECT array_agg(DISTINCT CASE g.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(g.grantee)::text END)
+          FROM pg_default_acl AS d, aclexplode(d.defaclacl) AS g
+         WHERE d.defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+           AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace) AND g.grantee <> d.defaclrole) AS default_grantees,
+       c.relrowsecurity AS row_security,
        coalesce(model.options, '{}') AS storage
   FROM pg_class AS c
   LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace
