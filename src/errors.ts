@@ -1,9 +1,16 @@
-/**
- * Every way `dwh` can fail, with the exit code it ends with.
- *
- * 1 failed · 2 usage · 3 configuration or connection · 4 a check found problems · 5 partly done ·
- * 6 someone else holds the lock · 130 interrupted
- */
+/** What an exit code says, whichever command ended with it. */
+export const exitCodes: Record<number, string> = {
+  0: 'done, or nothing to do',
+  1: 'failed',
+  2: 'usage: the command line is wrong, or nobody can be asked',
+  3: 'configuration or connection',
+  4: 'a check found problems',
+  5: 'partly done',
+  6: 'someone else holds the lock',
+  130: 'interrupted',
+}
+
+/** Every way `dwh` can fail, with the exit code it ends with. */
 export const errorCodes = {
   USAGE: { exit: 2, meaning: 'the command line is wrong' },
   NEEDS_CONFIRMATION: { exit: 2, meaning: 'the command changes data and nobody can be asked' },

@@ -26,6 +26,8 @@ interface Definition<A extends Record<string, Argument>, O extends Record<string
   description?: string
   arguments?: A
   options?: O
+  /** What an exit code means here, where that is more than exitCodes says of every command. */
+  exits?: Record<number, string>
   examples: string[]
   run(context: Context, input: Values<A> & Values<O>): Promise<void>
 }
@@ -37,6 +39,7 @@ export interface Command {
   description?: string
   arguments: Record<string, Argument>
   options: Record<string, Option>
+  exits: Record<number, string>
   examples: string[]
   run(context: Context, input: Record<string, unknown>): Promise<void>
 }
@@ -52,7 +55,7 @@ export function command<
   A extends Record<string, Argument> = Record<never, never>,
   O extends Record<string, Option> = Record<never, never>,
 >(definition: Definition<A, O>): Command {
-  return { arguments: {}, options: {}, ...definition } as unknown as Command
+  return { arguments: {}, options: {}, exits: {}, ...definition } as unknown as Command
 }
 
 export function option<S extends z.ZodType>(flags: string, description: string, schema: S): Option<S> {
@@ -66,6 +69,13 @@ export function argument<S extends z.ZodType>(notation: string, description: str
 /** A flag without a value. */
 export function flag(flags: string, description: string): Option<z.ZodDefault<z.ZodBoolean>> {
   return option(flags, description, z.boolean().default(false))
+}
+
+/** What a flag or an argument is for, with its choices and its default where it has any. */
+export function describePart({ description, schema }: Option | Argument): string {
+  const { enum: choices, default: standard } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+  const isTold = typeof standard === 'string' || typeof standard === 'number'
+  return description + (choices ? `: ${choices.join(', ')}` : '') + (isTold ? ` (default: ${standard})` : '')
 }
 
 /** The flags that several commands share, worded once. */

@@ -1,8 +1,8 @@
 import { Command as Commander, CommanderError, Option as CommanderOption } from 'commander'
 import { z } from 'zod'
-import { DwhError } from '../errors.ts'
+import { DwhError, exitCodes } from '../errors.ts'
 import { packageVersion } from '../package.ts'
-import type { Command, Group } from './command.ts'
+import { type Command, describePart, type Group } from './command.ts'
 import type { Globals } from './context.ts'
 
 /** What the command line asked for. */
@@ -23,8 +23,8 @@ const globalOptions = [
   new CommanderOption('--port <port>', 'port of the database'),
   new CommanderOption('--database <name>', 'name of the database'),
   new CommanderOption('--user <name>', 'role to connect as'),
-  new CommanderOption('-v, --verbose', 'show every statement').default(false),
-  new CommanderOption('--debug', 'show stacks of errors').default(false),
+  new CommanderOption('-v, --verbose', 'show every statement'),
+  new CommanderOption('--debug', 'show stacks of errors'),
   new CommanderOption('--no-color', 'no colours'),
 ]
 
@@ -46,7 +46,11 @@ export function buildProgram(
     .helpCommand(false)
     .addHelpText(
       'after',
-      '\nExamples:\n  dwh dev start\n  dwh -w sigeti setup\n  dwh status\n\nHelp: dwh <command> --help',
+      [
+        ...section('Exit codes', codeLines(exitCodes)),
+        ...section('Examples', ['dwh dev start', 'dwh -w sigeti setup', 'dwh status']),
+        '\nHelp: dwh <command> --help',
+      ].join('\n'),
     )
   for (const globalOption of globalOptions) program.addOption(globalOption)
   for (const entry of commands) {
@@ -89,30 +93,49 @@ function addCommand(
   path: string,
   chosen: (invocation: Invocation) => void,
 ): void {
-  const { name, summary, description, examples } = spec
+  const { name, summary, description, exits, examples } = spec
   const commander = parent
     .command(name)
     .summary(summary)
     .description(description ?? summary)
-  for (const { notation, description } of Object.values(spec.arguments))
-    commander.argument(notation, description)
-  for (const [attribute, { flags, description }] of Object.entries(spec.options)) {
-    const option = new CommanderOption(flags, description)
+  for (const argument of Object.values(spec.arguments))
+    commander.argument(argument.notation, describePart(argument))
+  for (const [attribute, spelled] of Object.entries(spec.options)) {
+    const option = new CommanderOption(spelled.flags, describePart(spelled))
     if (option.attributeName() !== attribute)
-      throw new TypeError(`${path}: ${flags} is not called ${attribute}`)
+      throw new TypeError(`${path}: ${spelled.flags} is not called ${attribute}`)
     commander.addOption(option)
   }
-  commander.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`)
+  commander.addHelpText(
+    'after',
+    [
+      ...section('Exit codes', codeLines(exits)),
+      ...section('Examples', examples),
+      '\nOptions of every command, and what other exit codes mean: dwh --help',
+    ].join('\n'),
+  )
   commander.action(() => {
     const typed = { ...fromArguments(spec, commander.processedArgs), ...commander.opts() }
     chosen({
       command: spec,
       path,
-      globals: commander.optsWithGlobals<Globals>(),
+      globals: {
+        verbose: false,
+        debug: false,
+        ...commander.optsWithGlobals<Omit<Globals, 'verbose' | 'debug'>>(),
+      },
       input: read(spec, path, typed),
     })
   })
 }
+
+/** A titled list under the help of commander; nothing without lines. */
+function section(title: string, lines: string[]): string[] {
+  return lines.length === 0 ? [] : [`\n${title}:`, ...lines.map((line) => `  ${line}`)]
+}
+
+const codeLines = (codes: Record<number, string>) =>
+  Object.entries(codes).map(([code, meaning]) => `${code.padEnd(4)} ${meaning}`)
 
 function fromArguments(spec: Command, values: unknown[]): Record<string, unknown> {
   return Object.fromEntries(Object.keys(spec.arguments).map((name, index) => [name, values[index]]))

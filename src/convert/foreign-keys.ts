@@ -1,13 +1,13 @@
 import type { GivenUp } from '../ledger/conversions.ts'
 import type { PlannedLeaf } from '../partitions/plan.ts'
-import { ident, literal, relation } from '../postgres/identifiers.ts'
+import { ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { ForeignKeyIn, ForeignKeyOut } from './dependents.ts'
 import type { ParentIndex } from './indexes.ts'
-import type { ConversionPlan } from './plan.ts'
+import type { PlainTable } from './table.ts'
 
 /** The foreign keys of the table that the partitioned table takes over. */
-export function keptForeignKeys({ table }: ConversionPlan): ForeignKeyOut[] {
-  return table.dependents.foreignKeysOut.filter(({ loss }) => !loss)
+export function keptForeignKeys({ dependents }: PlainTable): ForeignKeyOut[] {
+  return dependents.foreignKeysOut.filter(({ loss }) => !loss)
 }
 
 /**
@@ -27,7 +27,7 @@ export function leafForeignKeyStatements(
 }
 
 /** Adds a foreign key to the parent, which adopts those of its leaves without reading a row. */
-export function parentForeignKeyStatements({ shadow }: ConversionPlan, key: ForeignKeyOut): string[] {
+export function parentForeignKeyStatements(shadow: RelationName, key: ForeignKeyOut): string[] {
   return [
     `ALTER TABLE ${relation(shadow)} ADD CONSTRAINT ${ident(key.name)} ${key.definition}`,
     ...(key.comment

@@ -83,7 +83,7 @@ export async function convert(
     async () => compare(plan, expected, await proveShadow(session, plan, columns)),
     ({ rows }) => `${rows.toLocaleString('en')} rows, both sides equal`,
   )
-  if (keptForeignKeys(plan).length > 0) {
+  if (keptForeignKeys(plan.table).length > 0) {
     await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
   }
   await step(work, `${name}: analyze`, async () => {
@@ -129,7 +129,7 @@ async function addForeignKeys(session: Session, crew: Crew, work: Work, plan: Co
         [relation(table), name],
       )
     ).found
-  for (const key of keptForeignKeys(plan)) {
+  for (const key of keptForeignKeys(plan.table)) {
     if (await has(plan.shadow, key.name)) continue
     await crew.each(plan.leaves, async (worker, leaf) => {
       const { add, validate } = leafForeignKeyStatements(key, leaf)
@@ -139,7 +139,7 @@ async function addForeignKeys(session: Session, crew: Crew, work: Work, plan: Co
       await worker.run(validate)
     })
     await climbInTransaction(session, work, { relations: [plan.shadow] }, async () => {
-      for (const statement of parentForeignKeyStatements(plan, key)) await session.run(statement)
+      for (const statement of parentForeignKeyStatements(plan.shadow, key)) await session.run(statement)
     })
   }
 }

@@ -32,9 +32,9 @@ export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], l
     ...terminated(parentIndexStatements(plan)),
     ...leafIndexes(plan).flatMap(({ promote, adopt }) => terminated(promote ? [promote, adopt] : [adopt])),
     ...terminated(replicaIdentityStatements(plan)),
-    ...keptForeignKeys(plan).flatMap((key) => [
+    ...keptForeignKeys(plan.table).flatMap((key) => [
       ...leaves.flatMap((leaf) => terminated(Object.values(leafForeignKeyStatements(key, leaf)))),
-      ...terminated(parentForeignKeyStatements(plan, key)),
+      ...terminated(parentForeignKeyStatements(plan.shadow, key)),
     ]),
     '-- Both sides must be equal, or the script ends here and nothing has changed.',
     `DO ${dollarQuoted(comparison(`ONLY ${relation(table)}`, relation(shadow)))};`,

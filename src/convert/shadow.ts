@@ -1,4 +1,9 @@
-import { createLeafStatements, furnishStatements, tablespaceClause } from '../partitions/leaf-sql.ts'
+import {
+  createLeafStatements,
+  furnishStatements,
+  tablespaceClause,
+  withStorage,
+} from '../partitions/leaf-sql.ts'
 import { fitName, ident, identList, literal, relation } from '../postgres/identifiers.ts'
 import { statisticsStatements } from './dependents.ts'
 import { keepsIdentity, nameShadowSequences, sequencesForShadow } from './identity.ts'
@@ -23,10 +28,7 @@ export function shadowStatements(plan: ConversionPlan, lz4: boolean): string[] {
     // Without an unknown leaf no row can have a NULL key; saying so lets a primary key be added without a scan.
     ...(policy.unknown ? [] : policy.key.map((column) => `ALTER COLUMN ${ident(column)} SET NOT NULL`)),
   ]
-  const own = Object.entries(dataset.maintenance.storage).map(([parameter, value]) => `${parameter}=${value}`)
-  const overruled = (text: string) => own.some((other) => other.split('=')[0] === text.split('=')[0])
-  const storage = [...table.furniture.storage.filter((text) => !overruled(text)), ...own]
-  const furniture = { ...table.furniture, storage }
+  const furniture = withStorage(table.furniture, dataset.maintenance.storage)
   return [
     `CREATE TABLE ${name} (LIKE ${relation(table)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS${identity}) ` +
       `PARTITION BY RANGE (${identList(policy.key)})${tablespaceClause(table.furniture)}`,

@@ -187,8 +187,8 @@ export async function rehearse(holder: Session, plan: ConversionPlan): Promise<v
     // A foreign key to the table asks for a unique index that is valid.
     const only = plan.inbound.kept.length > 0 ? '' : 'ONLY '
     for (const statement of parentIndexStatements(plan, only)) await holder.run(statement)
-    for (const key of keptForeignKeys(plan))
-      for (const statement of parentForeignKeyStatements(plan, key)) await holder.run(statement)
+    for (const key of keptForeignKeys(plan.table))
+      for (const statement of parentForeignKeyStatements(plan.shadow, key)) await holder.run(statement)
     const views = plan.table.dependents.materializedViews
     const standIns = replacements(plan, views)
     for (const view of views)

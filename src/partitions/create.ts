@@ -7,7 +7,7 @@ import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { createLeafStatements, type Furniture } from './leaf-sql.ts'
+import { createLeafStatements, type Furniture, withStorage } from './leaf-sql.ts'
 import { type PlannedLeaf, planLeaves, type WantedSpan } from './plan.ts'
 import { inspectTarget, serverToday } from './tree.ts'
 
@@ -62,7 +62,7 @@ export async function createLeaves(session: Session, work: Work, plan: LeafPlan)
     work.signal.throwIfAborted()
     const locked = leaves.some(({ range }) => range === undefined) ? [parent.name, leaf] : [parent.name]
     await climbInTransaction(session, work, { relations: locked }, async () => {
-      const furniture = await session.one<Furniture>(sql('partitions/furniture'), [parent.oid])
+      const furniture = await readFurniture(session, parent.oid, dataset)
       await refuseTakenName(session, leaf)
       for (const statement of createLeafStatements(parent.name, dataset.partition, leaf, furniture)) {
         await session.run(statement)
@@ -71,6 +71,16 @@ export async function createLeaves(session: Session, work: Work, plan: LeafPlan)
     work.emit({ type: 'progress', step: 'leaves', done: index + 1, total: leaves.length, unit: 'leaves' })
   }
   return leaves.length
+}
+
+/** What a new leaf of a dataset takes over. */
+export async function readFurniture(
+  session: Session,
+  parent: number,
+  { maintenance }: Dataset,
+): Promise<Furniture> {
+  const furniture = await session.one<Furniture>(sql('partitions/furniture'), [parent])
+  return withStorage(furniture, maintenance.storage)
 }
 
 async function refuseTakenName(session: Session, leaf: PlannedLeaf): Promise<void> {

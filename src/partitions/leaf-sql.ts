@@ -1,4 +1,5 @@
 import { fitName, ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
+import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import { forValues, rangeCondition, unknownCondition } from './bounds.ts'
 import type { PlannedLeaf } from './plan.ts'
@@ -68,6 +69,13 @@ function standaloneLeafStatements(parent: RelationName, leaf: PlannedLeaf, furni
     // The policies are the parent's. Without any of its own a leaf that is asked directly shows nothing.
     ...(furniture.row_security ? [`ALTER TABLE ${relation(leaf)} ENABLE ROW LEVEL SECURITY`] : []),
   ]
+}
+
+/** What the warehouse file says about the storage of leaves comes before what the youngest sibling has. */
+export function withStorage(furniture: Furniture, parameters: Dataset['maintenance']['storage']): Furniture {
+  const own = Object.entries(parameters).map(([name, value]) => `${name}=${value}`)
+  const overruled = (text: string) => own.some((other) => other.split('=')[0] === text.split('=')[0])
+  return { ...furniture, storage: [...furniture.storage.filter((text) => !overruled(text)), ...own] }
 }
 
 /** ` TABLESPACE "fast"`, or nothing for the database's own. */

@@ -1,12 +1,11 @@
 import type { Session } from '../postgres/session.ts'
-import { sql } from '../postgres/sql-files.ts'
-import type { LeafPlan } from './create.ts'
-import { createLeafStatements, type Furniture } from './leaf-sql.ts'
+import { type LeafPlan, readFurniture } from './create.ts'
+import { createLeafStatements } from './leaf-sql.ts'
 
 /** The exact SQL that creates the leaves of a plan, each in its transaction. */
 export async function leafScript(session: Session, { parent, dataset, leaves }: LeafPlan): Promise<string> {
   if (!parent || leaves.length === 0) return ''
-  const furniture = await session.one<Furniture>(sql('partitions/furniture'), [parent.oid])
+  const furniture = await readFurniture(session, parent.oid, dataset)
   const scripts = leaves.map((leaf) => {
     const statements = createLeafStatements(parent.name, dataset.partition, leaf, furniture)
     return `BEGIN;\nSET LOCAL lock_timeout = '1s';\n${statements.map((statement) => `${statement};\n`).join('')}COMMIT;\n`

@@ -18,53 +18,76 @@ const text = z.string().min(1)
 
 /** Where a database is. There is no field for a password: it comes from the environment, .env, .pgpass or a service file. */
 const connectionSchema = z.strictObject({
-  host: hostName.optional(),
-  port: z.int().min(1).max(65_535).optional(),
-  database: text.optional(),
-  user: text.optional(),
+  host: hostName.optional().describe('of the server, or the folder of its socket'),
+  port: z.int().min(1).max(65_535).optional().describe('of the server'),
+  database: text.optional().describe('its name'),
+  user: text.optional().describe('the role to connect as'),
   service: text.optional().describe('a section of the connection service file'),
-  sslmode: z.enum(sslModes).optional(),
-  sslrootcert: text.optional(),
-  sslcert: text.optional(),
-  sslkey: text.optional(),
+  sslmode: z.enum(sslModes).optional().describe('as in libpq'),
+  sslrootcert: text.optional().describe('file of the authorities that are trusted, or `system`'),
+  sslcert: text.optional().describe('file of the certificate of the client'),
+  sslkey: text.optional().describe('file of its key'),
   connect_timeout: z.int().positive().optional().describe('seconds'),
   environment: z
     .string()
     .regex(/^[A-Z][A-Z0-9_]*$/, 'expected a prefix of environment variables like SOURCE_DB')
     .optional()
-    .describe('prefix of the variables PREFIX_HOST, _PORT, _NAME, _USER, _PASSWORD, _SSLMODE …'),
+    .describe(
+      'prefix of the variables PREFIX_HOST, PREFIX_PORT, PREFIX_NAME, PREFIX_USER, PREFIX_PASSWORD, PREFIX_SSLMODE …; of `connections.source` it is SOURCE_DB unless given',
+    ),
 })
 
 const scheduleSchema = z.strictObject({
-  zone: timeZone.default('UTC'),
+  zone: timeZone.default('UTC').describe('of the cron fields'),
   jobs: named(
     ownName,
     z.strictObject({
-      cron: cronExpression,
-      zone: timeZone.optional(),
+      cron: cronExpression.describe('when'),
+      zone: timeZone.optional().describe('instead of that of the schedule'),
       run: z.array(text).min(1).describe('dwh commands, in order, such as maintain weekly'),
-      misfire: z.enum(['once', 'all', 'skip']).default('once'),
-      overlap: z.enum(['skip', 'queue', 'cancel']).default('skip'),
-      window: timeWindow.optional(),
-      timeout: span.optional(),
+      misfire: z.enum(['once', 'all', 'skip']).default('once').describe('what is made up for after a pause'),
+      overlap: z
+        .enum(['skip', 'queue', 'cancel'])
+        .default('skip')
+        .describe('what happens while the one before still works'),
+      window: timeWindow.optional().describe('it may start within'),
+      timeout: span.optional().describe('it is ended after'),
     }),
-  ).default({}),
+  )
+    .default({})
+    .describe('by name'),
 })
 
 const backupSchema = z
   .strictObject({
-    folder: text.default('backups'),
-    engine: z.enum(['pg_dump', 'pgbackrest']).default('pg_dump'),
-    jobs: z.int().min(1).max(64).default(2),
+    folder: text
+      .default('backups')
+      .describe('relative to this file; of a warehouse that ships, in the state folder'),
+    engine: z.enum(['pg_dump', 'pgbackrest']).default('pg_dump').describe('what makes them'),
+    jobs: z.int().min(1).max(64).default(2).describe('tables that are dumped at the same time'),
     keep: z
       .strictObject({
-        daily: z.int().min(0).default(7),
-        weekly: z.int().min(0).default(4),
-        monthly: z.int().min(0).default(12),
+        daily: z.int().min(0).default(7).describe('of the last days'),
+        weekly: z.int().min(0).default(4).describe('of the last weeks'),
+        monthly: z.int().min(0).default(12).describe('of the last months'),
       })
-      .prefault({}),
-    drill: z.strictObject({ every: span.optional(), sample: share.default(1) }).prefault({}),
-    pgbackrest: z.strictObject({ stanza: text, repository: text, config: text.optional() }).optional(),
+      .prefault({})
+      .describe('how many are kept'),
+    drill: z
+      .strictObject({
+        every: span.optional().describe('how often'),
+        sample: share.prefault('100%').describe('part of the tables that is compared'),
+      })
+      .prefault({})
+      .describe('restores that prove a backup'),
+    pgbackrest: z
+      .strictObject({
+        stanza: text.describe('its name'),
+        repository: text.describe('its folder'),
+        config: text.optional().describe('file of its configuration'),
+      })
+      .optional()
+      .describe('for the engine of that name'),
   })
   .refine(({ engine, pgbackrest }) => engine !== 'pgbackrest' || pgbackrest, {
     path: ['engine'],
@@ -75,54 +98,67 @@ const backupSchema = z
 const alertsSchema = z.strictObject({
   on: z
     .array(z.enum(['failure', 'missed', 'runway', 'drill', 'disk']))
-    .default(['failure', 'missed', 'runway', 'drill', 'disk']),
-  webhook: z.strictObject({ url: z.url() }).optional(),
-  mail: z.strictObject({ smtp: text, from: z.email(), to: z.array(z.email()).min(1) }).optional(),
-  command: z.array(text).min(1).optional(),
+    .default(['failure', 'missed', 'runway', 'drill', 'disk'])
+    .describe('what is told'),
+  webhook: z
+    .strictObject({ url: z.url().describe('gets a POST') })
+    .optional()
+    .describe('tells a web service'),
+  mail: z
+    .strictObject({
+      smtp: text.describe('the server'),
+      from: z.email().describe('the sender'),
+      to: z.array(z.email()).min(1).describe('the receivers'),
+    })
+    .optional()
+    .describe('tells by mail'),
+  command: z.array(text).min(1).optional().describe('tells a program: its words'),
   runway: span.optional().describe('alert when the last bound is nearer than this'),
-  disk: share.default(0.1).describe('alert when less of the disk is free'),
+  disk: share.prefault('10%').describe('alert when less of the disk is free'),
 })
 
 /** One YAML file: everything that is specific to one database. */
 export const warehouseSchema = z.strictObject({
-  name: ownName.refine((name) => name !== 'dwh', 'the name dwh belongs to the ledger'),
-  description: text.optional(),
-  connection: connectionSchema.prefault({}),
+  name: ownName
+    .refine((name) => name !== 'dwh', 'the name dwh belongs to the ledger')
+    .describe('of the warehouse, in the ledger and in file names'),
+  description: text.optional().describe('for people'),
+  connection: connectionSchema.prefault({}).describe('where its database is; what no flag or variable says'),
   connections: named(ownName, connectionSchema).default({}).describe('other servers that sources read'),
   schemas: z
     .strictObject({
-      staging: catalogueName.optional(),
-      dimensions: catalogueName.optional(),
-      facts: catalogueName.optional(),
-      marts: catalogueName.optional(),
-      quality: catalogueName.optional(),
+      staging: catalogueName.optional().describe('views over the sources'),
+      dimensions: catalogueName.optional().describe('dimensions'),
+      facts: catalogueName.optional().describe('facts'),
+      marts: catalogueName.optional().describe('views for reports'),
+      quality: catalogueName.optional().describe('results of checks'),
     })
     .default({})
     .describe('the schema of each layer'),
-  migrations: text.default('migrations').describe('folder, relative to this file'),
-  sql: text.default('sql').describe('folder, relative to this file'),
-  datasets: named(ownName, datasetSchema).default({}),
+  migrations: text.default('migrations').describe('folder of the migrations, relative to this file'),
+  sql: text.default('sql').describe('folder of the SQL of models and checks, relative to this file'),
+  datasets: named(ownName, datasetSchema).default({}).describe('the tables that receive data, by name'),
   maintenance: z
     .strictObject({
-      window: timeWindow.optional(),
-      bloat: share.default(0.3).describe('rewrite a leaf when this much of it is free'),
-      allow_blocking: z.boolean().default(false),
-      tablespace: catalogueName.optional(),
-    })
-    .prefault({}),
-  schedule: scheduleSchema.prefault({}),
-  backup: backupSchema.prefault({}),
-  alerts: alertsSchema.prefault({}),
-  retention: z
-    .strictObject({
-      runs: span.default({ amount: 90, unit: 'day' }),
-      logs: span.default({ amount: 90, unit: 'day' }),
+      window: timeWindow.optional().describe('when heavy work may be done'),
+      bloat: share.prefault('30%').describe('a leaf is rewritten when this much of it is free'),
+      allow_blocking: z.boolean().default(false).describe('a rewrite may keep readers out'),
+      tablespace: catalogueName.optional().describe('where rewritten leaves go'),
     })
     .prefault({})
-    .describe('how long the ledger keeps runs, and this machine their logs'),
+    .describe('upkeep of all datasets'),
+  schedule: scheduleSchema.prefault({}).describe('what is done when'),
+  backup: backupSchema.prefault({}).describe('backups'),
+  alerts: alertsSchema.prefault({}).describe('who is told what'),
+  retention: z
+    .strictObject({
+      runs: span.prefault('90 days').describe('runs in the ledger, with the logs of this machine'),
+      logs: span.prefault('90 days').describe('logs'),
+    })
+    .prefault({})
+    .describe('how long dwh keeps what it writes about itself'),
 })
 
 export type ConnectionSettings = z.output<typeof connectionSchema>
 export type WarehouseFile = z.output<typeof warehouseSchema>
-export type { DatasetFile, Grain, PartitionKind, Policy } from './dataset.ts'
-export type { SourceFile } from './source.ts'
+export type { DatasetFile, Grain, Policy } from './dataset.ts'

@@ -6,10 +6,10 @@ const text = z.string().min(1)
 /** How politely a host is asked. */
 const politeness = {
   delay: z.number().min(0).optional().describe('seconds between two requests'),
-  per_minute: z.number().positive().optional(),
-  concurrency: z.int().min(1).max(64).default(2),
-  retries: z.int().min(0).max(100).default(3),
-  timeout: span.optional(),
+  per_minute: z.number().positive().optional().describe('requests a minute at the most'),
+  concurrency: z.int().min(1).max(64).default(2).describe('requests at the same time'),
+  retries: z.int().min(0).max(100).default(3).describe('tries after the first'),
+  timeout: span.optional().describe('of one request'),
 }
 
 const window = {
@@ -19,17 +19,24 @@ const window = {
       /^(day|week|month|quarter|year|small|[1-9]\d{0,3} days)$/,
       'expected day, week, month, quarter, year, small or N days',
     )
-    .default('month'),
-  parameters: named(ownName, z.union([z.string(), z.number(), z.boolean()])).default({}),
+    .default('month')
+    .meta({ title: 'day, week, month, quarter, year, small or N days' })
+    .describe('what one window of a backfill holds'),
+  parameters: named(ownName, z.union([z.string(), z.number(), z.boolean()]))
+    .default({})
+    .describe('what addresses, paths and queries are filled in with'),
 }
 
 const file = z.strictObject({
-  kind: z.literal('file'),
+  kind: z.literal('file').describe('files'),
   path: text.describe('may hold {year}, {month}, {day} and globs'),
-  format: z.enum(['csv', 'tsv', 'ndjson', 'json', 'parquet']).optional(),
-  delimiter: z.string().length(1).optional(),
-  header: z.boolean().default(true),
-  encoding: text.default('utf-8'),
+  format: z
+    .enum(['csv', 'tsv', 'ndjson', 'json', 'parquet'])
+    .optional()
+    .describe('as the name of the file says unless given'),
+  delimiter: z.string().length(1).optional().describe('between two fields of csv'),
+  header: z.boolean().default(true).describe('the first line names the columns'),
+  encoding: text.default('utf-8').describe('of the text'),
   // Not `null`: YAML would take that key for the value null.
   null_text: z.string().default('').describe('the text that stands for NULL'),
   ...window,
@@ -37,11 +44,11 @@ const file = z.strictObject({
 
 const postgres = z
   .strictObject({
-    kind: z.literal('postgres'),
+    kind: z.literal('postgres').describe('another PostgreSQL'),
     connection: ownName.describe('one of `connections`'),
-    table: text.optional(),
+    table: text.optional().describe('a table; either this or a query'),
     query: text.optional().describe('a file under the sql folder'),
-    window_column: catalogueName.optional(),
+    window_column: catalogueName.optional().describe('the column that windows are cut by'),
     watermark: catalogueName.optional().describe('only rows beyond the greatest value seen are read'),
     ...window,
   })
@@ -52,51 +59,75 @@ const postgres = z
   })
 
 const pages = z.discriminatedUnion('by', [
-  z.strictObject({ by: z.literal('next_link'), path: text.default('next') }),
-  z.strictObject({ by: z.literal('page'), parameter: text.default('page'), first: z.int().default(1) }),
-  z.strictObject({ by: z.literal('offset'), parameter: text.default('offset') }),
-  z.strictObject({ by: z.literal('cursor'), parameter: text.default('cursor'), path: text }),
+  z.strictObject({
+    by: z.literal('next_link').describe('the answer holds the address of the next page'),
+    path: text.default('next').describe('of the address in the answer'),
+  }),
+  z.strictObject({
+    by: z.literal('page').describe('pages are numbered'),
+    parameter: text.default('page').describe('of the number'),
+    first: z.int().default(1).describe('number of the first page'),
+  }),
+  z.strictObject({
+    by: z.literal('offset').describe('rows are numbered'),
+    parameter: text.default('offset').describe('of the number'),
+  }),
+  z.strictObject({
+    by: z.literal('cursor').describe('the answer holds a mark'),
+    parameter: text.default('cursor').describe('that gives it back'),
+    path: text.describe('of the mark in the answer'),
+  }),
 ])
 
 const http = z.strictObject({
-  kind: z.literal('http'),
-  url: text,
-  method: z.enum(['GET', 'POST']).default('GET'),
-  headers: z.record(z.string(), text).default({}),
-  query: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
-  body: z.unknown().optional(),
+  kind: z.literal('http').describe('an HTTP API that answers in JSON'),
+  url: text.describe('its address'),
+  method: z.enum(['GET', 'POST']).default('GET').describe('of the request'),
+  headers: z.record(z.string(), text).default({}).describe('of the request'),
+  query: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .default({})
+    .describe('parameters of the address'),
+  body: z.unknown().optional().describe('of a POST'),
   records: text.default('data').describe('path of the rows in the answer'),
   count: text.optional().describe('path of the announced number of rows'),
-  pages: pages.optional(),
-  page_size: z.int().positive().optional(),
+  pages: pages.optional().describe('how the next page is asked for'),
+  page_size: z.int().positive().optional().describe('rows a page'),
   most_rows: z.int().positive().optional().describe('a window with more is split in halves'),
-  oauth: z.strictObject({ token_url: z.url(), client_id: text, secret_variable: text }).optional(),
+  oauth: z
+    .strictObject({
+      token_url: z.url().describe('where tokens are given out'),
+      client_id: text.describe('who asks'),
+      secret_variable: text.describe('the environment variable that holds the secret'),
+    })
+    .optional()
+    .describe('OAuth 2 with client credentials'),
   ...politeness,
   ...window,
 })
 
 const graphql = z.strictObject({
-  kind: z.literal('graphql'),
-  url: text,
+  kind: z.literal('graphql').describe('a GraphQL API with connections'),
+  url: text.describe('its address'),
   query: text.describe('a file under the sql folder, or the query itself'),
-  variables: z.record(z.string(), z.unknown()).default({}),
-  headers: z.record(z.string(), text).default({}),
+  variables: z.record(z.string(), z.unknown()).default({}).describe('of the query'),
+  headers: z.record(z.string(), text).default({}).describe('of the request'),
   connection_path: text.describe('path of the object with nodes and pageInfo'),
-  page_size: z.int().positive().default(100),
+  page_size: z.int().positive().default(100).describe('rows a page'),
   ...politeness,
   ...window,
 })
 
 const dwd = z.strictObject({
-  kind: z.literal('dwd'),
-  url: text,
-  product: z.enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover']),
-  stations: z.array(text).optional(),
+  kind: z.literal('dwd').describe('the archive of the German weather service'),
+  url: text.describe('its address'),
+  product: z
+    .enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover'])
+    .describe('what was measured'),
+  stations: z.array(text).optional().describe('all unless named'),
   ...politeness,
   ...window,
 })
 
 /** Where rows come from: a kind and what that kind needs. */
 export const sourceSchema = z.discriminatedUnion('kind', [file, postgres, http, graphql, dwd])
-
-export type SourceFile = z.output<typeof sourceSchema>

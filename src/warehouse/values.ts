@@ -3,10 +3,15 @@ import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
 import { parseRelation, type RelationName } from '../postgres/identifiers.ts'
 
-// Every message begins with `expected`: what was found instead is put before it where mistakes are told.
+// Every message begins with `expected`: what was found instead is put before it where mistakes are told. The same words
+// are the title of the schema, which docs/warehouse-file.md shows.
+
+/** `expected a date` → `a date` */
+const titled = (expected: string) => ({ title: expected.replace(/^expected /, '') })
 
 /** A text of one pattern, and one message for whatever is not. */
-const pattern = (regex: RegExp, expected: string) => z.string(expected).regex(regex, expected)
+const pattern = (regex: RegExp, expected: string) =>
+  z.string(expected).regex(regex, expected).meta(titled(expected))
 
 /** A name of our own (dataset, source, job, warehouse): it appears in the ledger and in file names. */
 export const ownName = pattern(
@@ -23,18 +28,22 @@ export const catalogueName = z
     (name) => name !== '' && !name.includes('\0') && Buffer.byteLength(name) <= 63,
     catalogueNameExpected,
   )
+  .meta({ title: 'a PostgreSQL name' })
 
 const relationExpected = 'expected a table name like schema.table'
 
 /** `schema.table`, quoted as in SQL where needed. */
-export const relationName = z.string(relationExpected).transform((text, context): RelationName => {
-  try {
-    return parseRelation(text)
-  } catch {
-    context.addIssue({ code: 'custom', message: relationExpected })
-    return z.NEVER
-  }
-})
+export const relationName = z
+  .string(relationExpected)
+  .transform((text, context): RelationName => {
+    try {
+      return parseRelation(text)
+    } catch {
+      context.addIssue({ code: 'custom', message: relationExpected })
+      return z.NEVER
+    }
+  })
+  .meta(titled(relationExpected))
 
 /**
  * Entries under names that must fit `name`. Unlike `z.record(name, value)` it looks at the value of a name that does not
@@ -74,11 +83,12 @@ export const calendarDate = z
       return z.NEVER
     }
   })
+  .meta(titled(dateExpected))
 
 const zoneExpected = 'expected an IANA time zone like Europe/Paris'
 
 /** An offset such as +02:00 is refused: PostgreSQL reads its sign the other way round, as POSIX does. */
-export const timeZone = z.string(zoneExpected).refine(isTimeZone, zoneExpected)
+export const timeZone = z.string(zoneExpected).refine(isTimeZone, zoneExpected).meta(titled(zoneExpected))
 
 function isTimeZone(zone: string): boolean {
   try {
@@ -97,16 +107,18 @@ const spanPattern = /^([1-9]\d{0,5})\s*(second|minute|hour|day|week|month|year)s
 const spanExpected = 'expected a length of time like 90 days, 10 years or 30 seconds'
 
 /** `90 days`, `10 years`, `30 seconds` */
-export const span = z.string(spanExpected).transform((text, context): Span => {
-  const [, amount, unit] = spanPattern.exec(text.trim()) ?? []
-  if (!amount) {
-    context.addIssue({ code: 'custom', message: spanExpected })
-    return z.NEVER
-  }
-  return { amount: Number(amount), unit: unit as Span['unit'] }
-})
+export const span = z
+  .string(spanExpected)
+  .transform((text, context): Span => {
+    const [, amount, unit] = spanPattern.exec(text.trim()) ?? []
+    if (!amount) {
+      context.addIssue({ code: 'custom', message: spanExpected })
+      return z.NEVER
+    }
+    return { amount: Number(amount), unit: unit as Span['unit'] }
+  })
+  .meta(titled(spanExpected))
 
-/** `90 days`, as it is written in the file. */
 /** The length in seconds; a month counts as 30 days and a year as 365. */
 export function spanSeconds({ amount, unit }: Span): number {
   const day = 86_400
@@ -115,6 +127,7 @@ export function spanSeconds({ amount, unit }: Span): number {
   )
 }
 
+/** `90 days`, as it is written in the file. */
 export function spanText({ amount, unit }: Span): string {
   return `${amount} ${unit}${amount === 1 ? '' : 's'}`
 }
@@ -134,19 +147,23 @@ export const share = z
     }
     return value
   })
+  .meta(titled(shareExpected))
 
 const cronExpected = 'expected five cron fields that name a day that exists, like 0 2 * * 1'
 
 /** Five fields, parsed by the `cron` package; dates that never come, such as 31 February, are refused. */
-export const cronExpression = z.string(cronExpected).refine((expression) => {
-  if (expression.trim().split(/\s+/).length !== 5) return false
-  try {
-    new CronTime(expression, 'UTC').sendAt()
-    return true
-  } catch {
-    return false
-  }
-}, cronExpected)
+export const cronExpression = z
+  .string(cronExpected)
+  .refine((expression) => {
+    if (expression.trim().split(/\s+/).length !== 5) return false
+    try {
+      new CronTime(expression, 'UTC').sendAt()
+      return true
+    } catch {
+      return false
+    }
+  }, cronExpected)
+  .meta(titled(cronExpected))
 
 const weekday = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 const clock = String.raw`(?:[01]\d|2[0-3]):[0-5]\d`
@@ -156,10 +173,13 @@ const windowPattern = new RegExp(
 const windowExpected = 'expected a window like Mon 02:00-05:00 Europe/Paris'
 
 /** `Mon 02:00-05:00 Europe/Paris`, `Mon-Fri 20:00-06:00 Europe/Paris`, `02:00-05:00` (every day, UTC) */
-export const timeWindow = z.string(windowExpected).refine((text) => {
-  const match = windowPattern.exec(text)
-  return match !== null && isTimeZone(match.groups?.zone ?? 'UTC')
-}, windowExpected)
+export const timeWindow = z
+  .string(windowExpected)
+  .refine((text) => {
+    const match = windowPattern.exec(text)
+    return match !== null && isTimeZone(match.groups?.zone ?? 'UTC')
+  }, windowExpected)
+  .meta(titled(windowExpected))
 
 /** A host name, an address, or the folder of a Unix socket; one, and no URL. */
 export const hostName = pattern(/^(\/.*|[^\s/,@]+)$/, 'expected one host name, address or socket folder')

@@ -67,6 +67,7 @@ describe('the backup of setup', () => {
     writeFileSync(
       join(bin, 'pg_dump'),
       `#!/bin/sh\nif [ "$1" = --version ]; then echo "pg_dump (PostgreSQL) ${server.binaries.version}"; exit; fi\n` +
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of sh
         'for word; do case $word in --file=*) mkdir "${word#--file=}"; echo half > "${word#--file=}/1.dat.gz";; esac; done\n' +
         'echo "pg_dump: error: No space left on device" >&2; exit 1\n',
     )

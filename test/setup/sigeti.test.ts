@@ -18,13 +18,15 @@ describe.each(servers)('the warehouse sigeti on an empty database, $name', (serv
     const counts = await session.rows(
       `SELECT (SELECT count(*) FROM (${leaves}) AS l) AS leaves,
               (SELECT count(*) FROM pg_index WHERE indrelid IN (${leaves}) AND indisvalid) AS indexes,
+              (SELECT count(*) FROM pg_class WHERE oid IN (${leaves})
+                  AND reloptions @> '{autovacuum_vacuum_scale_factor=0.05}') AS tended,
               (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'dwh\\_%') AS schemas,
               (SELECT count(*) FROM pg_tables WHERE schemaname = 'dwh_dim') AS dimensions,
               (SELECT count(*) FROM dwh_dim.dim_temps) AS days,
               (SELECT count(*) FROM dwh_dim.dim_temps WHERE est_weekend) AS weekend_days`,
     )
     expect(counts).toEqual([
-      { leaves: 22, indexes: 66, schemas: 5, dimensions: 5, days: 4018, weekend_days: 1148 },
+      { leaves: 22, indexes: 66, tended: 22, schemas: 5, dimensions: 5, days: 4018, weekend_days: 1148 },
     ])
     const [day] = await session.rows("SELECT * FROM dwh_dim.dim_temps WHERE date = '2024-08-25'")
     expect(day).toMatchObject({

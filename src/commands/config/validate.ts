@@ -8,8 +8,9 @@ export const validate = command({
   name: 'validate',
   summary: 'check the warehouse file',
   description:
-    'Checks the warehouse file without a database: its YAML, every field, the names and files that it speaks of. All mistakes are told at once, each with file, line and column. Ends with 3 when there are any.',
+    'Checks the warehouse file without a database: its YAML, every field, the names and files that it speaks of. All mistakes are told at once, each with file, line and column.',
   options: { json: shared.json },
+  exits: { 3: 'the file has mistakes, or there is none' },
   examples: ['dwh config validate', 'dwh -w sigeti config validate --json'],
   async run(context, { json }) {
     const path = findWarehouse(context.globals.warehouse)

@@ -8,8 +8,8 @@ import { notRunning } from './not-running.ts'
 export const status = command({
   name: 'status',
   summary: 'whether the embedded server runs, and where',
-  description: 'Ends with 0 when the server accepts connections, else with 3.',
   options: { json: shared.json },
+  exits: { 0: 'it accepts connections', 3: 'it does not' },
   examples: ['dwh dev status', 'dwh dev status --json'],
   async run(context, { json }) {
     const folder = serverFolder(process.cwd())

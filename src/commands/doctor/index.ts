@@ -7,9 +7,9 @@ import { DwhError } from '../../errors.ts'
 export const doctor = command({
   name: 'doctor',
   summary: 'ask what a DBA would ask first',
-  description:
-    'Yes or no questions, each no with what mends it. Reads only; exit code 4 when one is answered with no.',
+  description: 'Yes or no questions, each no with what mends it. Reads only.',
   options: { json: shared.json },
+  exits: { 4: 'a question is answered with no' },
   examples: ['dwh doctor', 'dwh -w sigeti doctor --json'],
   async run(context, { json }) {
     await using session = await context.openReadOnly()

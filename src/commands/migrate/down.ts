@@ -11,8 +11,9 @@ export const migrateDown = command({
   description:
     'Takes back the last COUNT migrations of the warehouse, newest first, one transaction each. ' +
     'The migrations of the ledger are never taken back.',
-  arguments: { count: argument('[count]', 'how many; 1 unless said otherwise', positiveInteger.default(1)) },
+  arguments: { count: argument('[count]', 'how many', positiveInteger.default(1)) },
   options: { dryRun: shared.dryRun, yes: shared.yes, json: shared.json },
+  exits: { 6: 'another one is at work, or a lock did not come within the ladder' },
   examples: ['dwh -w sigeti migrate down', 'dwh -w sigeti migrate down 2 --dry-run'],
   async run(context, { count, dryRun, yes, json }) {
     const folder = warehouseFolder(context)

@@ -13,6 +13,7 @@ export const migrateUp = command({
     'that lets one `up` work at a time. A migration that was edited after it had been applied stops it. ' +
     '--dry-run prints the exact SQL and writes nothing.',
   options: { dryRun: shared.dryRun, yes: shared.yes, json: shared.json },
+  exits: { 6: 'another one is at work, or a lock did not come within the ladder' },
   examples: ['dwh -w sigeti migrate up', 'dwh -w sigeti migrate up --dry-run | less', 'dwh migrate up --yes'],
   async run(context, { dryRun, yes, json }) {
     const folders = foldersOf(context)

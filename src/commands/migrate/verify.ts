@@ -10,8 +10,9 @@ export const migrateVerify = command({
   summary: 'find what is not as the migrations left it',
   description:
     'Compares the hash of every applied migration, of its file and of the SQL that it produces, with the ledger, and the ' +
-    'tables of the datasets with their policies. Changes nothing; exit code 4 when something differs.',
+    'tables of the datasets with their policies. Changes nothing.',
   options: { json: shared.json },
+  exits: { 4: 'something differs' },
   examples: ['dwh -w sigeti migrate verify'],
   async run(context, { json }) {
     await using session = await context.openReadOnly()

@@ -23,6 +23,7 @@ export const partitionsCreate = command({
     yes: shared.yes,
     json: shared.json,
   },
+  exits: { 6: 'a lock did not come within the ladder: the leaves made before it stay' },
   examples: [
     'dwh -w sigeti partitions create',
     'dwh partitions create fait_factures --from 2015 --until 2020',

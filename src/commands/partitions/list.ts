@@ -8,11 +8,12 @@ import { datasetArgument, partitionedDatasets } from './datasets.ts'
 export const partitionsList = command({
   name: 'list',
   summary: 'list leaves with bounds, rows, size and state',
-  description:
-    'Rows are estimates of the last ANALYZE; --exact counts them. Exit code 4 when a leaf is missing, has an invalid ' +
-    'index or was left half detached, or when a table is not partitioned.',
+  description: 'Rows are estimates of the last ANALYZE; --exact counts them.',
   arguments: { datasets: datasetArgument },
   options: { exact: flag('--exact', 'count the rows'), json: shared.json },
+  exits: {
+    4: 'a leaf is missing, has an invalid index or was left half detached, or a table is not partitioned',
+  },
   examples: [
     'dwh -w sigeti partitions list',
     'dwh partitions list fait_factures --exact',

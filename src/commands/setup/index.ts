@@ -5,13 +5,14 @@ import { findClientTool } from '../../backup/client-tools.ts'
 import { command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { recorded } from '../../cli/recorded.ts'
+import { renderStatus } from '../../cli/status.ts'
 import { DwhError } from '../../errors.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { warehouseStatus } from '../../monitor/status.ts'
 import { backupFolder, isDone, planSetup, type SetupPlan, touchedDatasets } from '../../setup/plan.ts'
 import { recordedGains, type SetupOptions, type SetupResult, setUp } from '../../setup/run.ts'
 import { setupScript } from '../../setup/script.ts'
-import { renderStatus } from '../status/render.ts'
+
 import { finish, undo } from './conclude.ts'
 import { renderGains, renderPlan } from './render.ts'
 
@@ -38,6 +39,11 @@ export const setup = command({
     finish: flag('--finish', 'drop the plain tables that were kept; there is no undo after it'),
     undo: flag('--undo', 'put the plain tables back'),
     json: shared.json,
+  },
+  exits: {
+    2: 'the plan needs --accept-losses, or --yes where nobody can be asked',
+    4: 'it ended, but a table is not as its policy says',
+    6: 'another setup is at work, or a lock did not come within the ladder',
   },
   examples: [
     'dwh -w sigeti setup',

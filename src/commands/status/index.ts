@@ -1,6 +1,6 @@
 import { command, shared } from '../../cli/command.ts'
+import { renderStatus } from '../../cli/status.ts'
 import { warehouseStatus } from '../../monitor/status.ts'
-import { renderStatus } from './render.ts'
 
 export const status = command({
   name: 'status',

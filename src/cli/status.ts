@@ -1,7 +1,7 @@
-import { bytes, count, moment, printable } from '../../cli/format.ts'
-import type { Stream } from '../../cli/streams.ts'
-import { table } from '../../cli/table.ts'
-import type { DatasetStatus, LayerStatus, RelationStatus, WarehouseStatus } from '../../monitor/status.ts'
+import type { DatasetStatus, LayerStatus, RelationStatus, WarehouseStatus } from '../monitor/status.ts'
+import { bytes, count, moment, printable } from './format.ts'
+import type { Stream } from './streams.ts'
+import { table } from './table.ts'
 
 /** The three tables of `dwh status`: datasets, sums by layer, and whatever else lies in the layers. */
 export function renderStatus(stream: Stream, { datasets, layers, others }: WarehouseStatus): string {
