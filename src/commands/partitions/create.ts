@@ -1,3 +1,4 @@
+import { Temporal } from 'temporal-polyfill'
 import { command, option, shared } from '../../cli/command.ts'
 import { plural } from '../../cli/format.ts'
 import { recorded } from '../../cli/recorded.ts'
@@ -32,6 +33,8 @@ export const partitionsCreate = command({
     if ((from === undefined) !== (until === undefined))
       throw new DwhError('USAGE', '--from and --until go together')
     const span: WantedSpan | undefined = from && until ? { from, until } : undefined
+    if (span && Temporal.PlainDate.compare(span.from, span.until) >= 0)
+      throw new DwhError('USAGE', `--from ${span.from} is not before --until ${span.until}`)
     await using session = await context.openReadOnly()
     const plans: LeafPlan[] = []
     for (const dataset of partitionedDatasets(context, datasets))
