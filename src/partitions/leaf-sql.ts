@@ -1,4 +1,4 @@
-import { fitName, ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
+import { boundName, ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import { forValues, rangeCondition, unknownCondition } from './bounds.ts'
 import type { PlannedLeaf } from './plan.ts'
@@ -36,7 +36,7 @@ export function createLeafStatements(
   leaf: PlannedLeaf,
   furniture: Furniture,
 ): string[] {
-  const check = fitName(leaf.name, '_bound')
+  const check = boundName(leaf.name)
   const statements = [...standaloneLeafStatements(parent, leaf, furniture)]
   if (leaf.range === undefined) {
     statements.push(

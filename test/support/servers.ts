@@ -43,4 +43,9 @@ function testServer(binaries: Binaries): TestServer {
   return { name: `PostgreSQL ${binaries.major}`, binaries, target, open }
 }
 
-const settings = { ...throwAway, shared_buffers: '256MB', max_connections: 200 }
+const settings = {
+  ...throwAway,
+  shared_buffers: '256MB',
+  max_connections: 200,
+  max_prepared_transactions: 10,
+}
