@@ -10,7 +10,14 @@ export interface Furniture {
   tablespace: string | null
   grants: Grant[] | null
   column_grants: (Grant & { column: string })[] | null
+  /** Who gets privileges on every new table by ALTER DEFAULT PRIVILEGES; null within the list is PUBLIC. */
+  default_grantees: (string | null)[] | null
+  row_security: boolean
+  force_row_security: boolean
+  replica_identity: 'FULL' | 'NOTHING' | null
   statistics: Record<string, number> | null
+  /** `n_distinct=-0.5` */
+  column_options: Record<string, string[]> | null
   /** `name=value`, those of the TOAST table as `toast.name=value`. */
   storage: string[]
 }
@@ -28,7 +35,8 @@ interface Grant {
  * come by ATTACH. The CHECK spares the scan of the leaf and goes again, for the bound says the same.
  *
  * Locks: ACCESS SHARE, then SHARE UPDATE EXCLUSIVE on the parent; ACCESS EXCLUSIVE on the new leaf and, for a moment, on
- * the unknown leaf, whose own CHECK spares its scan.
+ * the unknown leaf, whose own CHECK spares its scan; SHARE ROW EXCLUSIVE on the tables that foreign keys of the parent
+ * refer to, whose writers wait for that moment.
  */
 export function createLeafStatements(
   parent: RelationName,
@@ -68,26 +76,39 @@ export function tablespaceClause({ tablespace }: Pick<Furniture, 'tablespace'>):
   return tablespace ? ` TABLESPACE ${ident(tablespace)}` : ''
 }
 
-/** Comment, statistics targets, grants and, last, the owner of a new table. */
+/**
+ * Owner, grants, comment and the rest of a new table. The owner comes first: grants to whoever creates the table would go
+ * with it when it changes hands.
+ */
 export function furnishStatements(table: RelationName, furniture: Furniture): string[] {
-  const { owner, comment, grants, column_grants, statistics } = furniture
+  const { owner, comment, grants, column_grants, default_grantees, statistics } = furniture
+  const { column_options, row_security, force_row_security, replica_identity } = furniture
   const name = relation(table)
   return [
+    `ALTER TABLE ${name} OWNER TO ${ident(owner)}`,
+    ...(default_grantees ?? []).map((role) => `REVOKE ALL ON ${name} FROM ${grantee(role)}`),
+    ...(grants ?? []).map((grant) => `GRANT ${grant.privilege} ON ${name} TO ${withOption(grant)}`),
+    ...(column_grants ?? []).map(
+      (grant) => `GRANT ${grant.privilege} (${ident(grant.column)}) ON ${name} TO ${withOption(grant)}`,
+    ),
+    // The policies stay with the parent: without any, whoever turns to the leaf itself sees nothing.
+    ...(row_security ? [`ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY`] : []),
+    ...(force_row_security ? [`ALTER TABLE ${name} FORCE ROW LEVEL SECURITY`] : []),
+    ...(replica_identity ? [`ALTER TABLE ${name} REPLICA IDENTITY ${replica_identity}`] : []),
     ...(comment ? [`COMMENT ON TABLE ${name} IS ${literal(comment)}`] : []),
     ...Object.entries(statistics ?? {}).map(
       ([column, target]) => `ALTER TABLE ${name} ALTER COLUMN ${ident(column)} SET STATISTICS ${target}`,
     ),
-    ...(grants ?? []).map((grant) => `GRANT ${grant.privilege} ON ${name} TO ${grantee(grant)}`),
-    ...(column_grants ?? []).map(
-      (grant) => `GRANT ${grant.privilege} (${ident(grant.column)}) ON ${name} TO ${grantee(grant)}`,
+    ...Object.entries(column_options ?? {}).map(
+      ([column, options]) =>
+        `ALTER TABLE ${name} ALTER COLUMN ${ident(column)} SET (${options.map(storageParameter).join(', ')})`,
     ),
-    `ALTER TABLE ${name} OWNER TO ${ident(owner)}`,
   ]
 }
 
-function grantee({ grantee, grantable }: Grant): string {
-  return `${grantee === null ? 'PUBLIC' : ident(grantee)}${grantable ? ' WITH GRANT OPTION' : ''}`
-}
+const grantee = (role: string | null) => (role === null ? 'PUBLIC' : ident(role))
+
+const withOption = (grant: Grant) => `${grantee(grant.grantee)}${grant.grantable ? ' WITH GRANT OPTION' : ''}`
 
 /** `toast.autovacuum_enabled=false` → `toast."autovacuum_enabled" = 'false'` */
 function storageParameter(text: string): string {

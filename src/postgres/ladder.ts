@@ -17,7 +17,7 @@ export interface Ladder {
   /** What is being locked, for the message when the ladder ends; empty where only the SQL of a user knows. */
   relations: RelationName[]
   /** Milliseconds of lock timeout, attempt by attempt. */
-  rungs?: readonly number[]
+  rungs?: readonly number[] | undefined
 }
 
 /**

@@ -1,4 +1,5 @@
-import { policySchema } from '../../src/warehouse/dataset.ts'
+import type { PartitionedDataset } from '../../src/partitions/create.ts'
+import { datasetSchema, policySchema } from '../../src/warehouse/dataset.ts'
 import type { Grain, PartitionKind, Policy } from '../../src/warehouse/schema.ts'
 import { fc } from '../support/random.ts'
 
@@ -42,3 +43,9 @@ export const anyDate = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: -25_567, max: 47_481 }) },
   { weight: 1, arbitrary: fc.integer(extent) },
 )
+
+/** A dataset as the warehouse file would have it. */
+export function datasetOf(target: string, partition: object): PartitionedDataset {
+  const fields = datasetSchema.parse({ target })
+  return { ...fields, name: 'facts', partition: policyOf(partition) }
+}
