@@ -69,10 +69,12 @@ export class DwhError extends Error {
   }
 }
 
-/** Any thrown value as a `DwhError`; what is none of ours becomes FAILED with the original as its cause. */
+/**
+ * Any thrown value as a `DwhError`; what is none of ours becomes FAILED with the original as its cause. What Node.js throws
+ * when a signal ends a wait carries the signal's reason as its cause, and that is the error.
+ */
 export function toDwhError(thrown: unknown): DwhError {
   if (thrown instanceof DwhError) return thrown
-  // A pause or a child process that Ctrl-C ended has the interruption as its cause.
   if (thrown instanceof Error && thrown.name === 'AbortError' && thrown.cause instanceof DwhError)
     return thrown.cause
   const message = thrown instanceof Error ? thrown.message : String(thrown)

@@ -3,7 +3,7 @@ import { type Conversion, findConversion } from '../ledger/conversions.ts'
 import { ledgerPresence } from '../ledger/migrations.ts'
 import type { PartitionedDataset } from '../partitions/create.ts'
 import { type PlannedLeaf, planLeaves } from '../partitions/plan.ts'
-import { serverToday } from '../partitions/tree.ts'
+import { keyTypes, serverToday } from '../partitions/tree.ts'
 import { fitName, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Policy } from '../warehouse/schema.ts'
@@ -31,14 +31,6 @@ export interface ConversionPlan extends IndexPlan {
   /** Columns that are rewritten to be stored with another compression. */
   compression: 'lz4' | 'pglz' | 'default'
   serverVersion: number
-}
-
-const types: Record<Policy['kind'], RegExp> = {
-  date_key: /^(smallint|integer|bigint)$/,
-  date: /^date$/,
-  timestamp: /^timestamp(\(\d\))? without time zone$/,
-  timestamptz: /^timestamp(\(\d\))? with time zone$/,
-  year_quarter: /^(smallint|integer|bigint)$/,
 }
 
 /**
@@ -102,7 +94,7 @@ function refuseUnfit(table: PlainTable, policy: Policy): void {
     const column = table.columns.find(({ name }) => name === key)
     if (!column)
       throw unfit(`${shown(table)} has no column ${key}`, 'mend partition.key in the warehouse file')
-    if (!types[policy.kind].test(column.type)) {
+    if (!keyTypes[policy.kind].includes(column.type.replace(/\(\d\)/, ''))) {
       throw unfit(
         `${key} is ${column.type}, which is no ${policy.kind}`,
         'mend partition.kind in the warehouse file',

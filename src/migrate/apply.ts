@@ -205,10 +205,9 @@ function migrationFailed(
   })
 }
 
-/** The statement at its line of the file; SQL that code produced has none and stands for itself. */
+/** The whole file and where the statement begins in it; SQL that code produced has no place and stands for itself. */
 function statementInFile({ path }: MigrationFile, text: string): Statement {
   const whole = readFileSync(path, 'utf8')
   const offset = text === '' ? -1 : whole.indexOf(text.replace(/;$/, ''))
-  if (offset < 0) return { text, file: `SQL of ${path}` }
-  return { text, file: path, line: whole.slice(0, offset).split('\n').length }
+  return offset < 0 ? { text, file: `SQL of ${path}` } : { text: whole, file: path, offset }
 }

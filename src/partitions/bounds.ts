@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
 import { ident, literal } from '../postgres/identifiers.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { type Period, quarterOf } from './periods.ts'
+import { type Period, periodOf, periodStart, quarterOf } from './periods.ts'
 
 /**
  * One end of a range: a value for each column of the partition key, as PostgreSQL prints them in a session with
@@ -21,9 +21,9 @@ export function boundAt(policy: Policy, date: Temporal.PlainDate): Bound {
     case 'date_key':
       return [String(dateKey(date))]
     case 'date':
-      return [pgDate(date)]
+      return [pgText(date)]
     case 'timestamp':
-      return [`${pgDate(date)} 00:00:00`]
+      return [pgText(date, ' 00:00:00')]
     case 'timestamptz':
       return [pgInstant(date.toZonedDateTime(policy.zone).toInstant())]
     case 'year_quarter':
@@ -55,7 +55,7 @@ export function boundDate(policy: Policy, bound: Bound): Temporal.PlainDate | un
       }
       case 'date':
       case 'timestamp':
-        return Temporal.PlainDate.from(isoYear(first).replace(/ .*/, ''))
+        return Temporal.PlainDate.from(isoText(first).replace(/T.*/, ''))
       case 'timestamptz':
         return instantOf(first).toZonedDateTimeISO(policy.zone).toPlainDate()
       case 'year_quarter':
@@ -64,6 +64,50 @@ export function boundDate(policy: Policy, bound: Bound): Temporal.PlainDate | un
   } catch {
     return undefined
   }
+}
+
+/** Long before and long after every date that a leaf is made for. */
+const beginning = Temporal.PlainDate.from('-099999-01-01')
+const end = Temporal.PlainDate.from('+275760-01-01')
+
+/**
+ * The dates that a range touches: [from, until). Bounds need not be dates, since people write (20231232), (2023, 5) or
+ * (2023, MINVALUE) too: what counts is the first date that lies behind such a bound.
+ */
+export function datesOf(
+  policy: Policy,
+  { from, to }: Range,
+): { from: Temporal.PlainDate; until: Temporal.PlainDate } {
+  // A day that a timestamp cuts in two belongs to both sides.
+  const cutsDays = policy.kind === 'timestamp' || policy.kind === 'timestamptz'
+  const first = cutsDays ? boundDate(policy, from) : undefined
+  return { from: first ?? dateBehind(policy, from), until: dateBehind(policy, to) }
+}
+
+/** The first date that begins at a bound or behind it. */
+function dateBehind(policy: Policy, bound: Bound): Temporal.PlainDate {
+  const [first = '', second = '1'] = bound
+  if (first === 'MINVALUE' || first === '-infinity') return beginning
+  if (first === 'MAXVALUE' || first === 'infinity') return end
+  if (policy.kind === 'date_key') {
+    const key = Number(first)
+    return dateOrNext(Math.floor(key / 10_000), Math.floor(key / 100) % 100, key % 100)
+  }
+  if (policy.kind === 'year_quarter') {
+    const quarter = { MINVALUE: 0, MAXVALUE: 5 }[second] ?? Number(second)
+    return dateOrNext(Number(first), quarter < 1 ? 0 : quarter * 3 - 2, 1)
+  }
+  const date = boundDate(policy, bound) ?? end
+  return boundAt(policy, date)[0] === first ? date : date.add({ days: 1 })
+}
+
+/** The date of these numbers, or the next one where there is none: day 0, 31 February, month 13. */
+function dateOrNext(year: number, month: number, day: number): Temporal.PlainDate {
+  if (Math.abs(year) > 99_999) return year < 0 ? beginning : end
+  if (month < 1) return new Temporal.PlainDate(year, 1, 1)
+  if (month > 12) return new Temporal.PlainDate(year + 1, 1, 1)
+  const start = new Temporal.PlainDate(year, month, 1)
+  return day > start.daysInMonth ? start.add({ months: 1 }) : start.with({ day: Math.max(1, day) })
 }
 
 /** `(20230101)`, `('2023-01-01')` or `(2023, 1)`: a bound as ATTACH PARTITION takes it. */
@@ -94,23 +138,39 @@ export function rangeCondition(policy: Policy, { from, to }: Range): string {
   )
 }
 
-/** The condition of the unknown leaf: keys that are NULL, before the floor or from the ceiling on. */
+/**
+ * The condition of the unknown leaf: keys that are NULL, before the floor or from the ceiling on. Two columns are compared
+ * one after the other, because only so can PostgreSQL see that no row of a new leaf is in here.
+ */
 export function unknownCondition(policy: Policy): string {
-  const position = positionSql(policy)
-  const nulls = policy.key.map((column) => `${ident(column)} IS NULL`).join(' OR ')
   const { floor, ceiling } = limits(policy)
-  return `${nulls} OR ${position} < ${positionOf(policy, floor)} OR ${position} >= ${positionOf(policy, ceiling)}`
+  const [first, second] = policy.key.map(ident) as [string, string?]
+  const low = boundAt(policy, floor).map((value) => valueSql(policy, value))
+  const high = boundAt(policy, ceiling).map((value) => valueSql(policy, value))
+  if (second === undefined) return `${first} IS NULL OR ${first} < ${low[0]} OR ${first} >= ${high[0]}`
+  return (
+    `${first} IS NULL OR ${second} IS NULL OR ${first} < ${low[0]} OR (${first} = ${low[0]} AND ${second} < ${low[1]})` +
+    ` OR ${first} > ${high[0]} OR (${first} = ${high[0]} AND ${second} >= ${high[1]})`
+  )
 }
 
-/** Keys before `floor` or from `ceiling` on never get a leaf of their own. */
+/** Keys before `floor` or from `ceiling` on never get a leaf of their own. Both are ends of periods. */
 export function limits(policy: Policy): { floor: Temporal.PlainDate; ceiling: Temporal.PlainDate } {
-  return { floor: policy.from ?? Temporal.PlainDate.from('1900-01-01'), ceiling: policy.ceiling }
+  const from = policy.from ?? Temporal.PlainDate.from('1900-01-01')
+  return {
+    floor: periodStart(from, policy.grain),
+    ceiling: periodOf(policy.ceiling.subtract({ days: 1 }), policy.grain).end,
+  }
 }
 
-/** The partition key as one expression in whose order bounds stand. */
+/**
+ * The partition key as one expression in whose order bounds stand. Quarters that do not exist lie where PostgreSQL's
+ * row-wise comparison puts them: before the first, or with the last.
+ */
 export function positionSql(policy: Policy): string {
   const [first, second] = policy.key.map(ident)
-  return second === undefined ? (first as string) : `(${first} * 4 + ${second} - 1)`
+  if (second === undefined) return first as string
+  return `(${first}::bigint * 4 + CASE WHEN ${second} < 1 THEN -1 WHEN ${second} > 4 THEN 3 ELSE ${second} - 1 END)`
 }
 
 /** The start of `date` on the scale of `positionSql`, as an SQL literal. */
@@ -133,15 +193,14 @@ export function positionType(policy: Policy): string {
 /** Reads `FOR VALUES FROM (…) TO (…)` or `DEFAULT` as pg_get_expr prints it; undefined for LIST and HASH. */
 export function parseForValues(text: string): Range | 'default' | undefined {
   if (text === 'DEFAULT') return 'default'
-  const value = `(?:'(?:[^']|'')*'|[^',()]+)`
+  const value = `(?:'(?:[^']|'')*'|[^',() ]+)`
   const list = String.raw`\((${value}(?:, ${value})*)\)`
   const match = new RegExp(`^FOR VALUES FROM ${list} TO ${list}$`, 'u').exec(text)
   if (!match) return undefined
   const read = (part: string) =>
-    [...part.matchAll(new RegExp(value, 'gu'))].map(([token]) => {
-      const bare = token.trim()
-      return bare.startsWith("'") ? bare.slice(1, -1).replaceAll("''", "'") : bare
-    })
+    [...part.matchAll(new RegExp(value, 'gu'))].map(([token]) =>
+      token.startsWith("'") ? token.slice(1, -1).replaceAll("''", "'") : token,
+    )
   return { from: read(match[1] as string), to: read(match[2] as string) }
 }
 
@@ -150,25 +209,25 @@ function valueSql(policy: Policy, value: string): string {
   return policy.kind === 'date_key' || policy.kind === 'year_quarter' ? String(Number(value)) : literal(value)
 }
 
-/** PostgreSQL writes years beyond 9999 plainly where ISO 8601 wants a sign and six digits. */
-function pgDate(date: Temporal.PlainDate): string {
-  return date.toString().replace(/^\+0*/, '')
+/** PostgreSQL writes years beyond 9999 plainly, and those before the first as BC, where ISO 8601 has a sign and six digits. */
+function pgText({ year, month, day }: Temporal.PlainDate, rest = ''): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const shown = String(year > 0 ? year : 1 - year).padStart(4, '0')
+  return `${shown}-${two(month)}-${two(day)}${rest}${year > 0 ? '' : ' BC'}`
 }
 
 function pgInstant(instant: Temporal.Instant): string {
   const utc = instant.toZonedDateTimeISO('UTC')
-  const time = utc.toPlainTime().toString({ smallestUnit: 'second' })
-  return `${pgDate(utc.toPlainDate())} ${time}+00`
+  return pgText(utc.toPlainDate(), ` ${utc.toPlainTime().toString({ smallestUnit: 'second' })}+00`)
 }
 
-function isoYear(text: string): string {
-  return text.replace(/^\d{5,6}(?=-)/, (year) => `+${year.padStart(6, '0')}`)
+/** A date or a time as PostgreSQL prints it, as Temporal reads it. */
+function isoText(text: string): string {
+  const [, year = '', rest = '', bc] = /^(\d+)(.*?)( BC)?$/.exec(text) ?? []
+  const number = bc ? 1 - Number(year) : Number(year)
+  return `${number < 0 ? '-' : '+'}${String(Math.abs(number)).padStart(6, '0')}${rest.replace(' ', 'T')}`
 }
 
 function instantOf(text: string): Temporal.Instant {
-  return Temporal.Instant.from(
-    isoYear(text)
-      .replace(' ', 'T')
-      .replace(/([+-]\d\d)$/, '$1:00'),
-  )
+  return Temporal.Instant.from(isoText(text).replace(/([+-]\d\d)$/, '$1:00'))
 }

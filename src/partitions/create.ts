@@ -51,26 +51,36 @@ export async function planDatasetLeaves(
 }
 
 /**
- * Creates the planned leaves, each in its own transaction under the lock ladder.
+ * Creates the planned leaves, each in its own transaction under the lock ladder. A leaf that another run has made since the
+ * plan is left as it is.
  *
- * @returns how many were created
+ * @param rungs milliseconds of lock timeout, attempt by attempt; those of the lock ladder unless said otherwise
+ * @returns those that were created
+ * @throws DwhError LOCK_HELD, TARGET_UNFIT when a name is taken; leaves before it stay
  */
-export async function createLeaves(session: Session, work: Work, plan: LeafPlan): Promise<number> {
-  const { parent, dataset, leaves } = plan
-  if (!parent) return 0
+export async function createLeaves(
+  session: Session,
+  work: Work,
+  { parent, dataset, leaves }: LeafPlan,
+  rungs?: readonly number[],
+): Promise<PlannedLeaf[]> {
+  const created: PlannedLeaf[] = []
+  if (!parent) return created
   for (const [index, leaf] of leaves.entries()) {
     work.signal.throwIfAborted()
-    const locked = leaves.some(({ range }) => range === undefined) ? [parent.name, leaf] : [parent.name]
-    await climbInTransaction(session, work, { relations: locked }, async () => {
+    await climbInTransaction(session, work, { relations: [parent.name], rungs }, async () => {
+      // What ATTACH takes in any case, taken first: of two who create the same leaf the second finds it.
+      await session.run(`LOCK TABLE ONLY ${relation(parent.name)} IN SHARE UPDATE EXCLUSIVE MODE`)
+      if (await isAttached(session, parent.oid, leaf)) return
       const furniture = await readFurniture(session, parent.oid, dataset)
-      await refuseTakenName(session, leaf)
       for (const statement of createLeafStatements(parent.name, dataset.partition, leaf, furniture)) {
         await session.run(statement)
       }
+      created.push(leaf)
     })
     work.emit({ type: 'progress', step: 'leaves', done: index + 1, total: leaves.length, unit: 'leaves' })
   }
-  return leaves.length
+  return created
 }
 
 /** What a new leaf of a dataset takes over. */
@@ -83,11 +93,14 @@ export async function readFurniture(
   return withStorage(furniture, maintenance.storage)
 }
 
-async function refuseTakenName(session: Session, leaf: PlannedLeaf): Promise<void> {
-  const { taken } = await session.one<{ taken: boolean }>('SELECT to_regclass($1) IS NOT NULL AS taken', [
-    relation(leaf),
-  ])
-  if (taken) {
+/** @throws DwhError TARGET_UNFIT when the name of the leaf belongs to something else */
+async function isAttached(session: Session, parent: number, leaf: PlannedLeaf): Promise<boolean> {
+  const found = await session.row<{ attached: boolean }>(
+    'SELECT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhparent = $2::bigint::oid) AS attached ' +
+      'FROM pg_class AS c WHERE c.oid = to_regclass($1)',
+    [relation(leaf), parent],
+  )
+  if (found && !found.attached) {
     throw new DwhError(
       'TARGET_UNFIT',
       `${shown(leaf)} exists, but is no leaf of the table; it was left alone`,
@@ -96,4 +109,5 @@ async function refuseTakenName(session: Session, leaf: PlannedLeaf): Promise<voi
       },
     )
   }
+  return found !== undefined
 }

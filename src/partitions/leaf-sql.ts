@@ -1,4 +1,4 @@
-import { fitName, ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
+import { boundName, ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import { forValues, rangeCondition, unknownCondition } from './bounds.ts'
@@ -11,12 +11,13 @@ export interface Furniture {
   tablespace: string | null
   grants: Grant[] | null
   column_grants: (Grant & { column: string })[] | null
-  statistics: Record<string, number> | null
-  /** `n_distinct=100`, by column. */
-  column_options: Record<string, string> | null
-  /** Whom default privileges would give something; '' is PUBLIC. */
-  default_grantees: string[] | null
+  /** Who gets privileges on every new table by ALTER DEFAULT PRIVILEGES; null within the list is PUBLIC. */
+  default_grantees: (string | null)[] | null
   row_security: boolean
+  replica_identity: 'FULL' | 'NOTHING' | null
+  statistics: Record<string, number> | null
+  /** `n_distinct=-0.5` */
+  column_options: Record<string, string[]> | null
   /** `name=value`, those of the TOAST table as `toast.name=value`. */
   storage: string[]
 }
@@ -34,7 +35,8 @@ interface Grant {
  * come by ATTACH. The CHECK spares the scan of the leaf and goes again, for the bound says the same.
  *
  * Locks: ACCESS SHARE, then SHARE UPDATE EXCLUSIVE on the parent; ACCESS EXCLUSIVE on the new leaf and, for a moment, on
- * the unknown leaf, whose own CHECK spares its scan.
+ * the unknown leaf, whose own CHECK spares its scan; SHARE ROW EXCLUSIVE on the tables that foreign keys of the parent
+ * refer to, whose writers wait for that moment.
  */
 export function createLeafStatements(
   parent: RelationName,
@@ -42,7 +44,7 @@ export function createLeafStatements(
   leaf: PlannedLeaf,
   furniture: Furniture,
 ): string[] {
-  const check = fitName(leaf.name, '_bound')
+  const check = boundName(leaf.name)
   const statements = [...standaloneLeafStatements(parent, leaf, furniture)]
   if (leaf.range === undefined) {
     statements.push(
@@ -66,8 +68,11 @@ function standaloneLeafStatements(parent: RelationName, leaf: PlannedLeaf, furni
     `CREATE TABLE ${relation(leaf)} (LIKE ${relation(parent)} INCLUDING ALL EXCLUDING IDENTITY)` +
       `${parameters ? ` WITH (${parameters})` : ''}${tablespaceClause(furniture)}`,
     ...furnishStatements(leaf, furniture),
-    // The policies are the parent's. Without any of its own a leaf that is asked directly shows nothing.
+    // The policies are the parent's. Without any of its own a leaf that is asked directly shows nothing, but to its owner.
     ...(furniture.row_security ? [`ALTER TABLE ${relation(leaf)} ENABLE ROW LEVEL SECURITY`] : []),
+    ...(furniture.replica_identity
+      ? [`ALTER TABLE ${relation(leaf)} REPLICA IDENTITY ${furniture.replica_identity}`]
+      : []),
   ]
 }
 
@@ -83,36 +88,38 @@ export function tablespaceClause({ tablespace }: Pick<Furniture, 'tablespace'>):
   return tablespace ? ` TABLESPACE ${ident(tablespace)}` : ''
 }
 
-/** Comment, statistics targets, column options, grants and, last, the owner of a new table or materialized view. */
+/**
+ * Owner, grants, comment, statistics targets and column options of a new table or materialized view. The owner comes first:
+ * grants to whoever creates the table would go with it when it changes hands.
+ */
 export function furnishStatements(
   table: RelationName,
   furniture: Furniture,
   kind: 'TABLE' | 'MATERIALIZED VIEW' = 'TABLE',
 ): string[] {
-  const { owner, comment, grants, column_grants, statistics, column_options, default_grantees } = furniture
+  const { owner, comment, grants, column_grants, default_grantees, statistics, column_options } = furniture
   const name = relation(table)
   return [
-    ...(default_grantees ?? []).map(
-      (role) => `REVOKE ALL ON ${name} FROM ${role === '' ? 'PUBLIC' : ident(role)}`,
-    ),
-    ...Object.entries(column_options ?? {}).map(
-      ([column, options]) => `ALTER ${kind} ${name} ALTER COLUMN ${ident(column)} SET (${options})`,
+    `ALTER ${kind} ${name} OWNER TO ${ident(owner)}`,
+    ...(default_grantees ?? []).map((role) => `REVOKE ALL ON ${name} FROM ${grantee(role)}`),
+    ...(grants ?? []).map((grant) => `GRANT ${grant.privilege} ON ${name} TO ${withOption(grant)}`),
+    ...(column_grants ?? []).map(
+      (grant) => `GRANT ${grant.privilege} (${ident(grant.column)}) ON ${name} TO ${withOption(grant)}`,
     ),
     ...(comment ? [`COMMENT ON ${kind} ${name} IS ${literal(comment)}`] : []),
     ...Object.entries(statistics ?? {}).map(
       ([column, target]) => `ALTER ${kind} ${name} ALTER COLUMN ${ident(column)} SET STATISTICS ${target}`,
     ),
-    ...(grants ?? []).map((grant) => `GRANT ${grant.privilege} ON ${name} TO ${grantee(grant)}`),
-    ...(column_grants ?? []).map(
-      (grant) => `GRANT ${grant.privilege} (${ident(grant.column)}) ON ${name} TO ${grantee(grant)}`,
+    ...Object.entries(column_options ?? {}).map(
+      ([column, options]) =>
+        `ALTER ${kind} ${name} ALTER COLUMN ${ident(column)} SET (${options.map(storageParameter).join(', ')})`,
     ),
-    `ALTER ${kind} ${name} OWNER TO ${ident(owner)}`,
   ]
 }
 
-function grantee({ grantee, grantable }: Grant): string {
-  return `${grantee === null ? 'PUBLIC' : ident(grantee)}${grantable ? ' WITH GRANT OPTION' : ''}`
-}
+const grantee = (role: string | null) => (role === null ? 'PUBLIC' : ident(role))
+
+const withOption = (grant: Grant) => `${grantee(grant.grantee)}${grant.grantable ? ' WITH GRANT OPTION' : ''}`
 
 /** `toast.autovacuum_enabled=false` → `toast."autovacuum_enabled" = 'false'` */
 function storageParameter(text: string): string {

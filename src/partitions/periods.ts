@@ -49,7 +49,9 @@ export function periodOf(date: Date, grain: Grain): Period {
 
 /** Every period that touches [from, until), in order, lazily: the caller decides how many are too many. */
 export function* periodsBetween(from: Date, until: Date, grain: Grain): Generator<Period> {
-  for (let start = periodStart(from, grain); Temporal.PlainDate.compare(start, until) < 0; ) {
+  const { compare } = Temporal.PlainDate
+  if (compare(from, until) >= 0) return
+  for (let start = periodStart(from, grain); compare(start, until) < 0; ) {
     const end = addPeriods(start, grain, 1)
     yield { start, end }
     start = end

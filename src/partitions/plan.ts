@@ -2,7 +2,7 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { fitName, type RelationName } from '../postgres/identifiers.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { boundDate, type Range, rangeOf } from './bounds.ts'
+import { datesOf, limits, type Range, rangeOf } from './bounds.ts'
 import { addPeriods, type Period, periodLabel, periodOf, periodsBetween } from './periods.ts'
 import type { Leaf } from './tree.ts'
 
@@ -39,12 +39,13 @@ export function planLeaves(
   today: Date,
   wanted: WantedSpan[] = [],
 ): PlannedLeaf[] {
-  const ranges = existing.flatMap(({ range }) => (range ? [spanOf(policy, range)] : []))
+  const ranges = existing.flatMap(({ range }) => (range ? [datesOf(policy, range)] : []))
   const missing = new Map<string, Period>()
   for (const { from, until } of wantedSpans(policy, ranges, today, wanted)) {
-    for (const period of periodsBetween(from, until, policy.grain)) {
+    for (const period of uncovered(periodsBetween(from, until, policy.grain), ranges)) {
       if (compare(period.start, policy.ceiling) >= 0) break
-      if (!ranges.some((span) => overlaps(span, period))) missing.set(period.start.toString(), period)
+      if (isSkipped(policy, period)) continue
+      missing.set(period.start.toString(), period)
       if (missing.size + existing.length > policy.most) throw tooMany(name, policy)
     }
   }
@@ -63,7 +64,7 @@ export function planLeaves(
 
 /** Days from today to the end of the last leaf that follows without a gap; undefined without any leaf. */
 export function runwayDays(policy: Policy, leaves: Leaf[], today: Date): number | undefined {
-  const spans = leaves.flatMap(({ range }) => (range ? [spanOf(policy, range)] : []))
+  const spans = leaves.flatMap(({ range }) => (range ? [datesOf(policy, range)] : []))
   let end = latest(spans.filter(({ from }) => compare(from, today) <= 0).map(({ until }) => until))
   if (!end) return undefined
   for (const span of spans.toSorted((a, b) => compare(a.from, b.from))) {
@@ -87,11 +88,14 @@ function wantedSpans(
 ): WantedSpan[] {
   const premade = premadeSpan(policy, today)
   const horizon = latest([...(policy.until ? [policy.until] : []), ...(premade ? [premade.until] : [])])
-  const near = existing.filter(({ from }) => !horizon || compare(from, horizon) < 0)
+  const { floor } = limits(policy)
+  const reach = horizon ?? periodOf(today, policy.grain).end
+  const near = existing.filter(({ from, until }) => compare(until, floor) > 0 && compare(from, reach) < 0)
   const starts = [
-    ...(policy.from ? [policy.from] : []),
     ...(premade ? [premade.from] : []),
-    ...[...near, ...wanted].map(({ from }) => from),
+    // A leaf from MINVALUE on begins nowhere, and there is no gap before its end.
+    ...near.map(({ from, until }) => (compare(from, floor) < 0 ? until : from)),
+    ...wanted.map(({ from }) => from),
   ]
   const first = policy.from ?? earliest(starts)
   const last = horizon ?? latest([...near, ...wanted].map(({ until }) => until))
@@ -99,15 +103,23 @@ function wantedSpans(
   return [...continuous, ...wanted]
 }
 
-function spanOf(policy: Policy, { from, to }: Range): WantedSpan {
-  return {
-    from: boundDate(policy, from) ?? Temporal.PlainDate.from('-009999-01-01'),
-    until: boundDate(policy, to) ?? Temporal.PlainDate.from('+099999-01-01'),
+/** Those of the periods, which come in order, that no span touches. */
+function* uncovered(periods: Iterable<Period>, spans: WantedSpan[]): Generator<Period> {
+  const ordered = spans.toSorted((a, b) => compare(a.from, b.from))
+  let next = 0
+  let covered: Date | undefined
+  for (const period of periods) {
+    for (let span = ordered[next]; span && compare(span.from, period.end) < 0; span = ordered[++next]) {
+      if (!covered || compare(span.until, covered) > 0) covered = span.until
+    }
+    if (!covered || compare(covered, period.start) <= 0) yield period
   }
 }
 
-function overlaps(span: WantedSpan, period: Period): boolean {
-  return compare(span.from, period.end) < 0 && compare(period.start, span.until) < 0
+/** A day that a zone left out, as Pacific/Apia did with 30 December 2011, has no instant for a leaf to hold. */
+function isSkipped(policy: Policy, period: Period): boolean {
+  const { from, to } = rangeOf(policy, period)
+  return from.join() === to.join()
 }
 
 function unknownLeafName(name: RelationName, { unknown }: Policy): string {

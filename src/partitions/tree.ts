@@ -33,6 +33,7 @@ interface TargetRow {
   strategy: string | null
   has_expressions: boolean
   key: string[]
+  key_types: string[]
   is_leaf: boolean
   has_children: boolean
   has_parents: boolean
@@ -52,6 +53,15 @@ interface LeafRow {
   compression: string | null
 }
 
+/** The types that a key of each kind may have, without their precision: others are cut differently, or not at all. */
+export const keyTypes: Record<Policy['kind'], readonly string[]> = {
+  date_key: ['smallint', 'integer', 'bigint'],
+  date: ['date'],
+  timestamp: ['timestamp without time zone'],
+  timestamptz: ['timestamp with time zone'],
+  year_quarter: ['smallint', 'integer', 'bigint'],
+}
+
 /**
  * Looks at the table behind a dataset.
  *
@@ -67,16 +77,20 @@ export async function inspectTarget(
   const unfit = (why: string, hint: string) =>
     new DwhError('TARGET_UNFIT', `${shown(name)} ${why}; nothing was changed`, { hint })
   if (row.is_leaf) throw unfit('is a leaf of another table', 'name the parent as the target of the dataset')
+  const kind = otherKinds[row.relkind]
+  if (kind) throw unfit(`is ${kind}`, 'name a table as the target of the dataset')
+  if (row.persistence !== 'p') {
+    // Only a plain table can change; PostgreSQL 18 knows no other partitioned ones any more.
+    const hint =
+      row.relkind === 'r' ? `type: ALTER TABLE ${shown(name)} SET LOGGED` : 'create it anew without UNLOGGED'
+    throw unfit('is unlogged or temporary: a crash empties it', hint)
+  }
   if (row.relkind === 'r') {
     if (row.has_children || row.has_parents) {
       throw unfit('is part of an inheritance tree', 'move its rows into one plain table first')
     }
-    if (row.persistence !== 'p')
-      throw unfit('is unlogged or temporary', `ALTER TABLE ${shown(name)} SET LOGGED`)
     return { kind: 'plain', oid: row.oid }
   }
-  if (row.relkind !== 'p')
-    throw unfit(`is not a table (relkind ${row.relkind})`, 'name another target for the dataset')
   if (policy && (row.strategy !== 'r' || row.has_expressions || row.key.join() !== policy.key.join())) {
     const strategy = { r: 'RANGE', l: 'LIST', h: 'HASH' }[row.strategy ?? ''] ?? row.strategy
     const key = row.has_expressions ? 'an expression' : row.key.join(', ')
@@ -85,6 +99,12 @@ export async function inspectTarget(
       'change the policy in the warehouse file, or convert the table by hand',
     )
   }
+  const odd = row.key_types.find((type) => policy && !keyTypes[policy.kind].includes(type))
+  if (policy && odd)
+    throw unfit(
+      `is partitioned by ${odd}, which is no ${policy.kind}`,
+      'mend partition.kind in the warehouse file',
+    )
   const leaves = await session.rows<LeafRow>(sql('partitions/leaves'), [row.oid])
   const nested = leaves.find(({ relkind }) => relkind === 'p')
   if (nested)
@@ -93,6 +113,17 @@ export async function inspectTarget(
       'only one level is supported',
     )
   return { kind: 'partitioned', oid: row.oid, leaves: leaves.map(asLeaf) }
+}
+
+const otherKinds: Record<string, string> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+  S: 'a sequence',
+  i: 'an index',
+  I: 'an index',
+  c: 'a type',
+  t: 'a TOAST table',
 }
 
 function asLeaf(row: LeafRow): Leaf {

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import type { Statement } from './sql-files.ts'
 
 /**
@@ -7,16 +8,20 @@ import type { Statement } from './sql-files.ts'
  *       INSERT INTO dwh.rans
  *                   ^
  *
- * @param position 1-based, in characters, as in the server's error message
+ * @param position 1-based, in characters of what was sent, as in the server's error message
  */
-export function caret({ text, file, line: firstLine = 1 }: Statement, position: number): string {
+export function caret({ text, file, offset = 0 }: Statement, position: number): string {
   // PostgreSQL counts characters where JavaScript counts UTF-16 units.
-  const characters = [...text]
-  const before = characters.slice(0, position - 1).join('')
-  const line = firstLine + before.split('\n').length - 1
+  const sent = [...text.slice(offset)]
+  const before = text.slice(0, offset) + sent.slice(0, position - 1).join('')
+  const line = before.split('\n').length
   const start = before.lastIndexOf('\n') + 1
   const column = [...before.slice(start)].length + 1
-  const shownLine = text.slice(start).split('\n', 1)[0] ?? ''
-  const indent = before.slice(start).replace(/[^\t]/g, ' ')
-  return `${file ?? 'statement'}:${line}:${column}\n  ${shownLine}\n  ${indent}^`
+  const [shownLine = ''] = text.slice(start).split(/\r?\n/, 1)
+  // A terminal shows some characters two columns wide and others on top of the one before.
+  const columns = before
+    .slice(start)
+    .split('\t')
+    .map((part) => ' '.repeat(stringWidth(part)))
+  return `${file ?? 'statement'}:${line}:${column}\n  ${shownLine}\n  ${columns.join('\t')}^`
 }

@@ -48,8 +48,8 @@ export function shown({ schema, name }: RelationName): string {
 }
 
 /**
- * Reads `table`, `schema.table` or `"Odd ""schema"""."table"` as PostgreSQL would: unquoted parts fold to lower case,
- * and a missing schema is `public`.
+ * Reads `table`, `schema.table` or `"Odd ""schema"""."table"` as PostgreSQL would: the ASCII letters of unquoted parts fold
+ * to lower case, and a missing schema is `public`. A name that PostgreSQL would cut is refused, since nothing is called so.
  *
  * @throws DwhError USAGE when the text is not a relation name
  */
@@ -58,8 +58,18 @@ export function parseRelation(text: string): RelationName {
   const match = new RegExp(`^(?:(${part})\\.)?(${part})$`, 'u').exec(text)
   if (!match) throw new DwhError('USAGE', `${JSON.stringify(text)} is not a table name like schema.table`)
   const unquote = (written: string) =>
-    written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written.toLowerCase()
-  return { schema: unquote(match[1] ?? 'public'), name: unquote(match[2] as string) }
+    written.startsWith('"')
+      ? written.slice(1, -1).replaceAll('""', '"')
+      : written.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+  const parts = { schema: unquote(match[1] ?? 'public'), name: unquote(match[2] as string) }
+  for (const part of Object.values(parts)) {
+    if (Buffer.byteLength(part) > maximumNameBytes)
+      throw new DwhError(
+        'USAGE',
+        `${JSON.stringify(part)} is longer than the ${maximumNameBytes} bytes of a name`,
+      )
+  }
+  return parts
 }
 
 /**
@@ -72,4 +82,9 @@ export function fitName(base: string, suffix = ''): string {
   let kept = base
   while (Buffer.byteLength(kept + mark + suffix) > maximumNameBytes) kept = [...kept].slice(0, -1).join('')
   return kept + mark + suffix
+}
+
+/** The name of the CHECK that says which rows a leaf holds. */
+export function boundName(leaf: string): string {
+  return fitName(leaf, '_bound')
 }

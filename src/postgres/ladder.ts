@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import { type RelationName, relation, shown } from './identifiers.ts'
-import type { Session } from './session.ts'
+import { type RelationName, shown } from './identifiers.ts'
+import { Session } from './session.ts'
 import { sql } from './sql-files.ts'
 import { hasState, sqlstate } from './sqlstate.ts'
 import { inTransaction } from './transaction.ts'
@@ -22,6 +22,8 @@ function ladderRungs(): number[] {
 export interface Ladder {
   /** What is being locked, for the message when the ladder ends; empty where only the SQL of a user knows. */
   relations: RelationName[]
+  /** Milliseconds of lock timeout, attempt by attempt. */
+  rungs?: readonly number[] | undefined
 }
 
 /**
@@ -37,14 +39,16 @@ export async function climb<T>(
   ladder: Ladder,
   attempt: (lockTimeout: number) => Promise<T>,
 ): Promise<T> {
-  const timeouts = ladderRungs()
+  const timeouts = ladder.rungs ?? ladderRungs()
   for (const [index, timeout] of timeouts.entries()) {
     work.signal.throwIfAborted()
+    const isLast = index === timeouts.length - 1
+    await using watch = isLast ? await Watch.begin(session) : undefined
     try {
       return await attempt(timeout)
     } catch (error) {
       if (!isLockTrouble(error)) throw error
-      if (index === timeouts.length - 1) throw await ladderEnded(session, ladder.relations, error)
+      if (isLast) throw ladderEnded(ladder.relations, watch?.blocker, error)
       work.emit({
         type: 'note',
         message: `waiting for a lock on ${names(ladder.relations)} (attempt ${index + 1})`,
@@ -76,34 +80,76 @@ export async function climbInTransaction<T>(
   )
 }
 
-interface Holder {
-  relation: string
+/** A session in the way. */
+interface Blocker {
+  /** 0 for a prepared transaction, which has no session. */
   pid: number
+  /** What is waited for: a relation, or the kind of another lock. */
+  target: string | null
+  /** What it holds on the relation; null where it waits in front, or for locks of other kinds. */
+  mode: string | null
   application: string
   role: string
   state: string
-  mode: string
   seconds: number | null
   query: string
 }
 
-/** Names the sessions in the way of some relations, longest transaction first. */
-export async function lockHolders(session: Session, relations: RelationName[]): Promise<Holder[]> {
-  return session.rows<Holder>(sql('postgres/lock_holders'), [relations.map(relation)])
+/**
+ * Looks from a second connection who blocks a session while it waits: afterwards nobody can tell any more, and those who
+ * hold some lock on the same relation need not be those who are in the way.
+ */
+class Watch implements AsyncDisposable {
+  blocker: Blocker | undefined
+  readonly #ended = new AbortController()
+  #watching: Promise<void> = Promise.resolve()
+
+  static async begin(session: Session): Promise<Watch> {
+    const watch = new Watch()
+    const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
+    // Where no connection is free the error names nobody.
+    const eye = await Session.open(session.target, 'dwh watch', quiet).catch(() => undefined)
+    if (eye) watch.#watching = watch.#look(eye, session.pid)
+    return watch
+  }
+
+  async #look(eye: Session, pid: number): Promise<void> {
+    await using open = eye
+    // Each look locks the whole lock table for a moment: soon ones for a short attempt, rare ones for a long.
+    for (let pause = 5; !this.#ended.signal.aborted; pause = Math.min(pause * 1.5, 250)) {
+      const blocker = await open.row<Blocker>(sql('postgres/blockers'), [pid]).catch(() => undefined)
+      this.blocker = blocker ?? this.blocker
+      await sleep(pause, undefined, { signal: this.#ended.signal }).catch(() => {})
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort()
+    await this.#watching
+  }
 }
 
-async function ladderEnded(session: Session, relations: RelationName[], cause: unknown): Promise<DwhError> {
-  const [holder] = await lockHolders(session, relations)
-  const who = holder
-    ? `session ${holder.pid} (${holder.role}, ${holder.application || 'no application name'}, ${holder.state}) holds ${holder.mode} on ${holder.relation}` +
-      `${holder.seconds === null ? '' : ` for ${Math.round(holder.seconds)} s`}: ${holder.query}`
-    : 'whoever held it has just gone'
-  return new DwhError('LOCK_HELD', `no lock on ${names(relations)} within the ladder; ${who}`, {
+function ladderEnded(relations: RelationName[], blocker: Blocker | undefined, cause: unknown): DwhError {
+  const wanted = relations.map(shown).join(', ') || (blocker?.target ?? 'the relations')
+  return new DwhError('LOCK_HELD', `no lock on ${wanted} within the ladder; ${describe(blocker)}`, {
     cause,
-    hint: holder
-      ? `wait for it, or end it with SELECT pg_terminate_backend(${holder.pid}), and run the same command again`
-      : 'run the same command again',
+    hint: `${wayOut(blocker)}run the same command again`,
   })
+}
+
+function describe(blocker: Blocker | undefined): string {
+  if (!blocker) return 'whoever held it has just gone'
+  const { pid, target, mode, application, role, state, seconds, query } = blocker
+  if (pid === 0) return `a prepared transaction holds a lock on ${target}`
+  const who = [role, application, state].filter(Boolean).join(', ')
+  const since = seconds === null ? '' : ` for ${Math.round(seconds)} s`
+  return `session ${pid} (${who}) ${mode ? `holds ${mode} on` : 'stands in front for'} ${target}${since}: ${query}`
+}
+
+function wayOut(blocker: Blocker | undefined): string {
+  if (!blocker) return ''
+  if (blocker.pid === 0) return 'see pg_prepared_xacts, COMMIT or ROLLBACK PREPARED what is there, and '
+  return `wait for it, or end it with SELECT pg_terminate_backend(${blocker.pid}), and `
 }
 
 const names = (relations: RelationName[]) => relations.map(shown).join(', ') || 'the relations'

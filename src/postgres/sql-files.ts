@@ -6,8 +6,8 @@ import { packageRoot } from '../package.ts'
 export interface Statement {
   text: string
   file?: string
-  /** The line of the file on which the text begins; 1 unless said otherwise. */
-  line?: number
+  /** Where in the text that begins which was sent to the server; 0 unless said otherwise. */
+  offset?: number
 }
 
 const loaded = new Map<string, Statement>()

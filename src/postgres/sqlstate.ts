@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { DwhError, type ErrorCode } from '../errors.ts'
 import { caret } from './caret.ts'
+import { boundName } from './identifiers.ts'
 import type { Statement } from './sql-files.ts'
 
 /** The conditions that later code asks for by name; everything else is told by `classify`. */
@@ -63,7 +64,9 @@ const states: Record<string, Class> = {
 export function classify(thrown: unknown, where?: Statement): DwhError {
   if (thrown instanceof DwhError) return thrown
   if (!(thrown instanceof pg.DatabaseError)) return connectionError(thrown)
-  const known = states[thrown.code ?? ''] ?? states[(thrown.code ?? '').slice(0, 2)] ?? { code: 'SQL_FAILED' }
+  const known = homeless(thrown) ??
+    states[thrown.code ?? ''] ??
+    states[(thrown.code ?? '').slice(0, 2)] ?? { code: 'SQL_FAILED' }
   const spot = where && thrown.position ? `\n${caret(where, Number(thrown.position))}` : ''
   const detail = thrown.detail ? ` (${thrown.detail})` : ''
   const hint = known.hint ?? thrown.hint
@@ -71,6 +74,33 @@ export function classify(thrown: unknown, where?: Statement): DwhError {
     cause: thrown,
     ...(hint ? { hint } : {}),
   })
+}
+
+const checkViolation = '23514'
+
+/**
+ * Rows without a leaf, or in the unknown leaf where their own is to be. Told by the place in PostgreSQL's source and not by
+ * the message, which the server writes in its own language.
+ */
+function homeless({ code, routine, table, constraint }: pg.DatabaseError): Class | undefined {
+  if (code !== checkViolation) return undefined
+  const refusedByUnknown = table !== undefined && constraint === boundName(table)
+  if (routine === 'ExecFindPartition' || refusedByUnknown) {
+    return {
+      code: 'ROWS_UNFIT',
+      hint: 'make the leaf with dwh partitions create, with --from and --until where the policy does not reach, or mend the row',
+    }
+  }
+  if (
+    constraint === undefined &&
+    (routine === 'ATRewriteTable' || routine === 'check_default_partition_contents')
+  ) {
+    return {
+      code: 'ROWS_UNFIT',
+      hint: 'take those rows out of the unknown leaf first, and insert them again afterwards',
+    }
+  }
+  return undefined
 }
 
 /** Errors of the socket and of TLS, which carry a Node.js code or only a sentence of the driver. */

@@ -5,8 +5,8 @@ import { sql } from '../postgres/sql-files.ts'
 /** A column as the proof sees it. */
 export interface ProofColumn {
   name: string
-  /** The type's hash tells any two values apart; otherwise the value is hashed as text. */
-  identity_hash: boolean
+  /** What of it is hashed: `value`, `text`, or what a send function such as `int8send` makes of it. */
+  hashed: string
 }
 
 /** The columns of a table that take part in its proof, in attribute-name order. */
@@ -14,10 +14,12 @@ export async function proofColumns(session: Session, oid: number): Promise<Proof
   return session.rows<ProofColumn>(sql('proof/columns'), [oid])
 }
 
-/** The row as the proof hashes it: `ROW("a", "b"::text)`. */
+/** The row as the proof hashes it: `ROW("a", int8send("b"), "c"::text COLLATE "C")`. */
 export function proofRow(columns: ProofColumn[]): string {
-  const values = columns.map(
-    ({ name, identity_hash }) => `${ident(name)}${identity_hash ? '' : '::text COLLATE "C"'}`,
-  )
-  return `ROW(${values.join(', ')})`
+  return `ROW(${columns.map(hashedValue).join(', ')})`
+}
+
+function hashedValue({ name, hashed }: ProofColumn): string {
+  if (hashed === 'value') return ident(name)
+  return hashed === 'text' ? `${ident(name)}::text COLLATE "C"` : `${hashed}(${ident(name)})`
 }

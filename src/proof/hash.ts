@@ -3,7 +3,7 @@ import { sql } from '../postgres/sql-files.ts'
 import { type ProofColumn, proofRow } from './columns.ts'
 
 /** Stored beside every proof: proofs of another algorithm cannot be compared with those of this one. */
-export const proofAlgorithm = 'record-sum-2x64/1'
+export const proofAlgorithm = 'record-sum-2x64/2'
 
 /**
  * An order-free hash of a set of rows: their number and two sums of 64-bit row hashes under two seeds. Sums and not xor,
@@ -32,11 +32,16 @@ export function addProofs(proofs: Iterable<Proof>): Proof {
 
 /** The aggregates of a proof over a FROM clause that has the columns; for builders of larger statements. */
 export function proofAggregates(columns: ProofColumn[]): string {
-  const row = proofRow(columns)
-  return (
-    `count(*) AS rows, coalesce(sum(hash_record_extended(${row}, 0)), 0)::text AS hash_1, ` +
-    `coalesce(sum(hash_record_extended(${row}, 1)), 0)::text AS hash_2`
-  )
+  const sum = (seed: number) => `coalesce(sum(${rowHash(columns, seed)}), 0)::text`
+  return `count(*) AS rows, ${sum(0)} AS hash_1, ${sum(1)} AS hash_2`
+}
+
+/**
+ * The hash of one row. PostgreSQL adds the hashes of a record's fields up, each times a power of 31, so that a plain sum
+ * over rows would not notice values that change places between rows; hashed once more, a row counts as a whole.
+ */
+function rowHash(columns: ProofColumn[], seed: number): string {
+  return `hashtextextended(hash_record_extended(${proofRow(columns)}, ${seed})::text COLLATE "C", ${seed})`
 }
 
 /** A row of `proofAggregates`. */

@@ -152,7 +152,7 @@ async function makeLeaves(session: Session, work: Work, warehouse: Warehouse): P
   for (const dataset of warehouse.datasets.filter(isPartitioned)) {
     const plan = await planDatasetLeaves(session, dataset)
     if (plan.state === 'missing') throw uncreated(dataset)
-    made += await createLeaves(session, work, plan)
+    made += (await createLeaves(session, work, plan)).length
   }
   return made
 }

@@ -70,3 +70,15 @@ async function onServer(server: TestServer, statement: string): Promise<void> {
   await using session = await Session.open(await server.target(), 'dwh tests', quietWork())
   await session.run(statement)
 }
+
+/** A role of one test, held with `await using` and declared before the database, which then goes first. */
+export async function freshRole(
+  server: TestServer,
+  name: string,
+  options = 'LOGIN',
+): Promise<AsyncDisposable & { name: string }> {
+  // Roles belong to the whole server, which other tests use at the same time.
+  const unique = `${name}${randomBytes(3).toString('hex')}`
+  await onServer(server, `CREATE ROLE ${ident(unique)} ${options}`)
+  return { name: unique, [Symbol.asyncDispose]: () => onServer(server, `DROP ROLE ${ident(unique)}`) }
+}

@@ -4,6 +4,7 @@ import type { Binaries } from '../../src/postgres/server/binaries.ts'
 import { socketTarget } from '../../src/postgres/server/running.ts'
 import { startServer } from '../../src/postgres/server/server.ts'
 import { throwAway } from '../../src/postgres/server/temporary.ts'
+import { Session } from '../../src/postgres/session.ts'
 import type { Target } from '../../src/postgres/target.ts'
 import { quietWork } from './work.ts'
 
@@ -14,6 +15,8 @@ export interface TestServer {
   binaries: Binaries
   /** Starts the server where no test has yet; whoever comes second finds it running. */
   target(): Promise<Target>
+  /** A session in the database `postgres`, for tests that leave nothing there; to be held with `await using`. */
+  open(): Promise<Session>
 }
 
 /**
@@ -35,7 +38,14 @@ function testServer(binaries: Binaries): TestServer {
     const { port } = await startServer(folder, quietWork(), { binaries, settings })
     return { ...socketTarget(folder, port), database: 'postgres' }
   }
-  return { name: `PostgreSQL ${binaries.major}`, binaries, target: () => (started ??= start()) }
+  const target = () => (started ??= start())
+  const open = async () => Session.open(await target(), 'dwh test', quietWork())
+  return { name: `PostgreSQL ${binaries.major}`, binaries, target, open }
 }
 
-const settings = { ...throwAway, shared_buffers: '256MB', max_connections: 200 }
+const settings = {
+  ...throwAway,
+  shared_buffers: '256MB',
+  max_connections: 200,
+  max_prepared_transactions: 10,
+}

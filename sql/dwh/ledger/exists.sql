@@ -1,4 +1,4 @@
--- Is there a ledger in this database, and may this role make one?
+-- How much of a ledger is there in this database?
 -- Locks: none.
 SELECT to_regnamespace('dwh') IS NOT NULL AS has_schema,
        to_regclass('dwh.runs') IS NOT NULL AS has_ledger,

@@ -1,6 +1,7 @@
--- What LIKE does not copy and ATTACH does not bring, but a leaf shall have like its parent: owner, grants (and none that
--- default privileges would add), tablespace, comment, statistics targets, column options, row security; and the storage parameters of its youngest sibling, since a parent cannot have any. Of a
--- plain table the storage parameters are its own.
+-- What LIKE does not copy and ATTACH does not bring, but a leaf shall have like its parent: owner, grants, tablespace,
+-- comment, statistics targets and options of columns, row level security, replica identity; and the storage parameters of
+-- its youngest sibling, since a parent cannot have any. Of a plain table the storage parameters are its own. A new table
+-- gets what ALTER DEFAULT PRIVILEGES says today, which the parent need not have: default_grantees.
 -- $1 oid of the parent
 -- Locks: none.
 SELECT pg_get_userbyid(c.relowner)::text AS owner,
@@ -17,17 +18,18 @@ SELECT pg_get_userbyid(c.relowner)::text AS owner,
                         ORDER BY a.attnum, g.grantee, g.privilege_type)
           FROM pg_attribute AS a, aclexplode(a.attacl) AS g
          WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS column_grants,
+       (SELECT json_agg(DISTINCT CASE g.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(g.grantee) END)
+          FROM pg_default_acl AS d, aclexplode(d.defaclacl) AS g
+         WHERE d.defaclrole = current_user::regrole AND d.defaclobjtype = 'r'
+           AND d.defaclnamespace IN (0, c.relnamespace) AND g.grantee <> d.defaclrole) AS default_grantees,
+       c.relrowsecurity AS row_security,
+       CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' END AS replica_identity,
        (SELECT json_object_agg(a.attname, a.attstattarget)
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0) AS statistics,
-       (SELECT json_object_agg(a.attname, array_to_string(a.attoptions, ', '))
+       (SELECT json_object_agg(a.attname, a.attoptions)
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attoptions IS NOT NULL) AS column_options,
-       (SELECT array_agg(DISTINCT CASE g.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(g.grantee)::text END)
-          FROM pg_default_acl AS d, aclexplode(d.defaclacl) AS g
-         WHERE d.defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-           AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace) AND g.grantee <> d.defaclrole) AS default_grantees,
-       c.relrowsecurity AS row_security,
        coalesce(model.options, '{}') AS storage
   FROM pg_class AS c
   LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace

@@ -9,6 +9,9 @@ SELECT c.oid::bigint AS oid,
        coalesce((SELECT array_agg(a.attname::text ORDER BY k.n)
                    FROM unnest(p.partattrs::smallint[]) WITH ORDINALITY AS k (attnum, n)
                    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum), '{}') AS key,
+       coalesce((SELECT array_agg(format_type(a.atttypid, NULL) ORDER BY k.n)
+                   FROM unnest(p.partattrs::smallint[]) WITH ORDINALITY AS k (attnum, n)
+                   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum), '{}') AS key_types,
        c.relispartition AS is_leaf,
        EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid) AS has_children,
        EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS has_parents

@@ -1,4 +1,5 @@
--- Pins what changes the meaning or the text of values, so that no setting of the role or the database leaks in.
+-- Pins what changes the meaning or the text of values, and where and how statements work, so that no setting of the role
+-- or the database leaks in.
 -- pg_catalog first and pg_temp last: nothing planted in another schema is called by an unqualified name.
 -- Locks: none.
 SELECT set_config('search_path', 'pg_catalog, pg_temp', false),
@@ -8,6 +9,10 @@ SELECT set_config('search_path', 'pg_catalog, pg_temp', false),
        set_config('TimeZone', 'UTC', false),
        set_config('bytea_output', 'hex', false),
        set_config('extra_float_digits', '1', false),
+       set_config('lc_monetary', 'C', false),
+       set_config('standard_conforming_strings', 'on', false),
+       set_config('default_tablespace', '', false),
+       set_config('default_transaction_isolation', 'read committed', false),
        set_config('row_security', 'off', false),
        set_config('statement_timeout', '0', false),
        set_config('idle_in_transaction_session_timeout', '0', false),

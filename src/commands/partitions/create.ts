@@ -1,9 +1,10 @@
+import { Temporal } from 'temporal-polyfill'
 import { command, option, shared } from '../../cli/command.ts'
 import { plural } from '../../cli/format.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
 import { createLeaves, type LeafPlan, planDatasetLeaves } from '../../partitions/create.ts'
-import type { WantedSpan } from '../../partitions/plan.ts'
+import type { PlannedLeaf, WantedSpan } from '../../partitions/plan.ts'
 import { leafScript } from '../../partitions/script.ts'
 import { calendarDate } from '../../warehouse/values.ts'
 import { datasetArgument, partitionedDatasets } from './datasets.ts'
@@ -33,39 +34,53 @@ export const partitionsCreate = command({
     if ((from === undefined) !== (until === undefined))
       throw new DwhError('USAGE', '--from and --until go together')
     const span: WantedSpan | undefined = from && until ? { from, until } : undefined
+    if (span && Temporal.PlainDate.compare(span.from, span.until) >= 0)
+      throw new DwhError('USAGE', `--from ${span.from} is not before --until ${span.until}`)
     await using session = await context.openReadOnly()
     const plans: LeafPlan[] = []
     for (const dataset of partitionedDatasets(context, datasets))
       plans.push(await planDatasetLeaves(session, dataset, span))
     if (dryRun) {
-      for (const plan of plans) context.print(await leafScript(session, plan))
-      return
-    }
-    for (const { dataset, state } of plans) {
-      if (state !== 'partitioned')
-        context.say(`${dataset.name} is ${state}: dwh setup makes it a partitioned table`)
+      for (const plan of plans) if (plan.leaves.length > 0) context.print(await leafScript(session, plan))
+      return refuseOthers(plans)
     }
     const wanted = plans.flatMap(({ leaves }) => leaves)
+    let created: string[] = []
     if (wanted.length > 0) {
       context.say(
         `${plural(wanted.length, 'leaf', 'leaves')} to create:\n${wanted.map(({ name }) => `  ${name}\n`).join('')}`,
       )
       if (!(await context.confirm('Create them?', yes))) return context.say('nothing was changed')
-      await recorded(
+      created = await recorded(
         context,
         plans.map(({ dataset }) => dataset.name),
         async ({ session, work }) => {
-          for (const plan of plans) await createLeaves(session, work, plan)
-          return wanted.map(({ name }) => name)
+          const made: PlannedLeaf[] = []
+          for (const plan of plans) made.push(...(await createLeaves(session, work, plan)))
+          return made.map(({ schema, name }) => `${schema}.${name}`)
         },
       )
     }
-    if (json) context.printJson({ created: wanted.map(({ schema, name }) => `${schema}.${name}`) })
-    else
-      context.say(
-        wanted.length === 0
-          ? 'nothing to do: no leaf is missing'
-          : `${plural(wanted.length, 'leaf', 'leaves')} created`,
-      )
+    if (json) context.printJson({ created })
+    else if (created.length > 0) context.say(`${plural(created.length, 'leaf', 'leaves')} created`)
+    else if (wanted.length > 0 || plans.some(({ parent }) => parent))
+      context.say('nothing to do: no leaf is missing')
+    refuseOthers(plans)
   },
 })
+
+/**
+ * A cron job that makes no leaves shall not look like one that does.
+ *
+ * @throws DwhError TARGET_UNFIT, or PARTLY_DONE where other datasets have their leaves, for tables that can have none
+ */
+function refuseOthers(plans: LeafPlan[]): void {
+  const others = plans.filter(({ parent }) => !parent)
+  if (others.length === 0) return
+  const list = others.map(({ dataset, state }) => `${dataset.name} is ${state}`).join(', ')
+  throw new DwhError(
+    others.length === plans.length ? 'TARGET_UNFIT' : 'PARTLY_DONE',
+    `no leaves without a partitioned table: ${list}`,
+    { hint: 'dwh setup makes a partitioned table of it' },
+  )
+}

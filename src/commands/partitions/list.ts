@@ -2,7 +2,7 @@ import { command, flag, shared } from '../../cli/command.ts'
 import { bytes, count, moment, plural } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { DwhError } from '../../errors.ts'
-import { type LeafLine, type LeafList, listLeaves } from '../../partitions/list.ts'
+import { type LeafLine, type LeafList, type LeafState, listLeaves } from '../../partitions/list.ts'
 import { datasetArgument, partitionedDatasets } from './datasets.ts'
 
 export const partitionsList = command({
@@ -26,17 +26,16 @@ export const partitionsList = command({
       lists.push(await listLeaves(session, dataset, exact))
     if (json) context.printJson(lists.map(asJson))
     else for (const list of lists) context.print(asTable(list))
-    const wrong = lists.flatMap((list) => [
-      ...(list.target === 'partitioned' ? [] : [`${list.dataset} is ${list.target}`]),
-      ...list.leaves.filter(({ state }) => state !== 'ok').map(({ leaf, state }) => `${leaf}: ${state}`),
-    ])
+    const wrong = lists.flatMap(problemsOf)
     if (wrong.length > 0) {
+      const ways = new Set(wrong.map(({ wayOut }) => wayOut))
       throw new DwhError(
         'CHECK_FAILED',
-        `${plural(wrong.length, 'problem')}: ${wrong.slice(0, 5).join(', ')}`,
-        {
-          hint: 'dwh partitions create makes missing leaves, dwh setup converts a plain table',
-        },
+        `${plural(wrong.length, 'problem')}: ${wrong
+          .slice(0, 5)
+          .map(({ problem }) => problem)
+          .join(', ')}${wrong.length > 5 ? ' …' : ''}`,
+        { hint: [...ways].join('; ') },
       )
     }
 
@@ -72,6 +71,20 @@ export const partitionsList = command({
     }
   },
 })
+
+const waysOut: Record<Exclude<LeafState, 'ok'>, string> = {
+  missing: 'dwh partitions create makes missing leaves',
+  'invalid index': 'REINDEX INDEX CONCURRENTLY mends an invalid index',
+  'pending detach': 'ALTER TABLE … DETACH PARTITION … FINALIZE ends an interrupted detach',
+}
+
+function problemsOf({ dataset, target, leaves }: LeafList): { problem: string; wayOut: string }[] {
+  if (target !== 'partitioned')
+    return [{ problem: `${dataset} is ${target}`, wayOut: 'dwh setup makes a partitioned table of it' }]
+  return leaves.flatMap(({ leaf, state }) =>
+    state === 'ok' ? [] : [{ problem: `${leaf}: ${state}`, wayOut: waysOut[state] }],
+  )
+}
 
 function asJson({ dataset, target, leaves, runwayDays }: LeafList) {
   return {
