@@ -132,7 +132,7 @@ function connectionError(thrown: unknown): DwhError {
     const hint = 'run the same command again: it resumes'
     return new DwhError('SERVER_WENT_AWAY', error.message, { cause: error, hint })
   }
-  if (/password must be a string|no password supplied/.test(error.message)) {
+  if (/password must be a (non-empty )?string|no password supplied/.test(error.message)) {
     const hint = 'give it in PGPASSWORD, .pgpass or .env; see: dwh config show'
     return new DwhError('LOGIN_REFUSED', 'the server asks for a password and none is set', {
       cause: error,
