@@ -24,6 +24,9 @@ export interface Converted {
   proof: Proof
 }
 
+/** The first version that analyzes a partitioned table without its leaves. */
+const analyzeOnly = 180_000
+
 /**
  * Turns a plain table into a partitioned one. Readers are never blocked but for the moment of the swap; writers wait from
  * the first step to the last. Nothing of the plain table changes before the swap, and it is kept after it.
@@ -86,13 +89,7 @@ export async function convert(
   if (keptForeignKeys(plan.table).length > 0) {
     await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
   }
-  await step(work, `${name}: analyze`, async () => {
-    await crew.each(
-      plan.leaves,
-      async (worker, leaf) => void (await worker.run(`VACUUM (ANALYZE) ${relation(leaf)}`)),
-    )
-    await session.run(`ANALYZE ${relation(plan.shadow)}`)
-  })
+  await step(work, `${name}: analyze`, () => analyze(session, crew, plan))
   const { materializedViews } = plan.table.dependents
   if (materializedViews.length > 0) {
     await step(work, `${name}: materialized views`, () => rebuildViews(session, plan))
@@ -118,6 +115,18 @@ async function rehearsal(holder: Session, work: Work, plan: ConversionPlan): Pro
       message: `the swap of ${shown(plan.table)} is not rehearsed: readers hold the table`,
     })
   }
+}
+
+/**
+ * Vacuums and analyzes the leaves and their parent, each once: before PostgreSQL 18 to analyze a parent is to analyze its
+ * leaves too, on one connection.
+ */
+async function analyze(session: Session, crew: Crew, plan: ConversionPlan): Promise<void> {
+  const only = session.serverVersion >= analyzeOnly
+  await crew.each(plan.leaves, async (worker, leaf) => {
+    await worker.run(`VACUUM ${only ? '(ANALYZE) ' : ''}${relation(leaf)}`)
+  })
+  await session.run(`ANALYZE ${only ? 'ONLY ' : ''}${relation(plan.shadow)}`)
 }
 
 /** Leaf by leaf on the crew's connections, then the parent; what a killed run has added is kept. */
