@@ -65,7 +65,7 @@ export async function dedup(
     await step(
       work,
       'constraint',
-      () => addKeyConstraint(session, work, table, members, constraint),
+      () => addKeyConstraint(session, work, table, members, constraint, plan.tablespace),
       () => `${constraint.name} (${constraint.columns.join(', ')})`,
     )
   }
@@ -100,7 +100,11 @@ async function move(session: Session, lease: Lease, plan: DedupPlan): Promise<nu
     async () => {
       if (!aside.exists) {
         const furniture = await session.one<Furniture>(sql('partitions/furniture'), [table.oid])
-        for (const statement of asideStatements(aside, table, furniture)) await session.run(statement)
+        for (const statement of asideStatements(aside, table, {
+          ...furniture,
+          tablespace: plan.tablespace ?? furniture.tablespace,
+        }))
+          await session.run(statement)
       }
       await session.run(
         `CREATE TEMPORARY TABLE dwh_superseded ON COMMIT DROP AS ${supersededSelect(relation(table), rule)}`,

@@ -21,6 +21,7 @@ import { type PlannedLeaf, planLeaves } from '../partitions/plan.ts'
 import { inspectTarget, serverToday } from '../partitions/tree.ts'
 import { parseRelation, type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { requireTablespace } from '../postgres/tablespace.ts'
 import { stateFolder } from '../state-folder.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 
@@ -54,9 +55,16 @@ export function migrationFolders(warehouse: Warehouse): MigrationFolder[] {
 /**
  * Compares the warehouse file with the database; reads only.
  *
+ * @param tablespace for what conversions write
  * @throws DwhError when something stands in the way; nothing is changed
  */
-export async function planSetup(session: Session, work: Work, warehouse: Warehouse): Promise<SetupPlan> {
+export async function planSetup(
+  session: Session,
+  work: Work,
+  warehouse: Warehouse,
+  tablespace?: string,
+): Promise<SetupPlan> {
+  if (tablespace) await requireTablespace(session, tablespace)
   const answers = await examine(session, warehouse.datasets)
   requireFit(answers)
   const folders = migrationFolders(warehouse)
@@ -69,7 +77,7 @@ export async function planSetup(session: Session, work: Work, warehouse: Warehou
     if (target.kind === 'plain') {
       work.emit({ type: 'note', message: `reading the keys of ${shown(name)}` })
       plan.conversions.push(
-        await planConversion(session, dataset, target.oid, declaredIndexes(declared, name)),
+        await planConversion(session, dataset, target.oid, declaredIndexes(declared, name), tablespace),
       )
     } else if (target.kind === 'partitioned') {
       plan.leaves.push(await planDatasetLeaves(session, dataset))

@@ -8,15 +8,17 @@ import { Lease } from '../../ledger/lease.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { setupLease } from '../../setup/run.ts'
+import type { Span } from '../../warehouse/values.ts'
 
 interface Answers {
   yes: boolean
+  timeout?: Span | undefined
   dryRun: boolean
   json: boolean
 }
 
 /** `dwh setup --finish`: drops the plain tables that conversions have kept. */
-export async function finish(context: Context, { yes, dryRun, json }: Answers): Promise<void> {
+export async function finish(context: Context, { yes, dryRun, timeout, json }: Answers): Promise<void> {
   const conversions = (await openConversions(context)).filter(({ swapped_at }) => swapped_at)
   const tables = conversions.map((conversion) => shown(conversionTables(conversion).before))
   if (conversions.length === 0) throw nothing('no plain table is kept', 'finish')
@@ -32,12 +34,13 @@ export async function finish(context: Context, { yes, dryRun, json }: Answers): 
       for (const conversion of conversions) await finishConversion(session, work, lease, conversion)
       return { dropped: tables }
     },
+    timeout,
   )
   if (json) context.printJson({ dropped: tables })
 }
 
 /** `dwh setup --undo`: puts the plain tables back under their names. */
-export async function undo(context: Context, { yes, dryRun, json }: Answers): Promise<void> {
+export async function undo(context: Context, { yes, dryRun, timeout, json }: Answers): Promise<void> {
   const conversions = await openConversions(context)
   if (conversions.length === 0) throw nothing('no conversion can be undone', 'undo')
   const tables = conversions.map((conversion) => shown(conversionTables(conversion).table))
@@ -60,6 +63,7 @@ export async function undo(context: Context, { yes, dryRun, json }: Answers): Pr
       }
       return results
     },
+    timeout,
   )
   if (json) return context.printJson({ undone })
   for (const { table, kept_as } of undone) {

@@ -38,6 +38,8 @@ export const setup = command({
     acceptLosses: flag('--accept-losses', 'go on although the plan says what cannot be carried over'),
     finish: flag('--finish', 'drop the plain tables that were kept; there is no undo after it'),
     undo: flag('--undo', 'put the plain tables back'),
+    timeout: shared.timeout,
+    tablespace: shared.tablespace,
     json: shared.json,
   },
   exits: {
@@ -60,7 +62,7 @@ export const setup = command({
 
     const warehouse = context.warehouse()
     await using session = await context.openReadOnly()
-    const plan = await planSetup(session, context.work, warehouse)
+    const plan = await planSetup(session, context.work, warehouse, input.tablespace)
     const options: SetupOptions = {
       jobs: input.jobs,
       backupFolder: input.backup ? resolve(input.backupFolder ?? backupFolder(warehouse)) : undefined,
@@ -79,8 +81,11 @@ export const setup = command({
     refuseLosses(plan, input.acceptLosses)
     if (plan.conversions.length > 0 && options.backupFolder) findClientTool('pg_dump', session.serverVersion)
     if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
-    const result = await recorded(context, touchedDatasets(plan), ({ session, work, run }) =>
-      setUp(session, work, warehouse, plan, run, options),
+    const result = await recorded(
+      context,
+      touchedDatasets(plan),
+      ({ session, work, run }) => setUp(session, work, warehouse, plan, run, options),
+      input.timeout,
     )
     await conclude(context, result, input.json)
   },
