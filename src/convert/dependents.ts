@@ -83,8 +83,12 @@ export async function readDependents(
   const materializedViews = await readMaterializedViews(session, oid)
   const replaced = [oid, ...materializedViews.map((view) => view.oid)]
   const own: Dependent[] = []
-  for (const name of ['rules', 'triggers', 'policies']) {
-    own.push(...(await session.rows<OwnRow>(sql(`convert/dependents/${name}`), [oid])).map(withComment))
+  for (const statement of [
+    sql('convert/dependents/rules'),
+    sql('convert/dependents/triggers'),
+    sql('convert/dependents/policies'),
+  ]) {
+    own.push(...(await session.rows<OwnRow>(statement, [oid])).map(withComment))
   }
   const obstacles = await session.rows<{ obstacle: string }>(sql('convert/dependents/obstacles'), [oid])
   return {
