@@ -4,7 +4,7 @@ import { recorded } from '../../cli/recorded.ts'
 import { conversionTables, finishConversion, undoConversion } from '../../convert/undo.ts'
 import { DwhError } from '../../errors.ts'
 import { type Conversion, listConversions } from '../../ledger/conversions.ts'
-import { Lease } from '../../ledger/lease.ts'
+import { underLease } from '../../ledger/lease.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { setupLease } from '../../setup/run.ts'
@@ -29,11 +29,11 @@ export async function finish(context: Context, { yes, dryRun, timeout, json }: A
   await recorded(
     context,
     conversions.map(({ dataset }) => dataset),
-    async ({ session, work, run }) => {
-      await using lease = await Lease.take(session, work, setupLease, run)
-      for (const conversion of conversions) await finishConversion(session, work, lease, conversion)
-      return { dropped: tables }
-    },
+    ({ session, work, run }) =>
+      underLease(session, work, setupLease, run, async (lease) => {
+        for (const conversion of conversions) await finishConversion(session, work, lease, conversion)
+        return { dropped: tables }
+      }),
     timeout,
   )
   if (json) context.printJson({ dropped: tables })
@@ -54,15 +54,15 @@ export async function undo(context: Context, { yes, dryRun, timeout, json }: Ans
   const undone = await recorded(
     context,
     conversions.map(({ dataset }) => dataset),
-    async ({ session, work, run }) => {
-      await using lease = await Lease.take(session, work, setupLease, run)
-      const results = []
-      for (const conversion of conversions) {
-        const { table, keptAs } = await undoConversion(session, work, lease, conversion)
-        results.push({ table: shown(table), kept_as: keptAs ? shown(keptAs) : null })
-      }
-      return results
-    },
+    ({ session, work, run }) =>
+      underLease(session, work, setupLease, run, async (lease) => {
+        const results = []
+        for (const conversion of conversions) {
+          const { table, keptAs } = await undoConversion(session, work, lease, conversion)
+          results.push({ table: shown(table), kept_as: keptAs ? shown(keptAs) : null })
+        }
+        return results
+      }),
     timeout,
   )
   if (json) return context.printJson({ undone })
