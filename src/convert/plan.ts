@@ -12,7 +12,7 @@ import { type InboundPlan, inboundLosses, planInbound } from './foreign-keys.ts'
 import { identityRemarks } from './identity.ts'
 import { type IndexPlan, planIndexes } from './indexes.ts'
 import { occupiedSpans, type RowSurvey, surveyRows } from './rows.ts'
-import { type PlainTable, readPlainTable } from './table.ts'
+import { type PlainColumn, type PlainTable, readPlainTable } from './table.ts'
 
 /** What turning one plain table into a partitioned one takes. */
 export interface ConversionPlan extends IndexPlan {
@@ -55,7 +55,9 @@ export async function planConversion(
   const rows = await surveyRows(session, table, policy)
   refuseRows(table, policy, rows)
   const today = await serverToday(session, policy.zone)
-  const indexPlan = planIndexes(table, policy, dataset.key, declared, policy.unknown !== false)
+  const isNullable = ({ name, not_null }: PlainColumn) => policy.key.includes(name) && !not_null
+  const nullableKey = policy.unknown !== false && table.columns.some(isNullable)
+  const indexPlan = planIndexes(table, policy, dataset.key, declared, nullableKey)
   const inbound = planInbound(table.dependents.foreignKeysIn, indexPlan.indexes)
   const remarks = identityRemarks(table.identity, session.serverVersion)
   const plan: ConversionPlan = {
@@ -145,15 +147,24 @@ async function refuseTakenNames(
   { table, shadow, before, leaves }: ConversionPlan,
 ): Promise<void> {
   const names = [shadow, before, ...leaves]
-  const taken = await session.rows<{ name: string }>(
-    'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL',
-    [names.map(relation)],
+  // An undo keeps the partitioned table where that has rows of its own.
+  const undone = relation({ schema: table.schema, name: fitName(table.name, '_after_setup') })
+  const taken = await session.rows<{ name: string; is_undone: boolean }>(
+    'SELECT name, EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name) AND inhparent = to_regclass($2)) AS is_undone ' +
+      'FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL',
+    [names.map(relation), undone],
   )
   if (taken.length === 0) return
+  const some = taken.slice(0, 5).map(({ name }) => name)
+  const more = taken.length > some.length ? ` and ${taken.length - some.length} more` : ''
   throw new DwhError(
     'TARGET_UNFIT',
-    `${shown(table)} needs names that are taken: ${taken.map(({ name }) => name).join(', ')}; nothing was changed`,
-    { hint: 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish' },
+    `${shown(table)} needs names that are taken: ${some.join(', ')}${more}; nothing was changed`,
+    {
+      hint: taken.some(({ is_undone }) => is_undone)
+        ? `they belong to ${undone}, which dwh setup --undo kept for its rows: copy what you need, and drop it`
+        : 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish',
+    },
   )
 }
 

@@ -64,7 +64,9 @@ export async function undo(context: Context, { yes, dryRun, json }: Answers): Pr
   if (json) return context.printJson({ undone })
   for (const { table, kept_as } of undone) {
     if (kept_as)
-      context.say(`${table} had been written to since its conversion: those rows are in ${kept_as} only`)
+      context.say(
+        `${table} had been written to since its conversion: those rows are in ${kept_as} only; drop it when you have them`,
+      )
   }
 }
 
