@@ -1,5 +1,7 @@
+import type { KeyRule } from '../dedup/rule.ts'
 import { fitName, identList, type RelationName } from '../postgres/identifiers.ts'
 import type { Policy } from '../warehouse/schema.ts'
+
 import type { PlainIndex, PlainTable } from './table.ts'
 
 /** An index of the partitioned table, to be built on every leaf and adopted by the parent. */
@@ -29,23 +31,24 @@ export interface IndexPlan {
  * Every index of the plain table goes over; what is unique gets the partition key added, as PostgreSQL demands; the
  * business key gets its constraint; and so do the indexes that migrations declared.
  *
- * @param key the dataset's business key
+ * @param rule the dataset's business key
  * @param declared columns of indexes that a migration declared for this table
  * @param nullableKey the partition key may be NULL in the new table
  */
 export function planIndexes(
   table: PlainTable,
   policy: Policy,
-  key: string[] | undefined,
+  rule: KeyRule | undefined,
   declared: string[][],
   nullableKey: boolean,
 ): IndexPlan {
   const plan: IndexPlan = { indexes: [], losses: [], notes: [] }
+  const key = rule?.key
   for (const index of table.indexes) {
     if (!index.valid) plan.notes.push(`index ${index.name} is invalid and not carried over`)
     else plan.indexes.push(carry(table, index, policy, key, nullableKey, plan))
   }
-  if (key) addKey(table, [...new Set([...key, ...policy.key])], plan)
+  if (rule) addKey(table, [...new Set([...rule.key, ...policy.key])], rule.nullsEqual, plan)
   for (const columns of declared) {
     const known = plan.indexes.some((index) => index.columns.join('\0') === columns.join('\0'))
     if (!known) plan.indexes.push(newIndex(table, columns, 'index', '_idx'))
@@ -120,13 +123,16 @@ function kindOf(index: PlainIndex, nullable: boolean): ParentIndex['kind'] {
   return 'index'
 }
 
-function addKey(table: PlainTable, unique: string[], plan: IndexPlan): void {
+function addKey(table: PlainTable, unique: string[], nullsEqual: boolean, plan: IndexPlan): void {
   const wanted = unique.toSorted().join('\0')
   const served = plan.indexes.some(
     ({ kind, columns, replaces }) =>
       kind !== 'index' && replaces?.is_plain !== false && columns.toSorted().join('\0') === wanted,
   )
-  if (!served) plan.indexes.push(newIndex(table, unique, 'unique constraint', '_key'))
+  if (!served) {
+    const index = newIndex(table, unique, 'unique constraint', '_key')
+    plan.indexes.push({ ...index, nullsNotDistinct: nullsEqual })
+  }
 }
 
 function newIndex(

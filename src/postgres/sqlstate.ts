@@ -10,6 +10,7 @@ export const sqlstate = {
   deadlockDetected: '40P01',
   queryCanceled: '57014',
   uniqueViolation: '23505',
+  serializationFailure: '40001',
 } as const
 
 export function hasState(error: unknown, ...states: string[]): boolean {

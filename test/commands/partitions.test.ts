@@ -203,7 +203,7 @@ test('the first Ctrl-C while it waits for a lock ends it with 130, and the run s
   );
   child.kill('SIGINT')
   expect(await closed).toEqual([130, null])
-  expect(stderr).toMatch(/stopping: .*INTERRUPTED interrupted\n/s)
+  expect(stderr).toMatch(/stopping: .*INTERRUPTED interrupted; what was not finished is rolled back\n/s)
   expect(await leaves(session)).toEqual([])
   expect(await session.rows('SELECT state, exit_code, error_code FROM dwh.run_states')).toEqual([
     { state: 'interrupted', exit_code: 130, error_code: 'INTERRUPTED' },

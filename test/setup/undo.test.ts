@@ -33,3 +33,24 @@ test('what an undo kept for its rows stands in the way of the next setup, which 
     relkind: 'p',
   })
 })
+
+test('--dry-run --json prints the plan as one document, forwards and backwards', async () => {
+  await using database = await freshDatabase(server, { template: template.name })
+  using warehouse = salesWarehouse()
+  const at = warehouse.at(database.target)
+  const plan = async (...words: string[]) =>
+    JSON.parse((await dwhDone(['setup', ...words, '--dry-run', '--json'], at)).stdout)
+  const document = await plan()
+  expect(document).toMatchObject({
+    migrations: ['dwh/0001_ledger', 'test/0001_returns', 'test/0002_regions'],
+    conversions: [{ table: 'public.sales', kept: 'public.sales_before_setup', rows: 5000, resumes: false }],
+  })
+  expect(document.leaves).toContain('public.returns_2024_05')
+  const sql = JSON.parse((await dwhDone(['migrate', 'up', '--dry-run', '--json'], at)).stdout)
+  expect(sql.sql).toContain('CREATE TABLE regions')
+
+  await dwhDone(setup, at)
+  expect(await plan('--undo')).toEqual({ to_undo: ['public.sales'] })
+  expect(await plan('--finish')).toEqual({ to_drop: ['public.sales_before_setup'] })
+  expect(await plan()).toMatchObject({ migrations: [], leaves: [], conversions: [], backup_folder: null })
+})

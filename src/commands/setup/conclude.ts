@@ -21,7 +21,7 @@ export async function finish(context: Context, { yes, dryRun, json }: Answers): 
   const tables = conversions.map((conversion) => shown(conversionTables(conversion).before))
   if (conversions.length === 0) throw nothing('no plain table is kept', 'finish')
   context.say(`to drop for good, without a way back:\n${tables.map((name) => `  ${name}\n`).join('')}`)
-  if (dryRun) return
+  if (dryRun) return json ? context.printJson({ to_drop: tables }) : undefined
   if (!(await context.confirm(`Drop ${plural(tables.length, 'table')}?`, yes)))
     return context.say('nothing was changed')
   await recorded(
@@ -45,7 +45,7 @@ export async function undo(context: Context, { yes, dryRun, json }: Answers): Pr
     `to put back as plain tables, as they were before setup:\n${tables.map((name) => `  ${name}\n`).join('')}` +
       'a partitioned table that was written to since is kept as <name>_after_setup, else it is dropped\n',
   )
-  if (dryRun) return
+  if (dryRun) return json ? context.printJson({ to_undo: tables }) : undefined
   if (!(await context.confirm(`Put ${plural(tables.length, 'table')} back?`, yes)))
     return context.say('nothing was changed')
   const undone = await recorded(

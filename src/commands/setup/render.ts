@@ -2,6 +2,7 @@ import { bytes, count, duration, milliseconds, plural, printable } from '../../c
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import type { ConversionPlan } from '../../convert/plan.ts'
+import { asideName } from '../../dedup/aside.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { estimate, type SetupPlan } from '../../setup/plan.ts'
 import type { Gain, SetupOptions } from '../../setup/run.ts'
@@ -55,6 +56,7 @@ function conversionLines({
   indexes,
   losses,
   notes,
+  duplicates,
   before,
   resumes,
 }: ConversionPlan): string[] {
@@ -68,6 +70,13 @@ function conversionLines({
     ...(outside > 0
       ? [
           `    to the unknown leaf: ${plural(outside, 'row')} without a date, or beyond the limits, such as ${rows.examples.join('; ')}`,
+        ]
+      : []),
+    ...(duplicates.rows > 0
+      ? [
+          `    set aside ${count(duplicates.rows)} rows, such as ${duplicates.example}, into ${shown(asideName(table))}: of ` +
+            `${plural(duplicates.keys, 'key')} (${dataset.key?.join(', ')}) the newest row by ${dataset.recency} stays` +
+            `${duplicates.ties > 0 ? `; ${count(duplicates.ties)} have several, of which the one stored last stays` : ''}`,
         ]
       : []),
     `    ${plural(indexes.length, 'index', 'indexes')} on each leaf: ${indexes.map(({ name, columns }) => `${name} (${columns.join(', ')})`).join(', ')}`,
