@@ -46,7 +46,7 @@ export function planIndexes(
   const key = rule?.key
   for (const index of table.indexes) {
     if (!index.valid) plan.notes.push(`index ${index.name} is invalid and not carried over`)
-    else plan.indexes.push(carry(index, policy, key, nullableKey, plan))
+    else plan.indexes.push(carry(table, index, policy, key, nullableKey, plan))
   }
   if (rule) addKey(table, [...new Set([...rule.key, ...policy.key])], rule.nullsEqual, plan)
   for (const columns of declared) {
@@ -57,6 +57,7 @@ export function planIndexes(
 }
 
 function carry(
+  table: PlainTable,
   index: PlainIndex,
   policy: Policy,
   key: string[] | undefined,
@@ -75,6 +76,14 @@ function carry(
     comment: index.comment,
   }
   if (index.is_deferrable) plan.losses.push(`${index.name} is checked at once and no longer deferrable`)
+  if (index.is_primary && nullableKey) {
+    plan.notes.push(
+      `${index.name} becomes a unique constraint: a primary key takes no NULL, and the unknown leaf does` +
+        (replicaIdentity(table, true) === 'f' && table.replica_identity === 'd'
+          ? '; replica identity becomes FULL, without which updates could not be published'
+          : ''),
+    )
+  }
   if (!index.is_unique || policy.key.every((column) => columns.includes(column))) return carried
   if (!index.is_plain) {
     plan.losses.push(
@@ -93,6 +102,19 @@ function carry(
     columns: widened,
     tail: `btree (${identList(widened)})`,
   }
+}
+
+/**
+ * The replica identity of the partitioned table. A published table that loses its primary key needs another one, or its
+ * updates and deletes are refused.
+ *
+ * @param losesPrimary whether its primary key becomes a unique constraint
+ */
+export function replicaIdentity(
+  { replica_identity, is_published }: PlainTable,
+  losesPrimary: boolean,
+): string {
+  return replica_identity === 'd' && is_published && losesPrimary ? 'f' : replica_identity
 }
 
 function kindOf(index: PlainIndex, nullable: boolean): ParentIndex['kind'] {

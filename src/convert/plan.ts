@@ -15,7 +15,7 @@ import { type InboundPlan, inboundLosses, planInbound } from './foreign-keys.ts'
 import { identityRemarks } from './identity.ts'
 import { type IndexPlan, planIndexes } from './indexes.ts'
 import { occupiedSpans, type RowSurvey, surveyRows } from './rows.ts'
-import { type PlainTable, readPlainTable } from './table.ts'
+import { type PlainColumn, type PlainTable, readPlainTable } from './table.ts'
 
 /** What turning one plain table into a partitioned one takes. */
 export interface ConversionPlan extends IndexPlan {
@@ -65,7 +65,9 @@ export async function planConversion(
   const rule = keyRule(dataset)
   // NULLS NOT DISTINCT came with PostgreSQL 15.
   const enforced = rule && { ...rule, nullsEqual: rule.nullsEqual && session.serverVersion >= 150_000 }
-  const indexPlan = planIndexes(table, policy, enforced, declared, policy.unknown !== false)
+  const isNullable = ({ name, not_null }: PlainColumn) => policy.key.includes(name) && !not_null
+  const nullableKey = policy.unknown !== false && table.columns.some(isNullable)
+  const indexPlan = planIndexes(table, policy, enforced, declared, nullableKey)
   const inbound = planInbound(table.dependents.foreignKeysIn, indexPlan.indexes)
   const remarks = identityRemarks(table.identity, session.serverVersion)
   const plan: ConversionPlan = {
@@ -160,14 +162,23 @@ async function refuseTakenNames(
 ): Promise<void> {
   const aside = duplicates.rows > 0 ? [asideName(table), placesName(table)] : []
   const names = [shadow, before, ...aside, ...leaves]
-  const taken = await session.rows<{ name: string }>(
-    'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL',
-    [names.map(relation)],
+  // An undo keeps the partitioned table where that has rows of its own.
+  const undone = relation({ schema: table.schema, name: fitName(table.name, '_after_setup') })
+  const taken = await session.rows<{ name: string; is_undone: boolean }>(
+    'SELECT name, EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name) AND inhparent = to_regclass($2)) AS is_undone ' +
+      'FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL',
+    [names.map(relation), undone],
   )
   if (taken.length === 0) return
+  const some = taken.slice(0, 5).map(({ name }) => name)
+  const more = taken.length > some.length ? ` and ${taken.length - some.length} more` : ''
   throw new DwhError(
     'TARGET_UNFIT',
-    `${shown(table)} needs names that are taken: ${taken.map(({ name }) => name).join(', ')}; nothing was changed`,
-    { hint: 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish' },
+    `${shown(table)} needs names that are taken: ${some.join(', ')}${more}; nothing was changed`,
+    {
+      hint: taken.some(({ is_undone }) => is_undone)
+        ? `they belong to ${undone}, which dwh setup --undo kept for its rows: copy what you need, and drop it`
+        : 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish',
+    },
   )
 }

@@ -8,6 +8,7 @@ import { step, type Work } from '../events.ts'
 import { findConversion, listConversions, recordMeasures } from '../ledger/conversions.ts'
 import { underLease } from '../ledger/lease.ts'
 import { up } from '../migrate/apply.ts'
+import { ledgerFolder } from '../migrate/history.ts'
 import { createLeaves, isPartitioned, planDatasetLeaves } from '../partitions/create.ts'
 import { listLeaves } from '../partitions/list.ts'
 import { inspectTarget } from '../partitions/tree.ts'
@@ -64,7 +65,9 @@ export async function setUp(
       async () => {
         await using own = await session.sibling(`dwh migrate ${run}`)
         await lease.join(own)
-        return await up(own, work, migrationFolders(warehouse))
+        const applied = await up(own, work, migrationFolders(warehouse))
+        // The ledger's own were applied before there could be a run.
+        return [...plan.migrations.filter(({ folder }) => folder.label === ledgerFolder.label), ...applied]
       },
       (applied) => `${applied.length} applied`,
     )
@@ -86,7 +89,7 @@ export async function setUp(
         backup: backups.get(name) ?? null,
       })
     }
-    await step(work, 'analyze', () => analyzeDatasets(session, warehouse))
+    await step(work, 'analyze', () => analyzeDatasets(session, warehouse, plan))
     await step(work, 'verify', () => verify(session, warehouse))
     await step(work, 'gains', () => measureGains(session, plan))
     const gains = await recordedGains(session, warehouse)
@@ -158,9 +161,14 @@ async function makeLeaves(session: Session, work: Work, warehouse: Warehouse): P
   return made
 }
 
-/** Autovacuum never analyzes a partitioned parent; the leaves of a conversion were analyzed before its swap. */
-async function analyzeDatasets(session: Session, warehouse: Warehouse): Promise<void> {
-  for (const dataset of warehouse.datasets) {
+/** Autovacuum never analyzes a partitioned parent. What this run has converted was analyzed before its swap. */
+async function analyzeDatasets(
+  session: Session,
+  warehouse: Warehouse,
+  { conversions }: SetupPlan,
+): Promise<void> {
+  const converted = conversions.map(({ dataset }) => dataset.name)
+  for (const dataset of warehouse.datasets.filter(({ name }) => !converted.includes(name))) {
     const target = await inspectTarget(session, dataset.target, dataset.partition)
     if (target.kind === 'partitioned') await session.run(`ANALYZE ${relation(dataset.target)}`)
   }

@@ -41,7 +41,9 @@ export const partitionsCreate = command({
     for (const dataset of partitionedDatasets(context, datasets))
       plans.push(await planDatasetLeaves(session, dataset, span))
     if (dryRun) {
-      for (const plan of plans) if (plan.leaves.length > 0) context.print(await leafScript(session, plan))
+      const scripts: string[] = []
+      for (const plan of plans) if (plan.leaves.length > 0) scripts.push(await leafScript(session, plan))
+      context.printSql(scripts.join('\n'), json)
       return refuseOthers(plans)
     }
     const wanted = plans.flatMap(({ leaves }) => leaves)

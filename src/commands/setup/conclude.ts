@@ -23,7 +23,7 @@ export async function finish(context: Context, { yes, dryRun, timeout, json }: A
   const tables = conversions.map((conversion) => shown(conversionTables(conversion).before))
   if (conversions.length === 0) throw nothing('no plain table is kept', 'finish')
   context.say(`to drop for good, without a way back:\n${tables.map((name) => `  ${name}\n`).join('')}`)
-  if (dryRun) return
+  if (dryRun) return json ? context.printJson({ to_drop: tables }) : undefined
   if (!(await context.confirm(`Drop ${plural(tables.length, 'table')}?`, yes)))
     return context.say('nothing was changed')
   await recorded(
@@ -48,7 +48,7 @@ export async function undo(context: Context, { yes, dryRun, timeout, json }: Ans
     `to put back as plain tables, as they were before setup:\n${tables.map((name) => `  ${name}\n`).join('')}` +
       'a partitioned table that was written to since is kept as <name>_after_setup, else it is dropped\n',
   )
-  if (dryRun) return
+  if (dryRun) return json ? context.printJson({ to_undo: tables }) : undefined
   if (!(await context.confirm(`Put ${plural(tables.length, 'table')} back?`, yes)))
     return context.say('nothing was changed')
   const undone = await recorded(
@@ -68,7 +68,9 @@ export async function undo(context: Context, { yes, dryRun, timeout, json }: Ans
   if (json) return context.printJson({ undone })
   for (const { table, kept_as } of undone) {
     if (kept_as)
-      context.say(`${table} had been written to since its conversion: those rows are in ${kept_as} only`)
+      context.say(
+        `${table} had been written to since its conversion: those rows are in ${kept_as} only; drop it when you have them`,
+      )
   }
 }
 

@@ -15,6 +15,7 @@ import { backupFolder, isDone, planSetup, type SetupPlan, touchedDatasets } from
 import { recordedGains, type SetupOptions, type SetupResult, setUp, setupLease } from '../../setup/run.ts'
 import { setupScript } from '../../setup/script.ts'
 import { finish, undo } from './conclude.ts'
+import { planJson } from './plan-json.ts'
 import { renderGains, renderPlan } from './render.ts'
 
 export const setup = command({
@@ -74,7 +75,10 @@ export const setup = command({
       await writeFile(input.sql, await setupScript(session, plan))
       return context.say(`the plan is in ${input.sql}; nothing was changed`)
     }
-    if (input.dryRun) return context.print(renderPlan(context.streams.out, plan, options))
+    if (input.dryRun) {
+      if (input.json) return context.printJson(planJson(plan, options.backupFolder))
+      return context.print(renderPlan(context.streams.out, plan, options))
+    }
     if (isDone(plan)) {
       context.say('nothing to do: the database is as the warehouse file says')
       const gains = (await ledgerPresence(session)).has_ledger ? await recordedGains(session, warehouse) : []

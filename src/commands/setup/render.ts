@@ -42,7 +42,7 @@ export function renderPlan(stream: Stream, plan: SetupPlan, { backupFolder, jobs
         ? `  before it, a backup of these tables by pg_dump in ${printable(backupFolder)}`
         : '  without a backup',
       `  about ${duration(Math.max(1, seconds))} on ${plural(jobs, 'connection')}, and about ${bytes(needed)} of disk until --finish`,
-      '  locks: writers of a table wait while it is converted; readers wait for the moment of the swap only',
+      '  locks: writers of a table wait while it is converted; readers wait twice for a moment, when the swap is rehearsed and when it is made',
     )
   }
   return `${lines.join('\n')}\n`
@@ -69,7 +69,7 @@ function conversionLines({
       `${resumes ? ', resuming an interrupted run' : ''}`,
     ...(outside > 0
       ? [
-          `    ${count(outside)} rows without a date of their own go to the unknown leaf, such as ${rows.examples.join('; ')}`,
+          `    to the unknown leaf: ${plural(outside, 'row')} without a date, or beyond the limits, such as ${rows.examples.join('; ')}`,
         ]
       : []),
     ...(duplicates.rows > 0
