@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { type ConversionPlan, planConversion } from '../convert/plan.ts'
 import type { Answer } from '../doctor/answer.ts'
-import { examine, requireFit } from '../doctor/examine.ts'
+import { examineFitness, requireFit } from '../doctor/examine.ts'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type Conversion, listConversions } from '../ledger/conversions.ts'
@@ -57,7 +57,7 @@ export function migrationFolders(warehouse: Warehouse): MigrationFolder[] {
  * @throws DwhError when something stands in the way; nothing is changed
  */
 export async function planSetup(session: Session, work: Work, warehouse: Warehouse): Promise<SetupPlan> {
-  const answers = await examine(session, warehouse.datasets)
+  const answers = await examineFitness(session, warehouse.datasets)
   requireFit(answers)
   const folders = migrationFolders(warehouse)
   const migrations = await planUp(session, folders)
