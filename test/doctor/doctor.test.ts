@@ -14,7 +14,7 @@ const diagnosis = {
   time_zone:
     /^no: the leaves are cut in Europe\/Paris, and sessions begin with America\/New_York \(postgres\)$/,
   invalid_indexes:
-    /^no: public\.orders_broken on orders, public\.orders_broken_ccnew on orders, public\.measure_key on measure, public\.measure_value on measure$/,
+    /^no: public\.measure_2024_01_double_idx on measure_2024_01, public\.orders_broken on orders, public\.orders_broken_ccnew on orders, public\.measure_double on measure, public\.measure_key on measure and 1 more$/,
   duplicate_indexes:
     /^no: public\.orders_client on orders is the beginning of orders_client_day, public\.orders_client_again on orders is the same as orders_client$/,
   unused_indexes: /^warning: .*public\.orders_day on orders, 0 MB.* in 0 days on this server/,

@@ -32,6 +32,8 @@ export async function sickDatabase(session: Session): Promise<void> {
       PARTITION BY RANGE (day);
     CREATE TABLE public.measure_2024_01 PARTITION OF public.measure FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
     CREATE TABLE public.measure_unknown PARTITION OF public.measure DEFAULT;
+    CREATE INDEX measure_double ON public.measure (double);
+    UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('public.measure_double'::regclass, 'public.measure_2024_01_double_idx'::regclass);
     CREATE INDEX measure_value ON ONLY public.measure (value);
     ALTER TABLE ONLY public.measure ADD CONSTRAINT measure_key UNIQUE (id, day);
     INSERT INTO public.measure (day, value) SELECT date '2024-01-15' + n, n FROM generate_series(0, 40) AS n;

@@ -43,24 +43,26 @@ export const invalidIndexes: Question = {
   },
 }
 
-/** Builds the index on each leaf that has none, without keeping writers out, and hangs all below the parent's. */
+/**
+ * Builds the index on each leaf that has none, without keeping writers out, and hangs it below the parent's. Where every
+ * leaf has its own, attaching one again makes PostgreSQL look whether all are valid by now.
+ */
 async function completeParent(session: Session, parent: InvalidIndex): Promise<string[]> {
   const leaves = await session.rows<LeafOfIndex>(sql('doctor/leaves_of_index'), [parent.oid])
-  return leaves.flatMap((leaf) => {
-    const attach = (name: string) =>
-      `ALTER INDEX ${relation(parent)} ATTACH PARTITION ${relation({ schema: leaf.schema, name })}`
-    if (leaf.index_name !== null) return []
+  const attach = (schema: string, name: string) =>
+    `ALTER INDEX ${relation(parent)} ATTACH PARTITION ${relation({ schema, name })}`
+  const bare = leaves.filter(({ index_name }) => index_name === null)
+  const [first] = leaves
+  if (bare.length === 0) return first?.index_name ? [attach(first.schema, first.index_name)] : []
+  return bare.flatMap((leaf) => {
     const name = fitName(`${leaf.name}_${parent.name}`)
     const unique = leaf.is_unique ? 'UNIQUE ' : ''
     const constraint = parent.constraint_type === 'p' ? 'PRIMARY KEY' : 'UNIQUE'
+    const adopt = `ALTER TABLE ${relation(leaf)} ADD CONSTRAINT ${ident(name)} ${constraint} USING INDEX ${ident(name)}`
     return [
       `CREATE ${unique}INDEX CONCURRENTLY ${ident(name)} ON ${relation(leaf)} USING ${leaf.tail}`,
-      ...(parent.constraint_type
-        ? [
-            `ALTER TABLE ${relation(leaf)} ADD CONSTRAINT ${ident(name)} ${constraint} USING INDEX ${ident(name)}`,
-          ]
-        : []),
-      attach(name),
+      ...(parent.constraint_type ? [adopt] : []),
+      attach(leaf.schema, name),
     ]
   })
 }
