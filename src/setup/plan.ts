@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { type ConversionPlan, planConversion } from '../convert/plan.ts'
 import type { Answer } from '../doctor/answer.ts'
-import { examine, requireFit } from '../doctor/examine.ts'
+import { examineFitness, requireFit } from '../doctor/examine.ts'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type Conversion, listConversions } from '../ledger/conversions.ts'
@@ -68,7 +68,7 @@ export async function planSetup(
   tablespace?: string,
 ): Promise<SetupPlan> {
   if (tablespace) await requireTablespace(session, tablespace)
-  const answers = await examine(session, warehouse.datasets)
+  const answers = await examineFitness(session, warehouse.datasets)
   requireFit(answers)
   const folders = migrationFolders(warehouse)
   const migrations = await planUp(session, folders)
