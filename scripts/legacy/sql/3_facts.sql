@@ -86,7 +86,7 @@ SELECT id, zone_id, began.date_key, ended.date_key, statut, montant_a_recouvrer,
 -- minutes of a hearing, 9 kB.
 CREATE TEMPORARY TABLE dossiers AS
 SELECT n, dossier, summary, minutes
-  FROM generate_series(0, 996) AS n,
+  FROM generate_series(0, 250) AS n,
        LATERAL (SELECT jsonb_build_object('pièces', jsonb_agg(piece ORDER BY i) FILTER (WHERE i <= 19), 'état', 'complété après vérification') AS dossier,
                        jsonb_build_object('pièces', jsonb_agg(piece ORDER BY i) FILTER (WHERE i <= 9), 'état', 'à vérifier') AS summary,
                        string_agg('Séance n° ' || i || ' : le comité, après délibération, a relevé que ' || (piece ->> 'intitulé') || ' (' || (piece ->> 'empreinte') || ') '
@@ -116,7 +116,7 @@ SELECT a.id, d.entreprise_id, l.zone_id, d.lot_id, e.domaine_key, pg_temp.staine
   LEFT JOIN days AS approved ON approved.day = date_approbation
   LEFT JOIN public.lots AS l ON l.id = d.lot_id
   JOIN dwh_dim.dim_entreprises AS e ON e.entreprise_key = d.entreprise_id
-  JOIN pg_temp.dossiers AS t ON t.n = a.id % 997
+  JOIN pg_temp.dossiers AS t ON t.n = a.id % 251
  WHERE date_demande >= first_day AND date_demande < end_day
  ORDER BY a.id
 $$;
