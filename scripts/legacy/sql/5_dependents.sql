@@ -36,7 +36,7 @@ ALTER TABLE dwh_facts.fait_attributions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY fait_attributions_sans_annulées ON dwh_facts.fait_attributions FOR SELECT TO sigeti_lecture USING (statut <> 'annulée');
 
 CREATE STATISTICS dwh_facts.fait_factures_statut_montants (ndistinct, dependencies) ON statut, montant_paye, delai_paiement_jours FROM dwh_facts.fait_factures;
-ALTER TABLE dwh_facts.fait_factures ALTER COLUMN entreprise_key SET STATISTICS 200;
+ALTER TABLE dwh_facts.fait_factures ALTER COLUMN entreprise_key SET STATISTICS 120;
 
 SET client_min_messages = error; -- a server whose wal_level is too low for subscribers says so
 CREATE PUBLICATION sigeti_factures FOR TABLE dwh_facts.fait_factures WITH (publish = 'insert', publish_via_partition_root = true);
