@@ -42,6 +42,7 @@ export interface ConversionPlan extends IndexPlan {
  * Plans the conversion of the plain table behind a dataset; reads only.
  *
  * @param declared columns of the indexes that migrations declared for the table
+ * @param tablespace of the leaves and their indexes; that of the plain table and of each index unless named
  * @throws DwhError TARGET_UNFIT, ROWS_UNFIT, PRIVILEGE_MISSING when it cannot be done; nothing is changed
  */
 export async function planConversion(
@@ -49,10 +50,11 @@ export async function planConversion(
   dataset: PartitionedDataset,
   oid: number,
   declared: string[][],
+  tablespace?: string,
 ): Promise<ConversionPlan> {
   const { partition: policy, target } = dataset
   const before = { schema: target.schema, name: fitName(target.name, '_before_setup') }
-  const table = await readPlainTable(session, oid, before)
+  const table = inTablespace(await readPlainTable(session, oid, before), tablespace)
   refuseUnfit(table, policy)
   const resumes = (await ledgerPresence(session)).has_ledger
     ? await findConversion(session, table)
@@ -69,7 +71,7 @@ export async function planConversion(
   const inbound = planInbound(table.dependents.foreignKeysIn, indexPlan.indexes)
   const remarks = identityRemarks(table.identity, session.serverVersion)
   const plan: ConversionPlan = {
-    indexes: indexPlan.indexes,
+    indexes: tablespace ? indexPlan.indexes.map((index) => ({ ...index, tablespace })) : indexPlan.indexes,
     losses: [...indexPlan.losses, ...dependentLosses(table), ...inboundLosses(inbound), ...remarks.losses],
     notes: [...indexPlan.notes, ...remarks.notes],
     dataset,
@@ -86,6 +88,10 @@ export async function planConversion(
   }
   if (!resumes) await refuseTakenNames(session, plan)
   return plan
+}
+
+function inTablespace(table: PlainTable, tablespace: string | undefined): PlainTable {
+  return tablespace ? { ...table, furniture: { ...table.furniture, tablespace } } : table
 }
 
 function refuseUnfit(table: PlainTable, policy: Policy): void {

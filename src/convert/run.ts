@@ -53,7 +53,7 @@ export async function convert(
   }
   await using holder = await session.sibling(`dwh convert ${run} writers wait`)
   await using crew = await Crew.hire(session, work, jobs, `dwh convert ${run}`)
-  for (const member of [session, holder, ...crew.sessions]) await lease.join(member)
+  for (const member of [holder, ...crew.sessions]) await lease.join(member)
 
   await using blocked = await step(work, `${name}: writers wait from here`, () =>
     blockWriters(holder, work, plan),

@@ -67,6 +67,7 @@ export async function addKeyConstraint(
   table: Member,
   members: Member[],
   constraint: KeyConstraint,
+  tablespace?: string,
 ): Promise<void> {
   await using builder = await session.sibling(`dwh dedup index`)
   // The build waits for every transaction that may not know of it yet; it blocks nobody meanwhile.
@@ -74,7 +75,7 @@ export async function addKeyConstraint(
   const built: UniqueIndex[] = []
   for (const [done, member] of members.entries()) {
     work.signal.throwIfAborted()
-    built.push(await memberIndex(builder, table, member, constraint))
+    built.push(await memberIndex(builder, table, member, constraint, tablespace))
     work.emit({
       type: 'progress',
       step: 'constraint',
@@ -118,6 +119,7 @@ async function memberIndex(
   table: Member,
   member: Member,
   constraint: KeyConstraint,
+  tablespace: string | undefined,
 ): Promise<UniqueIndex> {
   const { columns, nullsEqual } = constraint
   const preferred = memberIndexName(table, member, constraint)
@@ -132,7 +134,8 @@ async function memberIndex(
   const name = await freeName(builder, member.schema, preferred)
   try {
     await builder.run(
-      `CREATE UNIQUE INDEX CONCURRENTLY ${ident(name)} ON ${relation(member)} (${identList(columns)})${nullsEqual ? ' NULLS NOT DISTINCT' : ''}`,
+      `CREATE UNIQUE INDEX CONCURRENTLY ${ident(name)} ON ${relation(member)} (${identList(columns)})${nullsEqual ? ' NULLS NOT DISTINCT' : ''}` +
+        (tablespace ? ` TABLESPACE ${ident(tablespace)}` : ''),
     )
   } catch (error) {
     await dropUnfinished(builder, await uniqueIndexes(builder, [member.oid]), name)

@@ -3,6 +3,7 @@ import { inspectTarget } from '../partitions/tree.ts'
 import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { requireTablespace } from '../postgres/tablespace.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import { asideName } from './aside.ts'
 import { type KeyConstraint, type Member, readKeyConstraint } from './constraint.ts'
@@ -11,6 +12,7 @@ import { type Duplicates, type KeyRule, keyRule, supersededSelect, surveyDuplica
 /** What ridding a table of its duplicates takes. */
 export interface DedupPlan {
   dataset: Dataset
+  tablespace: string | undefined
   rule: KeyRule
   table: Member
   /** The leaves, or the table itself where it has none. */
@@ -33,9 +35,11 @@ interface TableRow {
 /**
  * Looks for duplicates of a dataset's key across all leaves of its table; reads only.
  *
+ * @param tablespace for the rows that move and for new indexes
  * @throws DwhError TARGET_UNFIT, ROWS_UNFIT, PRIVILEGE_MISSING, USAGE when it cannot be done; nothing is changed
  */
-export async function planDedup(session: Session, dataset: Dataset): Promise<DedupPlan> {
+export async function planDedup(session: Session, dataset: Dataset, tablespace?: string): Promise<DedupPlan> {
+  if (tablespace) await requireTablespace(session, tablespace)
   const rule = keyRule(dataset)
   if (!rule) {
     throw new DwhError('USAGE', `dataset ${dataset.name} has no key: its rows are never duplicates`, {
@@ -59,6 +63,7 @@ export async function planDedup(session: Session, dataset: Dataset): Promise<Ded
   )
   return {
     dataset,
+    tablespace,
     rule,
     table,
     members,

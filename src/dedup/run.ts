@@ -1,6 +1,6 @@
 import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
-import { Lease } from '../ledger/lease.ts'
+import { type Lease, underLease } from '../ledger/lease.ts'
 import type { Furniture } from '../partitions/leaf-sql.ts'
 import { ident, identList, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
@@ -49,32 +49,34 @@ export async function dedup(
   plan: DedupPlan,
   run: number,
 ): Promise<Deduplicated> {
-  const { table, members, constraint } = plan
-  await using lease = await Lease.take(session, work, `dedup ${shown(table)}`, run)
-  await lease.join(session)
-  const moved =
-    plan.duplicates.rows === 0
-      ? 0
-      : await step(
-          work,
-          'move',
-          () => persist(work, () => move(session, lease, plan)),
-          (rows) => `${rows.toLocaleString('en')} rows to ${shown(plan.aside)}`,
-        )
-  if (constraint.state === 'missing') {
-    await step(
-      work,
-      'constraint',
-      () => addKeyConstraint(session, work, table, members, constraint),
-      () => `${constraint.name} (${constraint.columns.join(', ')})`,
-    )
-  }
-  if (moved > 0) {
-    await step(work, 'vacuum', async () => {
-      for (const { member } of plan.superseded) await session.run(`VACUUM (ANALYZE) ${relation(member)}`)
-    })
-  }
-  return { moved, constraint: constraint.state === 'missing' ? constraint.name : null }
+  return underLease(session, work, `dedup ${shown(plan.table)}`, run, async (lease) => {
+    const moved = await moveAll(session, work, lease, plan)
+    const { constraint } = plan
+    if (constraint.state === 'missing') {
+      await step(
+        work,
+        'constraint',
+        () => addKeyConstraint(session, work, plan.table, plan.members, constraint, plan.tablespace),
+        () => `${constraint.name} (${constraint.columns.join(', ')})`,
+      )
+    }
+    if (moved > 0) {
+      await step(work, 'vacuum', async () => {
+        for (const { member } of plan.superseded) await session.run(`VACUUM (ANALYZE) ${relation(member)}`)
+      })
+    }
+    return { moved, constraint: constraint.state === 'missing' ? constraint.name : null }
+  })
+}
+
+async function moveAll(session: Session, work: Work, lease: Lease, plan: DedupPlan): Promise<number> {
+  if (plan.duplicates.rows === 0) return 0
+  return await step(
+    work,
+    'move',
+    () => persist(work, () => move(session, lease, plan)),
+    (rows) => `${rows.toLocaleString('en')} rows to ${shown(plan.aside)}`,
+  )
 }
 
 /** A row that changed under the snapshot fails the move as a whole: it begins again with a new one. */
@@ -100,7 +102,11 @@ async function move(session: Session, lease: Lease, plan: DedupPlan): Promise<nu
     async () => {
       if (!aside.exists) {
         const furniture = await session.one<Furniture>(sql('partitions/furniture'), [table.oid])
-        for (const statement of asideStatements(aside, table, furniture)) await session.run(statement)
+        for (const statement of asideStatements(aside, table, {
+          ...furniture,
+          tablespace: plan.tablespace ?? furniture.tablespace,
+        }))
+          await session.run(statement)
       }
       await session.run(
         `CREATE TEMPORARY TABLE dwh_superseded ON COMMIT DROP AS ${supersededSelect(relation(table), rule)}`,

@@ -1,22 +1,34 @@
 import { DwhError, type ErrorCode } from '../errors.ts'
+import { literal } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import type { Dataset } from '../warehouse/load.ts'
-import type { Answer } from './answer.ts'
-import { type Facts, gatherFacts } from './facts.ts'
-import { questions } from './questions.ts'
+import { type Answer, unknown, type Verdict } from './answer.ts'
+import { fitness, type Question, questions } from './questions.ts'
+import { Subject, type SubjectOptions } from './subject.ts'
 
-/** Asks every question; reads only. */
-export async function examine(session: Session, datasets: Dataset[]): Promise<Answer[]> {
-  return answer(await gatherFacts(session, datasets))
+/**
+ * Asks every question, one after the other; reads only. What cannot be found out (a lock, a missing privilege, a table
+ * too large to be read in the time) is an answer too.
+ */
+export async function examine(
+  session: Session,
+  datasets: Dataset[],
+  options: SubjectOptions = {},
+): Promise<Answer[]> {
+  return answerQuestions(questions, new Subject(session, datasets, options))
 }
 
-export function answer(facts: Facts): Answer[] {
-  return questions.map((question) => question(facts))
+/** Milliseconds that one question waits for a lock: the size of a table is asked under one. */
+const lockTimeout = 1000
+
+/** Asks what matters before structure is changed. */
+export async function examineFitness(session: Session, datasets: Dataset[]): Promise<Answer[]> {
+  return answerQuestions(fitness, new Subject(session, datasets))
 }
 
-/** What must be answered with yes (or cannot be known) before structure is changed. */
+/** What must not be answered with no before structure is changed. */
 const requirements: Record<string, ErrorCode> = {
-  version: 'SERVER_TOO_OLD',
   encoding: 'ENCODING_NOT_UTF8',
   primary: 'TARGET_UNFIT',
   privileges: 'PRIVILEGE_MISSING',
@@ -25,9 +37,41 @@ const requirements: Record<string, ErrorCode> = {
 
 /** @throws DwhError for the first answer that stands in the way of changing structure */
 export function requireFit(answers: Answer[]): void {
-  for (const { id, ok, question, finding, mend } of answers) {
+  for (const { id, answer, question, finding, mend } of answers) {
     const code = requirements[id]
-    if (ok !== false || !code) continue
-    throw new DwhError(code, `${question} ${finding}; nothing was changed`, mend ? { hint: mend } : {})
+    if (answer !== 'no' || !code) continue
+    throw new DwhError(
+      code,
+      `${question} ${finding}; nothing was changed`,
+      mend ? { hint: mend.text.replaceAll('\n', ' ') } : {},
+    )
+  }
+}
+
+export async function answerQuestions(asked: Question[], subject: Subject): Promise<Answer[]> {
+  const { session } = subject
+  const { before } = await session.one<{ before: string }>("SELECT current_setting('lock_timeout') AS before")
+  await session.run(`SET lock_timeout = ${lockTimeout}`)
+  const answers: Answer[] = []
+  for (const question of asked) {
+    answers.push({ id: question.id, question: question.ask, ...(await answerOrWhyNot(question, subject)) })
+  }
+  await session.run(`SET lock_timeout = ${literal(before)}`)
+  return answers
+}
+
+async function answerOrWhyNot(question: Question, subject: Subject): Promise<Verdict> {
+  try {
+    return await question.answer(subject)
+  } catch (error) {
+    if (hasState(error, sqlstate.queryCanceled))
+      return unknown(`not checked within ${subject.limits.readingSeconds} s`, {
+        kind: 'command',
+        text: 'dwh doctor --deep',
+      })
+    if (hasState(error, sqlstate.lockNotAvailable)) return unknown('not checked: somebody holds a lock on it')
+    if (hasState(error, sqlstate.insufficientPrivilege, sqlstate.undefinedTable))
+      return unknown(`not checked: ${(error as DwhError).message}`)
+    throw error
   }
 }

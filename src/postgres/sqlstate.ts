@@ -11,6 +11,8 @@ export const sqlstate = {
   queryCanceled: '57014',
   uniqueViolation: '23505',
   serializationFailure: '40001',
+  insufficientPrivilege: '42501',
+  undefinedTable: '42P01',
 } as const
 
 export function hasState(error: unknown, ...states: string[]): boolean {

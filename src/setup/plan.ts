@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { type ConversionPlan, planConversion } from '../convert/plan.ts'
 import type { Answer } from '../doctor/answer.ts'
-import { examine, requireFit } from '../doctor/examine.ts'
+import { examineFitness, requireFit } from '../doctor/examine.ts'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type Conversion, listConversions } from '../ledger/conversions.ts'
@@ -21,6 +21,7 @@ import { type PlannedLeaf, planLeaves } from '../partitions/plan.ts'
 import { inspectTarget, serverToday } from '../partitions/tree.ts'
 import { parseRelation, type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { requireTablespace } from '../postgres/tablespace.ts'
 import { stateFolder } from '../state-folder.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 
@@ -57,10 +58,17 @@ export function migrationFolders(warehouse: Warehouse): MigrationFolder[] {
 /**
  * Compares the warehouse file with the database; reads only.
  *
+ * @param tablespace for what conversions write
  * @throws DwhError when something stands in the way; nothing is changed
  */
-export async function planSetup(session: Session, work: Work, warehouse: Warehouse): Promise<SetupPlan> {
-  const answers = await examine(session, warehouse.datasets)
+export async function planSetup(
+  session: Session,
+  work: Work,
+  warehouse: Warehouse,
+  tablespace?: string,
+): Promise<SetupPlan> {
+  if (tablespace) await requireTablespace(session, tablespace)
+  const answers = await examineFitness(session, warehouse.datasets)
   requireFit(answers)
   const folders = migrationFolders(warehouse)
   const migrations = await planUp(session, folders)
@@ -72,7 +80,7 @@ export async function planSetup(session: Session, work: Work, warehouse: Warehou
     if (target.kind === 'plain') {
       work.emit({ type: 'note', message: `reading the keys of ${shown(name)}` })
       plan.conversions.push(
-        await planConversion(session, dataset, target.oid, declaredIndexes(declared, name)),
+        await planConversion(session, dataset, target.oid, declaredIndexes(declared, name), tablespace),
       )
     } else if (target.kind === 'partitioned') {
       plan.leaves.push(await planDatasetLeaves(session, dataset))

@@ -19,16 +19,22 @@ export const dedupCommand = command({
     dataset: argument('<dataset>', 'whose key is looked at', z.string()),
     action: argument('[action]', 'what to do', z.enum(['plan', 'run']).default('plan')),
   },
-  options: { dryRun: shared.dryRun, yes: shared.yes, json: shared.json },
+  options: {
+    dryRun: shared.dryRun,
+    yes: shared.yes,
+    timeout: shared.timeout,
+    tablespace: shared.tablespace,
+    json: shared.json,
+  },
   exits: { 6: 'another run works on this table, or a lock did not come within the ladder' },
   examples: [
     'dwh dedup fait_factures',
     'dwh dedup fait_factures plan --json',
     'dwh dedup fait_factures run --yes',
   ],
-  async run(context, { dataset: name, action, dryRun, yes, json }) {
+  async run(context, { dataset: name, action, dryRun, yes, timeout, tablespace, json }) {
     await using session = await context.openReadOnly()
-    const plan = await planDedup(session, namedDataset(context, name))
+    const plan = await planDedup(session, namedDataset(context, name), tablespace)
     const isPlan = action === 'plan' || dryRun
     if (isPlan && json) context.printJson(asJson(plan))
     else if (isPlan) context.print(lines(plan))
@@ -40,8 +46,11 @@ export const dedupCommand = command({
     }
     context.say(lines(plan))
     if (!(await context.confirm('Go on?', yes))) return context.say('nothing was changed')
-    const result = await recorded(context, [name], ({ session, work, run }) =>
-      dedup(session, work, plan, run),
+    const result = await recorded(
+      context,
+      [name],
+      ({ session, work, run }) => dedup(session, work, plan, run),
+      timeout,
     )
     if (json) {
       context.printJson({ ...asJson(plan), moved: result.moved, constraint_added: result.constraint })

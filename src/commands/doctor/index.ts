@@ -1,36 +1,62 @@
-import { command, shared } from '../../cli/command.ts'
+import { command, flag, shared } from '../../cli/command.ts'
 import { plural, printable } from '../../cli/format.ts'
-import type { Answer } from '../../doctor/answer.ts'
+import type { Streams } from '../../cli/streams.ts'
+import { type Answer, answersJson, type Mend } from '../../doctor/answer.ts'
 import { examine } from '../../doctor/examine.ts'
 import { DwhError } from '../../errors.ts'
 
 export const doctor = command({
   name: 'doctor',
   summary: 'ask what a DBA would ask first',
-  description: 'Yes or no questions, each no with what mends it. Reads only.',
-  options: { json: shared.json },
+  description:
+    'Yes or no questions about the server, its machine, its transactions, indexes, leaves and rows, each no with the SQL ' +
+    'or the command that mends it. A warning (!) fails nothing. Without a warehouse file the database alone is asked. ' +
+    'Reads only. A table that cannot be read within 30 s is not checked, unless --deep says so. ' +
+    '--json prints {database, server, warehouse, failed, warnings, questions: [{id, question, answer, finding, mend}]}, ' +
+    'where answer is yes, no, warning or unknown, and mend is null or {kind, text} with the kind sql, command or advice.',
+  options: { deep: flag('--deep', 'read tables for as long as it takes'), json: shared.json },
   exits: { 4: 'a question is answered with no' },
-  examples: ['dwh doctor', 'dwh -w sigeti doctor --json'],
-  async run(context, { json }) {
+  examples: ['dwh doctor', 'dwh -w sigeti doctor --json', 'dwh doctor --deep'],
+  async run(context, { deep, json }) {
+    const warehouse = context.warehouseIfAny()
     await using session = await context.openReadOnly()
-    const answers = await examine(session, context.warehouseIfAny()?.datasets ?? [])
-    if (json)
-      context.printJson(
-        answers.map(({ ok, mend, ...rest }) => ({ ...rest, ok: ok ?? null, mend: mend ?? null })),
-      )
-    else for (const answer of answers) context.print(line(answer))
-    const failed = answers.filter(({ ok }) => ok === false)
+    const answers = await examine(session, warehouse?.datasets ?? [], { deep })
+    const failed = answers.filter(({ answer }) => answer === 'no')
+    const warnings = answers.filter(({ answer }) => answer === 'warning')
+    if (json) {
+      context.printJson({
+        database: session.target.database,
+        server: session.serverVersion,
+        warehouse: warehouse?.name ?? null,
+        failed: failed.length,
+        warnings: warnings.length,
+        questions: answersJson(answers),
+      })
+    } else {
+      for (const answer of answers) context.print(renderAnswer(context.streams, answer))
+      if (warnings.length > 0) context.say(`${plural(warnings.length, 'warning')}, which fail nothing`)
+    }
     if (failed.length > 0) {
       throw new DwhError(
         'CHECK_FAILED',
         `${plural(failed.length, 'question')} answered with no: ${failed.map(({ id }) => id).join(', ')}`,
+        { hint: 'what mends each stands below it' },
       )
-    }
-
-    function line({ question, ok, finding, mend }: Answer): string {
-      const { paint } = context.streams.out
-      const mark = ok === undefined ? paint.dim('?') : ok ? paint.green('✓') : paint.red('✗')
-      return `${mark} ${question} ${paint.dim(printable(finding))}${mend ? `\n    ${paint.cyan(printable(mend))}` : ''}`
     }
   },
 })
+
+function renderAnswer({ out: { paint } }: Streams, { answer, question, finding, mend }: Answer): string {
+  const marks = {
+    yes: paint.green('✓'),
+    no: paint.red('✗'),
+    warning: paint.yellow('!'),
+    unknown: paint.dim('?'),
+  }
+  return `${marks[answer]} ${question} ${paint.dim(printable(finding))}\n${mend ? renderMend(mend) : ''}`
+
+  function renderMend({ kind, text }: Mend): string {
+    const lines = text.split('\n').map((line) => printable(kind === 'command' ? `$ ${line}` : line))
+    return lines.map((line) => `    ${kind === 'advice' ? line : paint.cyan(line)}\n`).join('')
+  }
+}

@@ -11,11 +11,10 @@ import type { Gain, SetupOptions } from '../../setup/run.ts'
 export function renderPlan(stream: Stream, plan: SetupPlan, { backupFolder, jobs }: SetupOptions): string {
   const { paint } = stream
   const lines: string[] = []
-  for (const { question, ok, finding, mend } of plan.answers) {
-    const mark = ok === undefined ? paint.dim('?') : ok ? paint.green('✓') : paint.yellow('!')
-    lines.push(
-      `${mark} ${question} ${paint.dim(printable(finding))}${ok === false && mend ? paint.dim(` → ${printable(mend)}`) : ''}`,
-    )
+  for (const { question, answer, finding, mend } of plan.answers) {
+    const mark = { yes: paint.green('✓'), unknown: paint.dim('?') }[answer as string] ?? paint.yellow('!')
+    const way = mend ? paint.dim(` → ${printable(mend.text.replaceAll('\n', ' '))}`) : ''
+    lines.push(`${mark} ${question} ${paint.dim(printable(finding))}${way}`)
   }
   lines.push('', paint.bold('Plan'))
   if (plan.migrations.length > 0) {
