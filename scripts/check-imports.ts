@@ -10,7 +10,7 @@ const layers = [
   ['cli'],
   ['setup', 'maintain', 'backfill', 'pipeline', 'monitor', 'web'],
   ['load', 'backup', 'checks', 'schedule', 'report', 'doctor'],
-  ['migrate', 'partitions', 'convert', 'compress'],
+  ['migrate', 'partitions', 'dedup', 'convert', 'compress'],
   ['proof'],
   ['ledger', 'sources', 'warehouse'],
   ['postgres'],

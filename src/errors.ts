@@ -39,6 +39,7 @@ export const errorCodes = {
   ROWS_UNFIT: { exit: 1, meaning: 'rows stand in the way: without a leaf, or twice' },
   PROOF_FAILED: { exit: 1, meaning: 'two sides that must be equal are not' },
   BACKUP_FAILED: { exit: 1, meaning: 'the backup could not be made whole' },
+  TIMED_OUT: { exit: 1, meaning: 'the time of --timeout was over' },
   DISK_FULL: { exit: 1, meaning: 'there is no room on the disk' },
   SERVER_WENT_AWAY: { exit: 1, meaning: 'the server ended the connection' },
   SQL_FAILED: { exit: 1, meaning: 'PostgreSQL refused a statement' },

@@ -99,6 +99,7 @@ CREATE TABLE dwh.conversions (
   renames      jsonb       NOT NULL DEFAULT '[]',
   undo         jsonb       NOT NULL DEFAULT '[]',
   backup       text,
+  duplicates   jsonb,
   row_count    bigint,
   hash_1       numeric,
   hash_2       numeric,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { span } from '../warehouse/values.ts'
 import type { Context } from './context.ts'
 
 /** A flag: its commander notation, what it is for, and the zod schema that reads its text. */
@@ -83,6 +84,16 @@ export const shared = {
   json: flag('--json', 'print one JSON document on stdout'),
   yes: flag('-y, --yes', 'do not ask: do it'),
   dryRun: flag('--dry-run', 'show what would be done and stop there'),
+  timeout: option(
+    '--timeout <span>',
+    'stop when this time is over, such as 2h: what was not finished is rolled back, the same command resumes',
+    span.optional(),
+  ),
+  tablespace: option(
+    '--tablespace <name>',
+    'where what is written anew shall lie, indexes too; where its table lies unless named',
+    z.string().min(1).optional(),
+  ),
 }
 
 /** A positive whole number, from the text of a flag. */

@@ -91,6 +91,12 @@ export class Context {
     this.print(JSON.stringify(document, null, 2))
   }
 
+  /** SQL that would be executed; as a document where --json asks for one. */
+  printSql(text: string, json: boolean): void {
+    if (json) this.printJson({ sql: text })
+    else if (text !== '') this.print(text)
+  }
+
   /** Talk for stderr. */
   say(text: string): void {
     this.streams.err.write(text.endsWith('\n') ? text : `${text}\n`)

@@ -1,4 +1,5 @@
 import { DwhError } from '../errors.ts'
+import { type Span, spanSeconds, spanText } from '../warehouse/values.ts'
 
 /**
  * The first Ctrl-C (or SIGTERM) aborts the signal: the running step is finished or rolled back and recorded. The second
@@ -18,4 +19,30 @@ export function interruption(say: (message: string) => void, leave: () => void):
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   return controller.signal
+}
+
+/** Aborts its signal when a span is over, unless the block that holds it is left before. */
+export class TimeLimit implements Disposable {
+  readonly #controller = new AbortController()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(span: Span) {
+    // Timers reach no further than 2^31 ms, 24 days.
+    const milliseconds = Math.min(spanSeconds(span) * 1000, 2 ** 31 - 1)
+    this.#timer = setTimeout(() => this.#controller.abort(timedOut(span)), milliseconds)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+function timedOut(span: Span): DwhError {
+  return new DwhError('TIMED_OUT', `${spanText(span)} are over; what was not finished is rolled back`, {
+    hint: 'run the same command again, with more time: it resumes',
+  })
 }

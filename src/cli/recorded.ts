@@ -5,6 +5,7 @@ import { ensureLedger } from '../migrate/apply.ts'
 import { Session } from '../postgres/session.ts'
 import { type Span, spanSeconds } from '../warehouse/values.ts'
 import type { Context } from './context.ts'
+import { TimeLimit } from './interrupt.ts'
 import { RunLog, removeLogs } from './log.ts'
 
 const ninetyDays: Span = { amount: 90, unit: 'day' }
@@ -23,12 +24,14 @@ export interface RecordedRun {
  * and warnings as events, a log file, and the summary or the error at last.
  *
  * @param datasets that it works on
+ * @param timeout after which it is stopped
  * @returns the summary
  */
 export async function recorded<Summary>(
   context: Context,
   datasets: string[],
   body: (run: RecordedRun) => Promise<Summary>,
+  timeout?: Span,
 ): Promise<Summary> {
   const { target } = context.connection()
   // The ledger is not interrupted: it has to write down that the work was.
@@ -53,7 +56,11 @@ export async function recorded<Summary>(
     }
     context.work.emit(event)
   }
-  const work: Work = { emit, signal: context.work.signal }
+  using limit = timeout && new TimeLimit(timeout)
+  const work: Work = {
+    emit,
+    signal: limit ? AbortSignal.any([context.work.signal, limit.signal]) : context.work.signal,
+  }
   let failure: DwhError | undefined
   let summary: Summary | undefined
   try {

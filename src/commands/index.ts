@@ -1,5 +1,6 @@
 import type { Command, Group } from '../cli/command.ts'
 import { configGroup } from './config/index.ts'
+import { dedupCommand } from './dedup/index.ts'
 import { dev } from './dev/index.ts'
 import { doctor } from './doctor/index.ts'
 import { migrateGroup } from './migrate/index.ts'
@@ -15,6 +16,7 @@ export const commands: (Command | Group)[] = [
   doctor,
   migrateGroup,
   partitionsGroup,
+  dedupCommand,
   runsGroup,
   configGroup,
   dev,

@@ -1,8 +1,9 @@
 import type { Work } from '../events.ts'
 import type { Crew } from '../postgres/crew.ts'
-import { identList, relation } from '../postgres/identifiers.ts'
+import { ident, identList, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { ConversionPlan } from './plan.ts'
+import type { Superseded } from './set-aside.ts'
 import { copyExpressions } from './shadow.ts'
 
 /** Blocks (of 8 kB) that one statement copies: small enough to share the work and to show it, large enough to be quiet. */
@@ -18,18 +19,30 @@ interface Chunk {
  * The statement that copies the rows of some blocks of the plain table; PostgreSQL routes each row to its leaf. One pass
  * over the blocks reads the table once, where a pass for each leaf would read it once for each leaf.
  *
+ * @param superseded rows to be left out
  * @param chunk all blocks when left out
  * @param filter an SQL condition on the rows, to copy only some leaves again
  */
-export function copyStatement(plan: ConversionPlan, lz4: boolean, chunk?: Chunk, filter?: string): string {
+export function copyStatement(
+  plan: ConversionPlan,
+  lz4: boolean,
+  superseded?: Pick<Superseded, 'places' | 'place'>,
+  chunk?: Chunk,
+  filter?: string,
+): string {
   const { columns, expressions } = copyExpressions(plan, lz4)
   const conditions = [
     ...(chunk ? [`ctid >= '(${chunk.from},0)'::tid`, `ctid < '(${chunk.to},0)'::tid`] : []),
     ...(filter ? [`(${filter})`] : []),
+    ...(superseded
+      ? [
+          `NOT EXISTS (SELECT FROM ${relation(superseded.places)} AS places WHERE places.${ident(superseded.place)} = source.ctid)`,
+        ]
+      : []),
   ]
   return (
     `INSERT INTO ${relation(plan.shadow)} (${identList(columns)}) OVERRIDING SYSTEM VALUE ` +
-    `SELECT ${expressions.join(', ')} FROM ONLY ${relation(plan.table)}` +
+    `SELECT ${expressions.join(', ')} FROM ONLY ${relation(plan.table)} AS source` +
     (conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '')
   )
 }
@@ -47,6 +60,7 @@ export async function copyRows(
   plan: ConversionPlan,
   lz4: boolean,
   step: string,
+  superseded?: Superseded,
   filter?: string,
 ): Promise<void> {
   const { oid, block_bytes: unit } = plan.table
@@ -58,7 +72,7 @@ export async function copyRows(
   // What a crash loses is found by the proof and copied again, so that no chunk need wait for the disk.
   await Promise.all(crew.sessions.map((worker) => worker.run('SET synchronous_commit = off')))
   await crew.each(chunks(total / unit, crew.sessions.length), async (worker, chunk) => {
-    await worker.run(copyStatement(plan, lz4, chunk, filter))
+    await worker.run(copyStatement(plan, lz4, superseded, chunk, filter))
     done += (chunk.to - chunk.from) * unit
     work.emit({ type: 'progress', step, done, total, unit: 'bytes' })
   })

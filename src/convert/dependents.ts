@@ -83,9 +83,12 @@ export async function readDependents(
   const materializedViews = await readMaterializedViews(session, oid)
   const replaced = [oid, ...materializedViews.map((view) => view.oid)]
   const own: Dependent[] = []
-  for (const name of ['rules', 'triggers', 'policies']) {
-    own.push(...(await session.rows<OwnRow>(sql(`convert/dependents/${name}`), [oid])).map(withComment))
-  }
+  const files = [
+    sql('convert/dependents/rules'),
+    sql('convert/dependents/triggers'),
+    sql('convert/dependents/policies'),
+  ]
+  for (const file of files) own.push(...(await session.rows<OwnRow>(file, [oid])).map(withComment))
   const obstacles = await session.rows<{ obstacle: string }>(sql('convert/dependents/obstacles'), [oid])
   return {
     printed,

@@ -1,5 +1,7 @@
+import type { KeyRule } from '../dedup/rule.ts'
 import { fitName, identList, type RelationName } from '../postgres/identifiers.ts'
 import type { Policy } from '../warehouse/schema.ts'
+
 import type { PlainIndex, PlainTable } from './table.ts'
 
 /** An index of the partitioned table, to be built on every leaf and adopted by the parent. */
@@ -29,23 +31,24 @@ export interface IndexPlan {
  * Every index of the plain table goes over; what is unique gets the partition key added, as PostgreSQL demands; the
  * business key gets its constraint; and so do the indexes that migrations declared.
  *
- * @param key the dataset's business key
+ * @param rule the dataset's business key
  * @param declared columns of indexes that a migration declared for this table
  * @param nullableKey the partition key may be NULL in the new table
  */
 export function planIndexes(
   table: PlainTable,
   policy: Policy,
-  key: string[] | undefined,
+  rule: KeyRule | undefined,
   declared: string[][],
   nullableKey: boolean,
 ): IndexPlan {
   const plan: IndexPlan = { indexes: [], losses: [], notes: [] }
+  const key = rule?.key
   for (const index of table.indexes) {
     if (!index.valid) plan.notes.push(`index ${index.name} is invalid and not carried over`)
-    else plan.indexes.push(carry(index, policy, key, nullableKey, plan))
+    else plan.indexes.push(carry(table, index, policy, key, nullableKey, plan))
   }
-  if (key) addKey(table, [...new Set([...key, ...policy.key])], plan)
+  if (rule) addKey(table, [...new Set([...rule.key, ...policy.key])], rule.nullsEqual, plan)
   for (const columns of declared) {
     const known = plan.indexes.some((index) => index.columns.join('\0') === columns.join('\0'))
     if (!known) plan.indexes.push(newIndex(table, columns, 'index', '_idx'))
@@ -54,6 +57,7 @@ export function planIndexes(
 }
 
 function carry(
+  table: PlainTable,
   index: PlainIndex,
   policy: Policy,
   key: string[] | undefined,
@@ -72,6 +76,14 @@ function carry(
     comment: index.comment,
   }
   if (index.is_deferrable) plan.losses.push(`${index.name} is checked at once and no longer deferrable`)
+  if (index.is_primary && nullableKey) {
+    plan.notes.push(
+      `${index.name} becomes a unique constraint: a primary key takes no NULL, and the unknown leaf does` +
+        (replicaIdentity(table, true) === 'f' && table.replica_identity === 'd'
+          ? '; replica identity becomes FULL, without which updates could not be published'
+          : ''),
+    )
+  }
   if (!index.is_unique || policy.key.every((column) => columns.includes(column))) return carried
   if (!index.is_plain) {
     plan.losses.push(
@@ -92,19 +104,35 @@ function carry(
   }
 }
 
+/**
+ * The replica identity of the partitioned table. A published table that loses its primary key needs another one, or its
+ * updates and deletes are refused.
+ *
+ * @param losesPrimary whether its primary key becomes a unique constraint
+ */
+export function replicaIdentity(
+  { replica_identity, is_published }: PlainTable,
+  losesPrimary: boolean,
+): string {
+  return replica_identity === 'd' && is_published && losesPrimary ? 'f' : replica_identity
+}
+
 function kindOf(index: PlainIndex, nullable: boolean): ParentIndex['kind'] {
   if (index.is_primary) return nullable ? 'unique constraint' : 'primary key'
   if (index.is_unique) return index.is_constraint ? 'unique constraint' : 'unique index'
   return 'index'
 }
 
-function addKey(table: PlainTable, unique: string[], plan: IndexPlan): void {
+function addKey(table: PlainTable, unique: string[], nullsEqual: boolean, plan: IndexPlan): void {
   const wanted = unique.toSorted().join('\0')
   const served = plan.indexes.some(
     ({ kind, columns, replaces }) =>
       kind !== 'index' && replaces?.is_plain !== false && columns.toSorted().join('\0') === wanted,
   )
-  if (!served) plan.indexes.push(newIndex(table, unique, 'unique constraint', '_key'))
+  if (!served) {
+    const index = newIndex(table, unique, 'unique constraint', '_key')
+    plan.indexes.push({ ...index, nullsNotDistinct: nullsEqual })
+  }
 }
 
 function newIndex(

@@ -2,18 +2,28 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { boundDate, limits, rangeCondition, unknownCondition } from '../partitions/bounds.ts'
 import type { PlannedLeaf } from '../partitions/plan.ts'
-import { relation, shown } from '../postgres/identifiers.ts'
+import { ident, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { ProofColumn } from '../proof/columns.ts'
 import { addProofs, emptyProof, type Proof, proveParts } from '../proof/hash.ts'
 import type { ConversionPlan } from './plan.ts'
 import { partSql } from './rows.ts'
+import type { Superseded } from './set-aside.ts'
 
 /** A proof for each leaf, by its name. */
 export type LeafProofs = Map<string, Proof>
 
+/** Both halves of a table: the rows that stay, by leaf, and those that are set aside. */
+export interface PlainProofs {
+  leaves: LeafProofs
+  aside: Proof
+}
+
+/** The part of superseded rows: no leaf has a negative number. */
+const asidePart = -1
+
 /**
- * What the rows of the plain table prove, leaf by leaf, reading the table once.
+ * What the rows of the plain table prove, leaf by leaf and apart from them the superseded ones, reading the table once.
  *
  * @throws DwhError ROWS_UNFIT when a row belongs to no leaf: it came after the plan
  */
@@ -21,10 +31,21 @@ export async function provePlain(
   session: Session,
   plan: ConversionPlan,
   columns: ProofColumn[],
-): Promise<LeafProofs> {
+  superseded?: Superseded,
+): Promise<PlainProofs> {
   const { starts, leafOf } = segments(plan)
-  const policy = plan.dataset.partition
-  const parts = await proveParts(session, columns, `ONLY ${relation(plan.table)}`, partSql(policy, starts))
+  const part = partSql(plan.dataset.partition, starts)
+  const plain = `ONLY ${relation(plan.table)} AS source`
+  const parts = superseded
+    ? await proveParts(
+        session,
+        columns,
+        `${plain} LEFT JOIN ${relation(superseded.places)} AS places ON places.${ident(superseded.place)} = source.ctid`,
+        `CASE WHEN places.${ident(superseded.place)} IS NULL THEN ${part} ELSE ${asidePart} END`,
+      )
+    : await proveParts(session, columns, plain, part)
+  const aside = parts.get(asidePart) ?? emptyProof
+  parts.delete(asidePart)
   const byLeaf = new Map<string, Proof[]>()
   for (const [part, proof] of parts) {
     const leaf = leafOf(part)
@@ -39,7 +60,8 @@ export async function provePlain(
     }
     byLeaf.set(leaf.name, [...(byLeaf.get(leaf.name) ?? []), proof])
   }
-  return new Map(plan.leaves.map(({ name }) => [name, addProofs(byLeaf.get(name) ?? [emptyProof])]))
+  const leaves = new Map(plan.leaves.map(({ name }) => [name, addProofs(byLeaf.get(name) ?? [emptyProof])]))
+  return { leaves, aside }
 }
 
 /** What the rows of the shadow tree prove, leaf by leaf. */

@@ -1,3 +1,5 @@
+import { asideName } from '../dedup/aside.ts'
+import { type Duplicates, keyRule } from '../dedup/rule.ts'
 import { DwhError } from '../errors.ts'
 import { type Conversion, findConversion } from '../ledger/conversions.ts'
 import { ledgerPresence } from '../ledger/migrations.ts'
@@ -8,11 +10,12 @@ import { fitName, type RelationName, relation, shown } from '../postgres/identif
 import type { Session } from '../postgres/session.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import { obstaclesOf } from './dependents.ts'
+import { findDuplicates, placesName } from './duplicates.ts'
 import { type InboundPlan, inboundLosses, planInbound } from './foreign-keys.ts'
 import { identityRemarks } from './identity.ts'
 import { type IndexPlan, planIndexes } from './indexes.ts'
 import { occupiedSpans, type RowSurvey, surveyRows } from './rows.ts'
-import { type PlainTable, readPlainTable } from './table.ts'
+import { type PlainColumn, type PlainTable, readPlainTable } from './table.ts'
 
 /** What turning one plain table into a partitioned one takes. */
 export interface ConversionPlan extends IndexPlan {
@@ -24,6 +27,8 @@ export interface ConversionPlan extends IndexPlan {
   before: RelationName
   leaves: PlannedLeaf[]
   rows: RowSurvey
+  /** Rows that will be set aside, because a newer one has their key. */
+  duplicates: Duplicates
   /** An interrupted conversion of this table, to be resumed. */
   resumes: Conversion | undefined
   /** The foreign keys of other tables. */
@@ -37,6 +42,7 @@ export interface ConversionPlan extends IndexPlan {
  * Plans the conversion of the plain table behind a dataset; reads only.
  *
  * @param declared columns of the indexes that migrations declared for the table
+ * @param tablespace of the leaves and their indexes; that of the plain table and of each index unless named
  * @throws DwhError TARGET_UNFIT, ROWS_UNFIT, PRIVILEGE_MISSING when it cannot be done; nothing is changed
  */
 export async function planConversion(
@@ -44,10 +50,11 @@ export async function planConversion(
   dataset: PartitionedDataset,
   oid: number,
   declared: string[][],
+  tablespace?: string,
 ): Promise<ConversionPlan> {
   const { partition: policy, target } = dataset
   const before = { schema: target.schema, name: fitName(target.name, '_before_setup') }
-  const table = await readPlainTable(session, oid, before)
+  const table = inTablespace(await readPlainTable(session, oid, before), tablespace)
   refuseUnfit(table, policy)
   const resumes = (await ledgerPresence(session)).has_ledger
     ? await findConversion(session, table)
@@ -55,11 +62,16 @@ export async function planConversion(
   const rows = await surveyRows(session, table, policy)
   refuseRows(table, policy, rows)
   const today = await serverToday(session, policy.zone)
-  const indexPlan = planIndexes(table, policy, dataset.key, declared, policy.unknown !== false)
+  const rule = keyRule(dataset)
+  // NULLS NOT DISTINCT came with PostgreSQL 15.
+  const enforced = rule && { ...rule, nullsEqual: rule.nullsEqual && session.serverVersion >= 150_000 }
+  const isNullable = ({ name, not_null }: PlainColumn) => policy.key.includes(name) && !not_null
+  const nullableKey = policy.unknown !== false && table.columns.some(isNullable)
+  const indexPlan = planIndexes(table, policy, enforced, declared, nullableKey)
   const inbound = planInbound(table.dependents.foreignKeysIn, indexPlan.indexes)
   const remarks = identityRemarks(table.identity, session.serverVersion)
   const plan: ConversionPlan = {
-    indexes: indexPlan.indexes,
+    indexes: tablespace ? indexPlan.indexes.map((index) => ({ ...index, tablespace })) : indexPlan.indexes,
     losses: [...indexPlan.losses, ...dependentLosses(table), ...inboundLosses(inbound), ...remarks.losses],
     notes: [...indexPlan.notes, ...remarks.notes],
     dataset,
@@ -69,13 +81,17 @@ export async function planConversion(
     leaves: planLeaves(table, policy, [], today, occupiedSpans(rows.occupied)),
     rows,
     inbound,
+    duplicates: await findDuplicates(session, dataset, table),
     resumes,
     compression: dataset.compression.method,
     serverVersion: session.serverVersion,
   }
   if (!resumes) await refuseTakenNames(session, plan)
-  await refuseDuplicates(session, plan)
   return plan
+}
+
+function inTablespace(table: PlainTable, tablespace: string | undefined): PlainTable {
+  return tablespace ? { ...table, furniture: { ...table.furniture, tablespace } } : table
 }
 
 function refuseUnfit(table: PlainTable, policy: Policy): void {
@@ -142,44 +158,27 @@ function refuseRows(table: PlainTable, policy: Policy, rows: RowSurvey): void {
 /** The names that the conversion will need must be free, so that it never meets a table of somebody else. */
 async function refuseTakenNames(
   session: Session,
-  { table, shadow, before, leaves }: ConversionPlan,
+  { table, shadow, before, leaves, duplicates }: ConversionPlan,
 ): Promise<void> {
-  const names = [shadow, before, ...leaves]
-  const taken = await session.rows<{ name: string }>(
-    'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL',
-    [names.map(relation)],
+  const aside = duplicates.rows > 0 ? [asideName(table), placesName(table)] : []
+  const names = [shadow, before, ...aside, ...leaves]
+  // An undo keeps the partitioned table where that has rows of its own.
+  const undone = relation({ schema: table.schema, name: fitName(table.name, '_after_setup') })
+  const taken = await session.rows<{ name: string; is_undone: boolean }>(
+    'SELECT name, EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name) AND inhparent = to_regclass($2)) AS is_undone ' +
+      'FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL',
+    [names.map(relation), undone],
   )
   if (taken.length === 0) return
+  const some = taken.slice(0, 5).map(({ name }) => name)
+  const more = taken.length > some.length ? ` and ${taken.length - some.length} more` : ''
   throw new DwhError(
     'TARGET_UNFIT',
-    `${shown(table)} needs names that are taken: ${taken.map(({ name }) => name).join(', ')}; nothing was changed`,
-    { hint: 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish' },
+    `${shown(table)} needs names that are taken: ${some.join(', ')}${more}; nothing was changed`,
+    {
+      hint: taken.some(({ is_undone }) => is_undone)
+        ? `they belong to ${undone}, which dwh setup --undo kept for its rows: copy what you need, and drop it`
+        : 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish',
+    },
   )
-}
-
-/** Rows that share a key stand in the way of the unique constraint: told before anything is copied. */
-async function refuseDuplicates(
-  session: Session,
-  { dataset, table, indexes }: ConversionPlan,
-): Promise<void> {
-  for (const index of indexes) {
-    if (index.kind === 'index' || index.replaces?.is_unique) continue
-    const columns = index.columns.map((column) => `"${column.replaceAll('"', '""')}"`).join(', ')
-    const { keys, extra, example } = await session.one<{
-      keys: number
-      extra: number
-      example: string | null
-    }>(
-      `SELECT count(*) AS keys, coalesce(sum(n - 1), 0)::int8 AS extra, min(key) AS example FROM ` +
-        `(SELECT ROW(${columns})::text AS key, count(*) AS n FROM ONLY ${relation(table)} ` +
-        `WHERE ROW(${columns}) IS NOT NULL GROUP BY ${columns} HAVING count(*) > 1) AS duplicates`,
-    )
-    if (keys > 0) {
-      throw new DwhError(
-        'ROWS_UNFIT',
-        `${shown(table)}: ${keys} keys of ${dataset.name} stand in more than one row (${extra} rows too many), such as ${example}; nothing was changed`,
-        { hint: 'delete the older rows first, or take `key` out of the dataset' },
-      )
-    }
-  }
 }

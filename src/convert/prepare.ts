@@ -60,7 +60,7 @@ export async function prepareShadow(
     const open = await findConversion(session, plan.table)
     if (open && open.structure === structure && open.plain_oid === plan.table.oid) return open.conversion
     if (open) {
-      await dropShadow(session, { schema: open.schema_name, name: open.shadow_name })
+      await dropShadow(session, open)
       await recordUndo(session, open.conversion)
     }
     for (const statement of statements) await session.run(statement)

@@ -7,20 +7,23 @@ import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
-import { proofColumns } from '../proof/columns.ts'
-import { addProofs, equalProofs, type Proof } from '../proof/hash.ts'
+import { type ProofColumn, proofColumns } from '../proof/columns.ts'
+import { addProofs, equalProofs, type Proof, proveRelation } from '../proof/hash.ts'
 import { copyRows } from './copy.ts'
+import { duplicateRule } from './duplicates.ts'
 import { keptForeignKeys, leafForeignKeyStatements, parentForeignKeyStatements } from './foreign-keys.ts'
 import { buildLeafIndexes, leafIndexes } from './leaf-indexes.ts'
 import { rebuildStatements, shadowViewName } from './materialized-views.ts'
 import { type LeafProofs, leafCondition, provePlain, proveShadow } from './parts.ts'
 import type { ConversionPlan } from './plan.ts'
 import { blockWriters, type Conditions, prepareShadow } from './prepare.ts'
+import { type Superseded, setSupersededAside } from './set-aside.ts'
 import { parentIndexStatements } from './shadow.ts'
 import { rehearse, replacements, replicaIdentityStatements, swap } from './swap.ts'
 
 export interface Converted {
   conversion: number
+  /** Of the rows of the partitioned table. */
   proof: Proof
 }
 
@@ -50,7 +53,7 @@ export async function convert(
   }
   await using holder = await session.sibling(`dwh convert ${run} writers wait`)
   await using crew = await Crew.hire(session, work, jobs, `dwh convert ${run}`)
-  for (const member of [session, holder, ...crew.sessions]) await lease.join(member)
+  for (const member of [holder, ...crew.sessions]) await lease.join(member)
 
   await using blocked = await step(work, `${name}: writers wait from here`, () =>
     blockWriters(holder, work, plan),
@@ -61,16 +64,28 @@ export async function convert(
   if (!(await hasIndexes(session, plan)))
     await step(work, `${name}: rehearsal`, () => rehearsal(holder, work, plan))
   const columns = await proofColumns(session, plan.table.oid)
-  const expected = await step(work, `${name}: hash`, () => provePlain(session, plan, columns))
-  const stale = differing(plan, expected, await proveShadow(session, plan, columns))
+  const rule = duplicateRule(plan.dataset, plan.table)
+  const superseded =
+    rule &&
+    (await step(
+      work,
+      `${name}: duplicates`,
+      () => setSupersededAside(session, plan, rule, conversion, columns),
+      (found) =>
+        found ? `${found.rows.toLocaleString('en')} rows set aside in ${shown(found.aside)}` : 'none',
+    ))
+  const expected = await step(work, `${name}: hash`, () => provePlain(session, plan, columns, superseded))
+  const stale = differing(plan, expected.leaves, await proveShadow(session, plan, columns))
   const copying = `${name}: copy`
   await step(work, copying, async () => {
     if (stale.length === 0) return
     // A filter costs every row a comparison; without a leaf to keep there is nothing to filter.
-    const keeps = plan.leaves.some((leaf) => !stale.includes(leaf) && expected.get(leaf.name)?.rows !== 0)
+    const keeps = plan.leaves.some(
+      (leaf) => !stale.includes(leaf) && expected.leaves.get(leaf.name)?.rows !== 0,
+    )
     const filter = keeps ? stale.map((leaf) => `(${leafCondition(plan, leaf)})`).join(' OR ') : undefined
     await session.run(`TRUNCATE ${stale.map((leaf) => relation(leaf)).join(', ')}`)
-    await copyRows(session, crew, work, plan, lz4, copying, filter)
+    await copyRows(session, crew, work, plan, lz4, copying, superseded, filter)
   })
   const indexing = `${name}: indexes`
   await step(work, indexing, async () => {
@@ -80,8 +95,12 @@ export async function convert(
   const proof = await step(
     work,
     `${name}: proof`,
-    async () => compare(plan, expected, await proveShadow(session, plan, columns)),
-    ({ rows }) => `${rows.toLocaleString('en')} rows, both sides equal`,
+    async () => {
+      if (superseded) await compareAside(session, superseded, expected.aside, columns)
+      return compare(plan, expected.leaves, await proveShadow(session, plan, columns))
+    },
+    ({ rows }) =>
+      `${rows.toLocaleString('en')} rows${superseded ? ` and ${superseded.rows.toLocaleString('en')} set aside` : ''}, both sides equal`,
   )
   if (keptForeignKeys(plan.table).length > 0) {
     await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
@@ -99,6 +118,7 @@ export async function convert(
   }
   const validate = await step(work, `${name}: swap`, async () => {
     const later = await swap(holder, work, lease, plan, conversion, proof)
+    if (superseded) await holder.run(`DROP TABLE ${relation(superseded.places)}`)
     await blocked.commit()
     return later
   })
@@ -185,6 +205,22 @@ async function adoptIndexes(session: Session, plan: ConversionPlan): Promise<voi
     }
     for (const statement of replicaIdentityStatements(plan)) await session.run(statement)
   })
+}
+
+/** @throws DwhError PROOF_FAILED when the rows set aside are not those of the plain table */
+async function compareAside(
+  session: Session,
+  { aside }: Superseded,
+  expected: Proof,
+  columns: ProofColumn[],
+): Promise<void> {
+  const found = await proveRelation(session, columns, relation(aside))
+  if (equalProofs(expected, found)) return
+  throw new DwhError(
+    'PROOF_FAILED',
+    `${shown(aside)} has ${found.rows} rows that are not the ${expected.rows} superseded ones; the table is as it was`,
+    { hint: 'run the same command again: it sets them aside anew; see: dwh runs log' },
+  )
 }
 
 /** @throws DwhError PROOF_FAILED naming the leaves that differ */

@@ -14,7 +14,7 @@ import {
   planInbound,
 } from './foreign-keys.ts'
 import { sequenceHandover } from './identity.ts'
-import { leafIndexName, shadowIndexName } from './indexes.ts'
+import { leafIndexName, replicaIdentity, shadowIndexName } from './indexes.ts'
 import { type MaterializedView, rebuildStatements, shadowViewName } from './materialized-views.ts'
 import type { ConversionPlan } from './plan.ts'
 import { parentIndexStatements, shadowStatisticsName } from './shadow.ts'
@@ -120,14 +120,12 @@ function serialStatements({ table }: ConversionPlan): string[] {
 /** The replica identity of the plain table, for parent and leaves; after the indexes are there. */
 export function replicaIdentityStatements(plan: ConversionPlan): string[] {
   const { table, shadow, leaves, indexes } = plan
-  if (table.replica_identity === 'd') return []
+  const losesPrimary = indexes.some(({ replaces, kind }) => replaces?.is_primary && kind !== 'primary key')
+  const identity = replicaIdentity(table, losesPrimary)
+  if (identity === 'd') return []
   const index = indexes.find(({ replaces }) => replaces?.is_replica_identity)
   const how = (name: string | undefined) =>
-    table.replica_identity === 'i' && name
-      ? `USING INDEX ${ident(name)}`
-      : table.replica_identity === 'n'
-        ? 'NOTHING'
-        : 'FULL'
+    identity === 'i' && name ? `USING INDEX ${ident(name)}` : identity === 'n' ? 'NOTHING' : 'FULL'
   const set = (one: RelationName, name: string | undefined) =>
     `ALTER TABLE ${relation(one)} REPLICA IDENTITY ${how(name)}`
   return [

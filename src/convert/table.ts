@@ -46,6 +46,8 @@ export interface PlainTable extends RelationName {
   printed: string
   /** d(efault), f(ull), n(othing) or i(ndex). */
   replica_identity: string
+  /** By a publication that names it, its schema, or all tables. */
+  is_published: boolean
   owner: string
   is_owner: boolean
   estimated_rows: number | null

@@ -7,11 +7,12 @@ import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { proofColumns } from '../proof/columns.ts'
-import { proofAlgorithm, proveRelation } from '../proof/hash.ts'
+import { type Proof, proofAlgorithm, proveRelation } from '../proof/hash.ts'
 import { type Dependents, readDependents } from './dependents.ts'
 import { inboundStatements } from './foreign-keys.ts'
 import { continueFrom } from './identity.ts'
 import { readMaterializedViews } from './materialized-views.ts'
+import { dropSuperseded } from './set-aside.ts'
 import { renameStatement } from './swap.ts'
 import type { PlainColumn } from './table.ts'
 
@@ -45,11 +46,11 @@ export async function undoConversion(
   lease: Lease,
   conversion: Conversion,
 ): Promise<Undone> {
-  const { table, shadow, before, after } = conversionTables(conversion)
+  const { table, before, after } = conversionTables(conversion)
   if (!conversion.swapped_at) {
     await step(work, `${shown(table)}: drop the shadow tree`, () =>
       inTransaction(session, async () => {
-        await dropShadow(session, shadow)
+        await dropShadow(session, conversion)
         await recordUndo(session, conversion.conversion)
         await lease.check(session)
       }),
@@ -62,6 +63,7 @@ export async function undoConversion(
       const different = await changedSinceSwap(session, conversion, table)
       await session.run(`LOCK TABLE ${relation(table)}, ${relation(before)} IN ACCESS EXCLUSIVE MODE`)
       const later = await exchangeBack(session, conversion)
+      await takeBackSuperseded(session, work, conversion)
       await recordUndo(session, conversion.conversion)
       await lease.check(session)
       return { changed: different, validate: later }
@@ -113,8 +115,13 @@ export async function finishConversion(
   )
 }
 
-/** Drops a shadow tree that has not been swapped, and the materialized views that were rebuilt over it. */
-export async function dropShadow(session: Session, shadow: RelationName): Promise<void> {
+/**
+ * Drops a shadow tree that has not been swapped, with the materialized views that were rebuilt over it and the rows that
+ * were set aside.
+ */
+export async function dropShadow(session: Session, conversion: Conversion): Promise<void> {
+  const { shadow } = conversionTables(conversion)
+  await dropSuperseded(session, conversion)
   const row = await session.row<{ oid: number | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [
     relation(shadow),
   ])
@@ -170,6 +177,24 @@ function forwardViews({ renames }: Conversion): RelationName[] {
     .map(({ schema, to }) => ({ schema, name: fitName(to, '_after_setup') }))
 }
 
+/** The plain table has the rows that were set aside: their copies go, unless somebody has changed them since. */
+async function takeBackSuperseded(session: Session, work: Work, conversion: Conversion): Promise<void> {
+  const { duplicates, schema_name: schema } = conversion
+  if (!duplicates) return
+  const aside = { schema, name: duplicates.name }
+  const { oid } = await session.one<{ oid: number | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [
+    relation(aside),
+  ])
+  if (oid === null) return
+  const proof = await proveRelation(session, await proofColumns(session, oid), relation(aside))
+  if (isProof(proof, { ...duplicates, row_count: duplicates.rows }))
+    return dropSuperseded(session, conversion)
+  work.emit({
+    type: 'note',
+    message: `${shown(aside)} has changed since the conversion and is left as it is`,
+  })
+}
+
 function refuseNewViews(
   { renames, schema_name, table_name }: Conversion,
   { materializedViews }: Dependents,
@@ -195,15 +220,23 @@ async function changedSinceSwap(
   conversion: Conversion,
   table: RelationName,
 ): Promise<boolean> {
-  if (conversion.algorithm !== proofAlgorithm) return true
   const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [
     relation(table),
   ])
   const proof = await proveRelation(session, await proofColumns(session, oid), relation(table))
+  return !isProof(proof, conversion)
+}
+
+/** A proof is the one that the ledger has kept. */
+function isProof(
+  { rows, hash1, hash2 }: Proof,
+  kept: Pick<Conversion, 'row_count' | 'hash_1' | 'hash_2' | 'algorithm'>,
+): boolean {
   return (
-    proof.rows !== conversion.row_count ||
-    String(proof.hash1) !== conversion.hash_1 ||
-    String(proof.hash2) !== conversion.hash_2
+    kept.algorithm === proofAlgorithm &&
+    kept.row_count === rows &&
+    kept.hash_1 === String(hash1) &&
+    kept.hash_2 === String(hash2)
   )
 }
 

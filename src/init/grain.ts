@@ -36,12 +36,7 @@ export function chooseGrain(occupied: Occupied[], rowBytes: number, grains: read
     const next = divide(occupied, grain)
     if (choice && (rows / next.leaves < fewestRows || next.leaves > mostLeaves)) break
     choice = next
-    if (
-      next.leaves >= fewestLeaves &&
-      next.busiest <= mostRows &&
-      next.busiest * rowBytes <= mostBytes
-    )
-      break
+    if (next.leaves >= fewestLeaves && next.busiest <= mostRows && next.busiest * rowBytes <= mostBytes) break
   }
   return choice ?? { grain: grains[0] as Grain, leaves: 0, busiest: 0 }
 }
@@ -77,7 +72,10 @@ const mostStray = 0.01
 
 export function findCore(occupied: Occupied[]): Core {
   const everything = { occupied, early: [], late: [] }
-  const fullest = occupied.reduce((best, { rows }, index) => (rows > (occupied[best]?.rows ?? 0) ? index : best), 0)
+  const fullest = occupied.reduce(
+    (best, { rows }, index) => (rows > (occupied[best]?.rows ?? 0) ? index : best),
+    0,
+  )
   let first = fullest
   while (first > 0 && gap(occupied[first - 1], occupied[first]) <= widestGap) first--
   let last = fullest

@@ -39,7 +39,9 @@ export function rankCandidates(table: PlainTable, sample: TableSample): Candidat
 
 /** The unique indexes of a table that a partitioned one can have too. */
 export function uniqueIndexes({ indexes }: PlainTable): PlainIndex[] {
-  return indexes.filter(({ is_unique, is_plain, valid, columns }) => is_unique && is_plain && valid && columns)
+  return indexes.filter(
+    ({ is_unique, is_plain, valid, columns }) => is_unique && is_plain && valid && columns,
+  )
 }
 
 /** Undefined for columns that hold no dates, or nearly none, or one and the same. */
@@ -68,7 +70,10 @@ function judge(table: PlainTable, parts: DateSample[], kind: Policy['kind']): Ca
   if (strange > 0) weigh(-50 * strange, `${percent(strange)} stand for no date`)
   if (within.length > 0) {
     const all = within.length === uniques.length
-    weigh(all ? 40 : 20, `part of ${within.map((index) => index.name).join(', ')}, which stays unique as it is`)
+    weigh(
+      all ? 40 : 20,
+      `part of ${within.map((index) => index.name).join(', ')}, which stays unique as it is`,
+    )
   }
   if (indexed) weigh(10, `indexed by ${indexed.name}`)
   if (future > 0.1) weigh(-20, `${percent(future)} in the future`)

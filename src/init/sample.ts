@@ -30,7 +30,9 @@ const samplePages = 2000
 export function sampledFrom(table: PlainTable): string {
   const pages = table.heap_bytes / table.block_bytes
   const from = `FROM ONLY ${relation(table)}`
-  return pages <= samplePages ? from : `${from} TABLESAMPLE SYSTEM (${(100 * samplePages) / pages}) REPEATABLE (0)`
+  return pages <= samplePages
+    ? from
+    : `${from} TABLESAMPLE SYSTEM (${(100 * samplePages) / pages}) REPEATABLE (0)`
 }
 
 /** Reads a sample of the rows once, for all columns that matter. */
@@ -69,12 +71,16 @@ function kindsOf(column: PlainColumn): Pick<DateSample, 'column' | 'kind'>[] {
   if (/^timestamp(\(\d\))? with /.test(type)) return [{ column, kind: 'timestamptz' }]
   if (!/^(smallint|integer|bigint)$/.test(type)) return []
   if (/(^|_)(quarter|qtr|trimestre|trim|quartal)(_|$)/i.test(name)) return [{ column, kind: 'quarter' }]
-  if (/(^|_)(year|yr|annee|année|an|exercice|jahr|anio|año)(_|$)/i.test(name)) return [{ column, kind: 'year' }]
+  if (/(^|_)(year|yr|annee|année|an|exercice|jahr|anio|año)(_|$)/i.test(name))
+    return [{ column, kind: 'year' }]
   return type === 'smallint' ? [] : [{ column, kind: 'date_key' }]
 }
 
 /** Conditions on a value, in SQL. */
-const conditions: Record<DateSample['kind'], (column: string) => Record<'dated' | 'default' | 'future', string>> = {
+const conditions: Record<
+  DateSample['kind'],
+  (column: string) => Record<'dated' | 'default' | 'future', string>
+> = {
   date: (column) => calendar(column, 'current_date'),
   timestamp: (column) => calendar(column, 'localtimestamp'),
   timestamptz: (column) => calendar(column, 'now()'),

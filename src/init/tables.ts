@@ -35,16 +35,21 @@ export async function listTables(session: Session, { tables, schemas }: Scope): 
   const all = await session.rows<Listing & { rows: number | null }>(sql('init/tables'))
   const known = new Set(all.map(relation))
   const missing = tables?.find((table) => !known.has(relation(table)))
-  if (missing) throw new DwhError('USAGE', `there is no table ${shown(missing)} in ${session.target.database}`)
+  if (missing)
+    throw new DwhError('USAGE', `there is no table ${shown(missing)} in ${session.target.database}`)
   const empty = schemas?.find((schema) => !all.some((table) => table.schema === schema))
   if (empty !== undefined)
-    throw new DwhError('USAGE', `there is no table in a schema ${JSON.stringify(empty)} of ${session.target.database}`)
+    throw new DwhError(
+      'USAGE',
+      `there is no table in a schema ${JSON.stringify(empty)} of ${session.target.database}`,
+    )
   const wanted = new Set(tables?.map(relation))
   const listed = all.filter(
     (table) => (!tables || wanted.has(relation(table))) && (schemas?.includes(table.schema) ?? true),
   )
   const listings: Listing[] = []
-  for (const table of listed) listings.push({ ...table, rows: table.rows ?? (await estimateRows(session, table)) })
+  for (const table of listed)
+    listings.push({ ...table, rows: table.rows ?? (await estimateRows(session, table)) })
   return listings
 }
 

@@ -18,6 +18,16 @@ export interface GivenUp {
   validate: string
 }
 
+/** The rows that a conversion has set aside, as they were then. */
+export interface SetAside {
+  /** Of the table they are in, which lies in the schema of the converted one. */
+  name: string
+  rows: number
+  hash_1: string
+  hash_2: string
+  algorithm: string
+}
+
 /** A plain table on its way to a partitioned one; the last date that is set is its state. */
 export interface Conversion {
   conversion: number
@@ -35,6 +45,7 @@ export interface Conversion {
   renames: Rename[]
   undo: GivenUp[]
   backup: string | null
+  duplicates: SetAside | null
   row_count: number | null
   hash_1: string | null
   hash_2: string | null
@@ -86,6 +97,15 @@ export async function findConversion(session: Session, table: RelationName): Pro
 
 export async function listConversions(session: Session, warehouse: string): Promise<Conversion[]> {
   return session.rows<Conversion>(sql('ledger/list_conversions'), [warehouse])
+}
+
+/** To be called in the transaction that sets superseded rows aside. */
+export async function recordDuplicates(
+  session: Session,
+  conversion: number,
+  duplicates: SetAside | null,
+): Promise<void> {
+  await session.one(sql('ledger/record_duplicates'), [conversion, duplicates && JSON.stringify(duplicates)])
 }
 
 /** To be called in the transaction of the swap. */

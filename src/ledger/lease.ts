@@ -1,9 +1,8 @@
 import { hostname } from 'node:os'
-import { DwhError } from '../errors.ts'
+import { DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 
 /** Seconds that a lease lives without being renewed; renewed three times in that span. */
 const timeToLive = 30
@@ -53,6 +52,7 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
+   * @param session works under the lease: a take-over ends it
    * @param key what is leased, such as `setup`
    * @param seconds to live without renewal
    * @throws DwhError LOCK_HELD when somebody alive holds it, naming the run
@@ -67,19 +67,8 @@ export class Lease implements AsyncDisposable {
     const renewal = await session.sibling(`dwh lease ${run}`)
     try {
       await renewal.run(sql('ledger/open_lease'), [key])
-      const { epoch, former } = await inTransaction(renewal, async () => {
-        const row = await renewal.one<LeaseRow>(sql('ledger/lock_lease'), [key])
-        if (!row.given_back && !row.expired && row.alive) throw held(key, row)
-        const holder = `${hostname()}:${process.pid}`
-        const taken = await renewal.one<{ epoch: number }>(sql('ledger/take_lease'), [
-          key,
-          run,
-          holder,
-          seconds,
-        ])
-        return { epoch: taken.epoch, former: row }
-      })
-      await renewal.rows(sql('ledger/end_backends'), [former.backend_pids, former.backend_starts])
+      const epoch = await takeOver(renewal, key, run, seconds)
+      await join(session, key, epoch)
       const lost = (error: Error) => work.emit({ type: 'warning', message: `lease ${key}: ${error.message}` })
       return new Lease(key, epoch, renewal, seconds, lost)
     } catch (error) {
@@ -90,8 +79,7 @@ export class Lease implements AsyncDisposable {
 
   /** Names another session that works under this lease, so that a take-over ends it too. */
   async join(session: Session): Promise<void> {
-    const row = await session.row(sql('ledger/join_lease'), [this.work, this.epoch])
-    if (!row) throw this.#lost()
+    await join(session, this.work, this.epoch)
   }
 
   /**
@@ -102,17 +90,7 @@ export class Lease implements AsyncDisposable {
    */
   async check(session: Session): Promise<void> {
     const row = await session.row(sql('ledger/check_lease'), [this.work, this.epoch])
-    if (!row) throw this.#lost()
-  }
-
-  #lost(): DwhError {
-    return new DwhError(
-      'LEASE_LOST',
-      `another run took over ${this.work}; what this one had not committed is undone`,
-      {
-        hint: 'see: dwh runs list',
-      },
-    )
+    if (!row) throw leaseLost(this.work)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -120,6 +98,97 @@ export class Lease implements AsyncDisposable {
     await this.#renewal.run(sql('ledger/give_back_lease'), [this.work, this.epoch]).catch(() => {})
     await this.#renewal[Symbol.asyncDispose]()
   }
+}
+
+/**
+ * Does a piece of work under its lease, and tells a take-over as such: the one who was taken over sees nothing but
+ * connections that have gone.
+ *
+ * @throws DwhError LOCK_HELD, LEASE_LOST, or what `body` throws
+ */
+export async function underLease<T>(
+  session: Session,
+  work: Work,
+  key: string,
+  run: number,
+  body: (lease: Lease) => Promise<T>,
+): Promise<T> {
+  await using lease = await Lease.take(session, work, key, run)
+  try {
+    return await body(lease)
+  } catch (error) {
+    const failure = toDwhError(error)
+    if (failure.code !== 'SERVER_WENT_AWAY') throw failure
+    throw (await isTaken(session, lease)) ? leaseLost(key) : failure
+  }
+}
+
+/** Asked on a new connection; where none is to be had it was the server that went away. */
+async function isTaken(session: Session, { work, epoch }: Lease): Promise<boolean> {
+  try {
+    await using fresh = await session.sibling('dwh lease')
+    return (await fresh.row(sql('ledger/check_lease'), [work, epoch])) === undefined
+  } catch {
+    return false
+  }
+}
+
+/** One that lost its lease without letting go: its client stands still, and so do the locks of its connections. */
+export interface Stalled {
+  /** `run 12 of host:4711` */
+  who: string
+  /** Ends its connections; what they had not committed is undone. */
+  end(): Promise<void>
+}
+
+/** Who stands in the way of a piece of work though its lease has expired; reads only. The ledger must be there. */
+export async function findStalled(session: Session, key: string): Promise<Stalled | undefined> {
+  const found = await session.row<LeaseRow>(sql('ledger/find_lease'), [key])
+  if (!found?.expired || !found.alive) return undefined
+  return {
+    who: `run ${found.run} of ${found.holder}`,
+    end: () => endBackends(session, found),
+  }
+}
+
+async function endBackends(session: Session, { backend_pids, backend_starts }: LeaseRow): Promise<void> {
+  await session.rows(sql('ledger/end_backends'), [backend_pids, backend_starts])
+}
+
+/**
+ * The former holder's backends end first and the epoch grows then: a client that was stopped in the middle of a commit
+ * holds the row of its lease, and one that dies between the two leaves a lease that is as free as before.
+ *
+ * @returns the new epoch
+ */
+async function takeOver(renewal: Session, key: string, run: number, seconds: number): Promise<number> {
+  const holder = `${hostname()}:${process.pid}`
+  for (;;) {
+    const found = await renewal.one<LeaseRow>(sql('ledger/find_lease'), [key])
+    if (!found.given_back && !found.expired && found.alive) throw held(key, found)
+    await endBackends(renewal, found)
+    const taken = await renewal.row<{ epoch: number }>(sql('ledger/take_lease'), [
+      key,
+      found.epoch,
+      !found.alive,
+      run,
+      holder,
+      seconds,
+    ])
+    if (taken) return taken.epoch
+  }
+}
+
+async function join(session: Session, key: string, epoch: number): Promise<void> {
+  if (!(await session.row(sql('ledger/join_lease'), [key, epoch]))) throw leaseLost(key)
+}
+
+function leaseLost(key: string): DwhError {
+  return new DwhError(
+    'LEASE_LOST',
+    `another run took over ${key}; what this one had not committed is undone`,
+    { hint: 'see: dwh runs list' },
+  )
 }
 
 function held(key: string, row: LeaseRow): DwhError {

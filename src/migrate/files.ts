@@ -93,9 +93,10 @@ export async function produce(
   direction: Direction,
   session: Session,
 ): Promise<Produced> {
-  let asked = false
+  let former: string | undefined
   const query = async (text: string, values?: unknown[]) => {
-    asked = true
+    // As it is when the migration is applied, so that names are told in the same way.
+    former ??= await setSearchPath(session, 'public')
     return session.client.query(text, values)
   }
   const db = { query, select: async (text: string, values?: unknown[]) => (await query(text, values)).rows }
@@ -113,13 +114,22 @@ export async function produce(
     throw new DwhError('MIGRATION_FAILED', `${file.path} cannot be loaded: ${message}; nothing was changed`, {
       cause: error,
     })
+  } finally {
+    if (former !== undefined) await setSearchPath(session, former)
   }
   return {
     statements: pgm.getSqlSteps(),
     transactional: pgm.isUsingTransaction(),
-    asked,
+    asked: former !== undefined,
     factTables: declaredTables(pgm),
   }
+}
+
+/** @returns the search_path that was set before */
+async function setSearchPath(session: Session, path: string): Promise<string> {
+  const { former } = await session.one<{ former: string }>("SELECT current_setting('search_path') AS former")
+  await session.rows("SELECT set_config('search_path', $1, false)", [path])
+  return former
 }
 
 /** SHA-256 of a migration's file, hexadecimal. */

@@ -12,6 +12,7 @@ export const sqlstate = {
   uniqueViolation: '23505',
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
+  serializationFailure: '40001',
 } as const
 
 export function hasState(error: unknown, ...states: string[]): boolean {

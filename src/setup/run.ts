@@ -6,8 +6,9 @@ import { conversionTables } from '../convert/undo.ts'
 import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
 import { findConversion, listConversions, recordMeasures } from '../ledger/conversions.ts'
-import { Lease } from '../ledger/lease.ts'
+import { underLease } from '../ledger/lease.ts'
 import { up } from '../migrate/apply.ts'
+import { ledgerFolder } from '../migrate/history.ts'
 import { createLeaves, isPartitioned, planDatasetLeaves } from '../partitions/create.ts'
 import { listLeaves } from '../partitions/list.ts'
 import { inspectTarget } from '../partitions/tree.ts'
@@ -55,42 +56,45 @@ export async function setUp(
   run: number,
   options: SetupOptions,
 ): Promise<SetupResult> {
-  await using lease = await Lease.take(session, work, setupLease, run)
-  await lease.join(session)
-  const befores = await measureBefore(session, work, plan)
-  const backups = await backUp(session, work, plan, options)
-  const migrations = await step(
-    work,
-    'migrations',
-    async () => {
-      await using own = await session.sibling(`dwh migrate ${run}`)
-      return await up(own, work, migrationFolders(warehouse))
-    },
-    (applied) => `${applied.length} applied`,
-  )
-  const leaves = await step(
-    work,
-    'leaves',
-    () => makeLeaves(session, work, warehouse),
-    (made) => `${made} created`,
-  )
-  for (const conversion of plan.conversions) {
-    const name = shown(conversion.table)
-    const before = befores.get(name) ?? {}
-    await convert(session, work, conversion, {
-      warehouse: warehouse.name,
-      run,
-      lease,
-      jobs: options.jobs,
-      before,
-      backup: backups.get(name) ?? null,
-    })
-  }
-  await step(work, 'analyze', () => analyzeDatasets(session, warehouse))
-  await step(work, 'verify', () => verify(session, warehouse))
-  await step(work, 'gains', () => measureGains(session, plan))
-  const gains = await recordedGains(session, warehouse)
-  return { migrations: migrations.map(({ folder, file }) => `${folder.label}/${file.name}`), leaves, gains }
+  return underLease(session, work, setupLease, run, async (lease) => {
+    const befores = await measureBefore(session, work, plan)
+    const backups = await backUp(session, work, plan, options)
+    const migrations = await step(
+      work,
+      'migrations',
+      async () => {
+        await using own = await session.sibling(`dwh migrate ${run}`)
+        await lease.join(own)
+        const applied = await up(own, work, migrationFolders(warehouse))
+        // The ledger's own were applied before there could be a run.
+        return [...plan.migrations.filter(({ folder }) => folder.label === ledgerFolder.label), ...applied]
+      },
+      (applied) => `${applied.length} applied`,
+    )
+    const leaves = await step(
+      work,
+      'leaves',
+      () => makeLeaves(session, work, warehouse),
+      (made) => `${made} created`,
+    )
+    for (const conversion of plan.conversions) {
+      const name = shown(conversion.table)
+      const before = befores.get(name) ?? {}
+      await convert(session, work, conversion, {
+        warehouse: warehouse.name,
+        run,
+        lease,
+        jobs: options.jobs,
+        before,
+        backup: backups.get(name) ?? null,
+      })
+    }
+    await step(work, 'analyze', () => analyzeDatasets(session, warehouse, plan))
+    await step(work, 'verify', () => verify(session, warehouse))
+    await step(work, 'gains', () => measureGains(session, plan))
+    const gains = await recordedGains(session, warehouse)
+    return { migrations: migrations.map(({ folder, file }) => `${folder.label}/${file.name}`), leaves, gains }
+  })
 }
 
 /** Measures each plain table once; what an interrupted run has measured stays with its conversion. */
@@ -157,9 +161,14 @@ async function makeLeaves(session: Session, work: Work, warehouse: Warehouse): P
   return made
 }
 
-/** Autovacuum never analyzes a partitioned parent; the leaves of a conversion were analyzed before its swap. */
-async function analyzeDatasets(session: Session, warehouse: Warehouse): Promise<void> {
-  for (const dataset of warehouse.datasets) {
+/** Autovacuum never analyzes a partitioned parent. What this run has converted was analyzed before its swap. */
+async function analyzeDatasets(
+  session: Session,
+  warehouse: Warehouse,
+  { conversions }: SetupPlan,
+): Promise<void> {
+  const converted = conversions.map(({ dataset }) => dataset.name)
+  for (const dataset of warehouse.datasets.filter(({ name }) => !converted.includes(name))) {
     const target = await inspectTarget(session, dataset.target, dataset.partition)
     if (target.kind === 'partitioned') await session.run(`ANALYZE ${relation(dataset.target)}`)
   }

@@ -103,19 +103,20 @@ export interface Span {
   unit: 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year'
 }
 
-const spanPattern = /^([1-9]\d{0,5})\s*(second|minute|hour|day|week|month|year)s?$/
+const spanPattern = /^([1-9]\d{0,5})\s*(?:(second|minute|hour|day|week|month|year)s?|(s|min|h|d))$/
+const shortUnits: Record<string, Span['unit']> = { s: 'second', min: 'minute', h: 'hour', d: 'day' }
 const spanExpected = 'expected a length of time like 90 days, 10 years or 30 seconds'
 
-/** `90 days`, `10 years`, `30 seconds` */
+/** `90 days`, `10 years`, `30 seconds`; also `30s`, `5min`, `2h`, `90d` */
 export const span = z
   .string(spanExpected)
   .transform((text, context): Span => {
-    const [, amount, unit] = spanPattern.exec(text.trim()) ?? []
+    const [, amount, unit, short = ''] = spanPattern.exec(text.trim()) ?? []
     if (!amount) {
       context.addIssue({ code: 'custom', message: spanExpected })
       return z.NEVER
     }
-    return { amount: Number(amount), unit: unit as Span['unit'] }
+    return { amount: Number(amount), unit: shortUnits[short] ?? (unit as Span['unit']) }
   })
   .meta(titled(spanExpected))
 

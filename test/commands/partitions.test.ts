@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import type { Session } from '../../src/postgres/session.ts'
 import { dwh, startDwh } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
+import { everyFault } from '../support/faults.ts'
 import { server } from '../support/servers.ts'
 import { testWarehouse } from '../support/warehouse.ts'
 
@@ -203,7 +204,7 @@ test('the first Ctrl-C while it waits for a lock ends it with 130, and the run s
   );
   child.kill('SIGINT')
   expect(await closed).toEqual([130, null])
-  expect(stderr).toMatch(/stopping: .*INTERRUPTED interrupted\n/s)
+  expect(stderr).toMatch(/stopping: .*INTERRUPTED interrupted; what was not finished is rolled back\n/s)
   expect(await leaves(session)).toEqual([])
   expect(await session.rows('SELECT state, exit_code, error_code FROM dwh.run_states')).toEqual([
     { state: 'interrupted', exit_code: 130, error_code: 'INTERRUPTED' },
@@ -234,7 +235,7 @@ test('the second Ctrl-C leaves at once, and the run counts as died', async () =>
   )
 })
 
-test.runIf(process.env.DWH_TEST_FAULTS === 'all')(
+test.runIf(everyFault)(
   'a lock held past the whole ladder ends it with 6 and names who holds it',
   async () => {
     await using database = await freshDatabase(server)

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { describeTable } from '../support/catalogue.ts'
 import { dwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
+import { psqlScript } from '../support/psql.ts'
 import { server } from '../support/servers.ts'
 import { plainSales, sales, salesWarehouse } from './fixture.ts'
 
@@ -18,11 +17,7 @@ describe('the plan as SQL', () => {
       code: 0,
       stdout: '',
     })
-    const { cwd, env } = warehouse.at(byHand.target)
-    execFileSync('psql', ['-Xqf', join(cwd, 'plan.sql')], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+    psqlScript(warehouse.at(byHand.target), 'plan.sql')
     expect(await dwh(['setup', '--yes', '--no-backup'], warehouse.at(bySetup.target))).toMatchObject({
       code: 0,
     })

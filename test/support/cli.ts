@@ -16,6 +16,8 @@ export interface CliOptions {
   gid?: number
   /** Kills the process with SIGKILL within the publication of the first event that has all these members. */
   killAt?: Partial<DwhEvent>
+  /** As killAt, but with SIGSTOP: the process stands still until it gets SIGCONT. */
+  stopAt?: Partial<DwhEvent>
 }
 
 export interface CliResult {
@@ -28,10 +30,14 @@ export interface CliResult {
 
 /** Runs `dwh WORDS` as a real process, to its end. */
 export async function dwh(words: string[], options: CliOptions = {}): Promise<CliResult> {
-  const child = startDwh(words, options)
+  return ended(startDwh(words, options), options.input)
+}
+
+/** The result of a process that `startDwh` started; to be called in the same breath, so that no output is lost. */
+export async function ended(child: ChildProcess, input = ''): Promise<CliResult> {
   const { stdout, stderr, stdin } = child
   if (!stdout || !stderr || !stdin) throw new Error('no pipes')
-  stdin.on('error', () => {}).end(options.input ?? '')
+  stdin.on('error', () => {}).end(input)
   const [[code, signal], out, err] = await Promise.all([once(child, 'close'), text(stdout), text(stderr)])
   return { code, signal, stdout: out, stderr: err }
 }
@@ -45,12 +51,19 @@ export async function dwhDone(words: string[], options: CliOptions = {}): Promis
 }
 
 /** Starts `dwh WORDS` and does not wait: for tests that signal it. */
-export function startDwh(words: string[], { cwd, env, uid, gid, killAt }: CliOptions = {}): ChildProcess {
-  const preload = killAt ? ['--import', join(packageRoot, 'test', 'support', 'kill-at-event.ts')] : []
+export function startDwh(words: string[], options: CliOptions = {}): ChildProcess {
+  const { cwd, env, uid, gid, killAt, stopAt } = options
+  const at = killAt ?? stopAt
+  const preload = at ? ['--import', join(packageRoot, 'test', 'support', 'kill-at-event.ts')] : []
   return spawn(process.execPath, [...preload, join(packageRoot, 'bin', 'dwh.js'), ...words], {
     cwd,
-    env: { ...process.env, ...env, ...(killAt ? { DWH_TEST_KILL_AT: JSON.stringify(killAt) } : {}) },
+    env: { ...process.env, ...env, ...(at ? preloaded(at, killAt ? 'SIGKILL' : 'SIGSTOP') : {}) },
     uid,
     gid,
   })
 }
+
+const preloaded = (event: Partial<DwhEvent>, signal: NodeJS.Signals) => ({
+  DWH_TEST_KILL_AT: JSON.stringify(event),
+  DWH_TEST_KILL_WITH: signal,
+})

@@ -32,7 +32,7 @@ describe.each<[string, z.ZodType, unknown[], unknown[]]>([
   [
     'span',
     span,
-    ['1 day', '90 days', '10years', ' 30 seconds '],
+    ['1 day', '90 days', '10years', ' 30 seconds ', '30s', '5min', '2 h', '90d'],
     ['0 days', '-1 day', '90', 90, '1.5 days', '9999999 days', '1 fortnight'],
   ],
   ['share', share, ['95%', '0%', '12.5 %', 0, 1, 0.3], ['95', 95, '101%', -0.1, '', null, 'half']],

@@ -19,7 +19,7 @@ export const migrateDown = command({
     const folder = warehouseFolder(context)
     await using session = await context.openReadOnly()
     const planned = await planDown(session, folder, count)
-    if (dryRun) return context.print(await migrationScript(session, planned, 'down'))
+    if (dryRun) return context.printSql(await migrationScript(session, planned, 'down'), json)
     const names = planned.map(({ file }) => `${folder.label}/${file.name}`)
     if (planned.length > 0) {
       context.say(

@@ -20,7 +20,7 @@ export const migrateUp = command({
     await using session = await context.openReadOnly()
     const planned = await planUp(session, folders)
     const names = planned.map(({ folder, file }) => `${folder.label}/${file.name}`)
-    if (dryRun) return context.print(await migrationScript(session, planned))
+    if (dryRun) return context.printSql(await migrationScript(session, planned), json)
     if (planned.length > 0) {
       context.say(
         `${plural(planned.length, 'migration')} to apply:\n${names.map((name) => `  ${name}\n`).join('')}`,

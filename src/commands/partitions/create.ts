@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import { command, option, shared } from '../../cli/command.ts'
+import { partitionedDatasets, partitionedDatasetsArgument } from '../../cli/datasets.ts'
 import { plural } from '../../cli/format.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
@@ -7,7 +8,6 @@ import { createLeaves, type LeafPlan, planDatasetLeaves } from '../../partitions
 import type { PlannedLeaf, WantedSpan } from '../../partitions/plan.ts'
 import { leafScript } from '../../partitions/script.ts'
 import { calendarDate } from '../../warehouse/values.ts'
-import { datasetArgument, partitionedDatasets } from './datasets.ts'
 
 export const partitionsCreate = command({
   name: 'create',
@@ -16,7 +16,7 @@ export const partitionsCreate = command({
     'Creates the leaves to come (N+1, N+2 …, from the clock of the server), those of the policy’s span, and the gaps ' +
     'between them. Each leaf is attached in its own transaction under the lock ladder: readers and writers of the ' +
     'table go on. --from and --until ask for leaves beside those of the policy.',
-  arguments: { datasets: datasetArgument },
+  arguments: { datasets: partitionedDatasetsArgument },
   options: {
     from: option('--from <date>', 'leaves from here on', calendarDate.optional()),
     until: option('--until <date>', 'leaves up to here, excluded', calendarDate.optional()),
@@ -41,7 +41,9 @@ export const partitionsCreate = command({
     for (const dataset of partitionedDatasets(context, datasets))
       plans.push(await planDatasetLeaves(session, dataset, span))
     if (dryRun) {
-      for (const plan of plans) if (plan.leaves.length > 0) context.print(await leafScript(session, plan))
+      const scripts: string[] = []
+      for (const plan of plans) if (plan.leaves.length > 0) scripts.push(await leafScript(session, plan))
+      context.printSql(scripts.join('\n'), json)
       return refuseOthers(plans)
     }
     const wanted = plans.flatMap(({ leaves }) => leaves)

@@ -1,15 +1,15 @@
 import { command, flag, shared } from '../../cli/command.ts'
+import { partitionedDatasets, partitionedDatasetsArgument } from '../../cli/datasets.ts'
 import { bytes, count, moment, plural } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { DwhError } from '../../errors.ts'
 import { type LeafLine, type LeafList, type LeafState, listLeaves } from '../../partitions/list.ts'
-import { datasetArgument, partitionedDatasets } from './datasets.ts'
 
 export const partitionsList = command({
   name: 'list',
   summary: 'list leaves with bounds, rows, size and state',
   description: 'Rows are estimates of the last ANALYZE; --exact counts them.',
-  arguments: { datasets: datasetArgument },
+  arguments: { datasets: partitionedDatasetsArgument },
   options: { exact: flag('--exact', 'count the rows'), json: shared.json },
   exits: {
     4: 'a leaf is missing, has an invalid index or was left half detached, or a table is not partitioned',

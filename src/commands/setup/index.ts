@@ -7,13 +7,15 @@ import type { Context } from '../../cli/context.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { renderStatus } from '../../cli/status.ts'
 import { DwhError } from '../../errors.ts'
+import { findStalled } from '../../ledger/lease.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { warehouseStatus } from '../../monitor/status.ts'
+import type { Session } from '../../postgres/session.ts'
 import { backupFolder, isDone, planSetup, type SetupPlan, touchedDatasets } from '../../setup/plan.ts'
-import { recordedGains, type SetupOptions, type SetupResult, setUp } from '../../setup/run.ts'
+import { recordedGains, type SetupOptions, type SetupResult, setUp, setupLease } from '../../setup/run.ts'
 import { setupScript } from '../../setup/script.ts'
-
 import { finish, undo } from './conclude.ts'
+import { planJson } from './plan-json.ts'
 import { renderGains, renderPlan } from './render.ts'
 
 export const setup = command({
@@ -38,6 +40,8 @@ export const setup = command({
     acceptLosses: flag('--accept-losses', 'go on although the plan says what cannot be carried over'),
     finish: flag('--finish', 'drop the plain tables that were kept; there is no undo after it'),
     undo: flag('--undo', 'put the plain tables back'),
+    timeout: shared.timeout,
+    tablespace: shared.tablespace,
     json: shared.json,
   },
   exits: {
@@ -60,7 +64,9 @@ export const setup = command({
 
     const warehouse = context.warehouse()
     await using session = await context.openReadOnly()
-    const plan = await planSetup(session, context.work, warehouse)
+    const looks = input.dryRun || input.sql !== undefined
+    if (!looks && !(await clearTheWay(context, session, input.yes))) return context.say('nothing was changed')
+    const plan = await planSetup(session, context.work, warehouse, input.tablespace)
     const options: SetupOptions = {
       jobs: input.jobs,
       backupFolder: input.backup ? resolve(input.backupFolder ?? backupFolder(warehouse)) : undefined,
@@ -69,7 +75,10 @@ export const setup = command({
       await writeFile(input.sql, await setupScript(session, plan))
       return context.say(`the plan is in ${input.sql}; nothing was changed`)
     }
-    if (input.dryRun) return context.print(renderPlan(context.streams.out, plan, options))
+    if (input.dryRun) {
+      if (input.json) return context.printJson(planJson(plan, options.backupFolder))
+      return context.print(renderPlan(context.streams.out, plan, options))
+    }
     if (isDone(plan)) {
       context.say('nothing to do: the database is as the warehouse file says')
       const gains = (await ledgerPresence(session)).has_ledger ? await recordedGains(session, warehouse) : []
@@ -79,12 +88,26 @@ export const setup = command({
     refuseLosses(plan, input.acceptLosses)
     if (plan.conversions.length > 0 && options.backupFolder) findClientTool('pg_dump', session.serverVersion)
     if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
-    const result = await recorded(context, touchedDatasets(plan), ({ session, work, run }) =>
-      setUp(session, work, warehouse, plan, run, options),
+    const result = await recorded(
+      context,
+      touchedDatasets(plan),
+      ({ session, work, run }) => setUp(session, work, warehouse, plan, run, options),
+      input.timeout,
     )
     await conclude(context, result, input.json)
   },
 })
+
+/** A setup that stands still in its swap keeps the next one from as much as reading the table. */
+async function clearTheWay(context: Context, session: Session, yes: boolean): Promise<boolean> {
+  if (!(await ledgerPresence(session)).has_ledger) return true
+  const stalled = await findStalled(session, setupLease)
+  if (!stalled) return true
+  context.say(`${stalled.who} has given no sign of life for too long, and may hold locks`)
+  if (!(await context.confirm('End its connections?', yes))) return false
+  await stalled.end()
+  return true
+}
 
 /** What the plan cannot carry over must be accepted by name of the flag. */
 function refuseLosses({ conversions }: SetupPlan, accepted: boolean): void {

@@ -2,6 +2,7 @@ import { bytes, count, duration, milliseconds, plural, printable } from '../../c
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import type { ConversionPlan } from '../../convert/plan.ts'
+import { asideName } from '../../dedup/aside.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { estimate, type SetupPlan } from '../../setup/plan.ts'
 import type { Gain, SetupOptions } from '../../setup/run.ts'
@@ -40,7 +41,7 @@ export function renderPlan(stream: Stream, plan: SetupPlan, { backupFolder, jobs
         ? `  before it, a backup of these tables by pg_dump in ${printable(backupFolder)}`
         : '  without a backup',
       `  about ${duration(Math.max(1, seconds))} on ${plural(jobs, 'connection')}, and about ${bytes(needed)} of disk until --finish`,
-      '  locks: writers of a table wait while it is converted; readers wait for the moment of the swap only',
+      '  locks: writers of a table wait while it is converted; readers wait twice for a moment, when the swap is rehearsed and when it is made',
     )
   }
   return `${lines.join('\n')}\n`
@@ -54,6 +55,7 @@ function conversionLines({
   indexes,
   losses,
   notes,
+  duplicates,
   before,
   resumes,
 }: ConversionPlan): string[] {
@@ -66,7 +68,14 @@ function conversionLines({
       `${resumes ? ', resuming an interrupted run' : ''}`,
     ...(outside > 0
       ? [
-          `    ${count(outside)} rows without a date of their own go to the unknown leaf, such as ${rows.examples.join('; ')}`,
+          `    to the unknown leaf: ${plural(outside, 'row')} without a date, or beyond the limits, such as ${rows.examples.join('; ')}`,
+        ]
+      : []),
+    ...(duplicates.rows > 0
+      ? [
+          `    set aside ${count(duplicates.rows)} rows, such as ${duplicates.example}, into ${shown(asideName(table))}: of ` +
+            `${plural(duplicates.keys, 'key')} (${dataset.key?.join(', ')}) the newest row by ${dataset.recency} stays` +
+            `${duplicates.ties > 0 ? `; ${count(duplicates.ties)} have several, of which the one stored last stays` : ''}`,
         ]
       : []),
     `    ${plural(indexes.length, 'index', 'indexes')} on each leaf: ${indexes.map(({ name, columns }) => `${name} (${columns.join(', ')})`).join(', ')}`,

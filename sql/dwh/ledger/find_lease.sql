@@ -1,7 +1,9 @@
--- Locks the row of a lease, with what is needed to judge it. The first backend is the one that renews: it is always
--- idle, so it ends at once when its client is killed, while a backend in a long statement would not notice.
+-- A lease with what is needed to judge it. Its row is not locked: a client that stands still between its check and its
+-- commit holds it, and has to be ended first.
+-- The first backend is the one that renews: it is always idle, so it ends at once when its client is killed, while a
+-- backend in a long statement would not notice.
 -- $1 work
--- Locks: FOR UPDATE on the row of dwh.leases.
+-- Locks: ACCESS SHARE on dwh.leases.
 SELECT l.epoch,
        l.run,
        l.holder,
@@ -16,4 +18,3 @@ SELECT l.epoch,
        extract(epoch FROM l.expires_at - clock_timestamp())::float8 AS seconds_left
   FROM dwh.leases AS l
  WHERE l.work = $1::text
-   FOR UPDATE OF l
