@@ -32,7 +32,7 @@ const mostLeaves = 500
 export function chooseGrain(occupied: Occupied[], rowBytes: number, grains: readonly Grain[]): GrainChoice {
   const rows = occupied.reduce((sum, period) => sum + period.rows, 0)
   let choice: GrainChoice | undefined
-  for (const grain of grains) {
+  for (const grain of occupied.length > 0 ? grains : []) {
     const next = divide(occupied, grain)
     if (choice && (rows / next.leaves < fewestRows || next.leaves > mostLeaves)) break
     choice = next

@@ -97,6 +97,11 @@ const conditions: Record<
   quarter: (column) => ({ dated: `${column} BETWEEN 1 AND 4`, default: `${column} <= 0`, future: 'false' }),
 }
 
+/** Whether a value is a date between 1900 and 2100, in SQL. */
+export function isDatedSql(kind: DateSample['kind'], column: string): string {
+  return `(${conditions[kind](column).dated})`
+}
+
 function calendar(column: string, now: string) {
   return {
     dated: `${column} >= '1900-01-01' AND ${column} < '2100-01-01'`,
