@@ -71,9 +71,9 @@ export function rebuildStatements(
  */
 export function redirect(query: string, replacements: Map<string, string>): string {
   const identifier = String.raw`(?:"(?:[^"]|"")+"|[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*)`
-  // Literals are stepped over, casts are left alone, and an alias is told from a keyword by its lower case.
+  // Literals and lone names, which may hold an apostrophe, are stepped over, casts are left alone, and an alias is told from a keyword by its lower case.
   const token = new RegExp(
-    `(?<literal>E?'(?:[^']|'')*')|(?<cast>::${identifier}(?:\\.${identifier})*)|(?<schema>${identifier})\\.(?<name>${identifier})(?<alias>\\s+${identifier})?`,
+    `(?<literal>E?'(?:[^']|'')*')|(?<cast>::${identifier}(?:\\.${identifier})*)|(?<schema>${identifier})\\.(?<name>${identifier})(?<alias>\\s+${identifier})?|"(?:[^"]|"")+"`,
     'gu',
   )
   return query.replace(token, (...match) => {

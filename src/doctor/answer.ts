@@ -21,6 +21,11 @@ export interface Answer extends Verdict {
   question: string
 }
 
+/** Answers as `--json` prints them. */
+export function answersJson(answers: Answer[]) {
+  return answers.map(({ mend, ...rest }) => ({ ...rest, mend: mend ?? null }))
+}
+
 export function yes(finding = 'yes'): Verdict {
   return { answer: 'yes', finding, mend: undefined }
 }

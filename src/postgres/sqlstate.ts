@@ -10,9 +10,9 @@ export const sqlstate = {
   deadlockDetected: '40P01',
   queryCanceled: '57014',
   uniqueViolation: '23505',
+  serializationFailure: '40001',
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
-  serializationFailure: '40001',
 } as const
 
 export function hasState(error: unknown, ...states: string[]): boolean {

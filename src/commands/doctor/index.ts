@@ -1,7 +1,7 @@
 import { command, flag, shared } from '../../cli/command.ts'
 import { plural, printable } from '../../cli/format.ts'
 import type { Streams } from '../../cli/streams.ts'
-import type { Answer, Mend } from '../../doctor/answer.ts'
+import { type Answer, answersJson, type Mend } from '../../doctor/answer.ts'
 import { examine } from '../../doctor/examine.ts'
 import { DwhError } from '../../errors.ts'
 
@@ -30,7 +30,7 @@ export const doctor = command({
         warehouse: warehouse?.name ?? null,
         failed: failed.length,
         warnings: warnings.length,
-        questions: answers.map(({ mend, ...rest }) => ({ ...rest, mend: mend ?? null })),
+        questions: answersJson(answers),
       })
     } else {
       for (const answer of answers) context.print(renderAnswer(context.streams, answer))

@@ -1,4 +1,5 @@
 import type { ConversionPlan } from '../../convert/plan.ts'
+import { answersJson } from '../../doctor/answer.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { estimate, type SetupPlan } from '../../setup/plan.ts'
 
@@ -7,7 +8,7 @@ export function planJson(plan: SetupPlan, backupFolder: string | undefined) {
   const { answers, migrations, leaves, newTables, conversions } = plan
   const { seconds, bytes } = estimate(plan)
   return {
-    questions: answers.map(({ mend, ...rest }) => ({ ...rest, mend: mend ?? null })),
+    questions: answersJson(answers),
     migrations: migrations.map(({ folder, file }) => `${folder.label}/${file.name}`),
     leaves: [...leaves, ...newTables].flatMap(({ dataset: { target }, leaves: planned }) =>
       planned.map(({ name }) => shown({ schema: target.schema, name })),
