@@ -9,7 +9,7 @@ const layers = [
   ['commands'],
   ['cli'],
   ['setup', 'maintain', 'backfill', 'pipeline', 'monitor', 'web'],
-  ['load', 'backup', 'checks', 'schedule', 'report', 'doctor'],
+  ['load', 'backup', 'checks', 'schedule', 'report', 'doctor', 'init'],
   ['migrate', 'partitions', 'dedup', 'convert', 'compress'],
   ['proof'],
   ['ledger', 'sources', 'warehouse'],

@@ -8,7 +8,7 @@ export type DwhEvent =
       step: string
       done: number
       total: number
-      unit: 'rows' | 'bytes' | 'leaves' | 'indexes'
+      unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables'
     }
   | { type: 'note'; message: string }
   | { type: 'warning'; message: string }

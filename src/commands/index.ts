@@ -3,6 +3,7 @@ import { configGroup } from './config/index.ts'
 import { dedupCommand } from './dedup/index.ts'
 import { dev } from './dev/index.ts'
 import { doctor } from './doctor/index.ts'
+import { init } from './init/index.ts'
 import { migrateGroup } from './migrate/index.ts'
 import { partitionsGroup } from './partitions/index.ts'
 import { runsGroup } from './runs/index.ts'
@@ -11,6 +12,7 @@ import { status } from './status/index.ts'
 
 /** Every command, in the order of the help. */
 export const commands: (Command | Group)[] = [
+  init,
   setup,
   status,
   doctor,

@@ -1,13 +1,13 @@
 import type { RowSurvey } from '../../convert/rows.ts'
 import type { PlainIndex } from '../../convert/table.ts'
-import { identList, literal, relation, shown } from '../../postgres/identifiers.ts'
+import { keyRule, surveyDuplicates } from '../../dedup/rule.ts'
+import { identList, relation, shown } from '../../postgres/identifiers.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import type { Dataset } from '../../warehouse/load.ts'
 import { advice, byCommand, bySql, type Mend, named, no, unknown, type Verdict, yes } from '../answer.ts'
 import { moveHome } from '../move-home.ts'
 import type { Question } from '../question.ts'
-import { setAside } from '../set-aside.ts'
 import { type Subject, type Tree, unknownLeaf } from '../subject.ts'
 
 /** What is wrong with the rows of one dataset. */
@@ -108,40 +108,43 @@ export const duplicateKeys: Question = {
   id: 'duplicate_keys',
   ask: 'Does every key stand in one row only?',
   async answer(subject) {
-    const there = new Set(
-      (await subject.tables()).filter(({ relkind }) => 'rp'.includes(relkind)).map(relation),
-    )
-    const datasets = subject.datasets.filter(({ key, target }) => key && there.has(relation(target)))
-    return askEach(
-      subject,
-      datasets.map((dataset) => ({ dataset })),
-      async ({ dataset }) => duplicatesOf(subject, dataset),
-    )
+    const tables = new Map((await subject.tables()).map((table) => [relation(table), table.relkind]))
+    const items = subject.datasets.flatMap((dataset) => {
+      const relkind = tables.get(relation(dataset.target))
+      return dataset.key && (relkind === 'r' || relkind === 'p')
+        ? [{ dataset, isPlain: relkind === 'r' }]
+        : []
+    })
+    return askEach(subject, items, ({ dataset, isPlain }) => duplicatesOf(subject, dataset, isPlain))
   },
 }
 
-async function duplicatesOf(subject: Subject, dataset: Dataset): Promise<Fault | undefined> {
+async function duplicatesOf(
+  subject: Subject,
+  dataset: Dataset,
+  isPlain: boolean,
+): Promise<Fault | undefined> {
   const { session } = subject
-  const { target, key = [], nulls_equal } = dataset
-  const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [
-    relation(target),
-  ])
+  const rule = keyRule(dataset)
+  const table = relation(dataset.target)
+  const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [table])
   const indexes = await session.rows<PlainIndex>(sql('convert/indexes'), [oid])
-  if (indexes.some((index) => rulesOutDuplicates(index, dataset))) return undefined
-  const columns = identList(key)
-  const wholeKeys = nulls_equal ? '' : ` WHERE ROW(${columns}) IS NOT NULL`
-  const { keys, extra, example } = await subject.reading(() =>
-    session.one<{ keys: number; extra: number; example: string | null }>(
-      'SELECT count(*) AS keys, coalesce(sum(n - 1), 0)::int8 AS extra, min(key) AS example FROM ' +
-        `(SELECT ROW(${columns})::text AS key, count(*) AS n FROM ${relation(target)}${wholeKeys} ` +
-        `GROUP BY ${columns} HAVING count(*) > 1) AS duplicates`,
-    ),
-  )
-  if (keys === 0) return undefined
+  if (!rule || indexes.some((index) => rulesOutDuplicates(index, dataset))) return undefined
+  const { keys, rows, example } = await subject.reading(() => surveyDuplicates(session, table, rule))
+  if (rows === 0) return undefined
   return {
-    finding: `${shown(target)}: ${keys} keys stand in more than one row (${extra} rows too many), such as ${literal(example)}`,
-    mend: bySql(...setAside(dataset)),
+    finding: `${shown(dataset.target)}: ${keys} keys stand in more than one row (${rows} rows too many), such as ${example}`,
+    mend: setAside(dataset, isPlain),
   }
+}
+
+/** A conversion sets duplicates aside on its way. */
+function setAside({ name, recency, partition }: Dataset, isPlain: boolean): Mend {
+  if (!recency)
+    return advice(
+      `say by \`recency\` which row is the newest: datasets.${name}.recency in the warehouse file`,
+    )
+  return byCommand(isPlain && partition ? 'dwh setup' : `dwh dedup ${name} run`)
 }
 
 function rulesOutDuplicates(index: PlainIndex, { key = [], nulls_equal }: Dataset): boolean {
