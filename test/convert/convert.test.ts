@@ -198,7 +198,7 @@ describe.each(servers)('conversion on $name', (server) => {
       datasets: {
         features: {
           target: 'public.features',
-          key: 'station',
+          key: ['station', 'year', 'quarter'],
           partition: { key: ['year', 'quarter'], kind: 'year_quarter', grain: 'quarter', premake: 0 },
         },
       },
