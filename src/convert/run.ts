@@ -105,11 +105,12 @@ export async function convert(
   if (keptForeignKeys(plan.table).length > 0) {
     await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
   }
-  await step(work, `${name}: analyze`, async () => {
-    await crew.each(plan.leaves, async (worker, leaf) => void (await worker.run(`VACUUM ${relation(leaf)}`)))
-    // Of the parent, and of each leaf with it.
-    await session.run(`ANALYZE ${relation(plan.shadow)}`)
-  })
+  // Of the parent, and of each leaf with it.
+  await step(
+    work,
+    `${name}: analyze`,
+    async () => void (await session.run(`ANALYZE ${relation(plan.shadow)}`)),
+  )
   const { materializedViews } = plan.table.dependents
   if (materializedViews.length > 0) {
     await step(work, `${name}: materialized views`, () => rebuildViews(session, plan))
@@ -122,6 +123,10 @@ export async function convert(
   })
   for (const statement of validate)
     await step(work, `${name}: validate foreign keys`, () => session.run(statement))
+  // For index-only scans; nobody waits any more. Where a kill keeps it from happening, autovacuum comes by.
+  await step(work, `${name}: vacuum`, () =>
+    crew.each(plan.leaves, async (worker, leaf) => void (await worker.run(`VACUUM ${relation(leaf)}`))),
+  )
   return { conversion, proof }
 }
 
