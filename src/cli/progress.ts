@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update'
 import type { DwhEvent, Emit } from '../events.ts'
-import { bytes, count, duration } from './format.ts'
+import { bytes, count, duration, printable } from './format.ts'
 import type { Stream } from './streams.ts'
 
 /** Milliseconds between two plain lines where nothing can be redrawn. */
@@ -31,7 +31,7 @@ export function drawEvents(stream: Stream, verbose: boolean): { emit: Emit; end:
     switch (event.type) {
       case 'step': {
         if (event.state === 'started') {
-          running = { name: event.step, started: Date.now(), shown: '' }
+          running = { name: printable(event.step), started: Date.now(), shown: '' }
           drawn = Date.now()
           return redraw()
         }
@@ -39,7 +39,9 @@ export function drawEvents(stream: Stream, verbose: boolean): { emit: Emit; end:
         live?.clear()
         const mark = event.state === 'done' ? paint.green('✓') : paint.dim('–')
         const took = event.seconds === undefined ? '' : paint.dim(`  ${duration(event.seconds)}`)
-        return line(`${mark} ${event.step}${event.detail ? `  ${event.detail}` : ''}${took}`)
+        return line(
+          `${mark} ${printable(event.step)}${event.detail ? `  ${printable(event.detail)}` : ''}${took}`,
+        )
       }
       case 'progress': {
         const now = Date.now()

@@ -13,7 +13,7 @@ const token = new RegExp(
     String.raw`(?<space>\s+|--[^\n]*)`,
     String.raw`(?<comment>/\*)`,
     String.raw`(?<escaped>[eE]'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*'?)`,
-    String.raw`(?<quoted>'[^']*(?:''[^']*)*'?|"[^"]*(?:""[^"]*)*"?)`,
+    `(?<quoted>'[^']*(?:''[^']*)*'?|"[^"]*(?:""[^"]*)*"?)`,
     String.raw`(?<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)`,
     String.raw`(?<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`,
     String.raw`(?<other>[\s\S])`,
