@@ -116,7 +116,7 @@ export function renderGains(stream: Stream, gains: Gain[]): string {
     table(
       stream,
       [
-        { title: 'table', value: ({ table }) => printable(table) },
+        { title: 'table', value: ({ table }) => table },
         { title: 'measure', value: ({ what }) => what },
         { title: 'before', value: ({ before }) => before, align: 'right' },
         { title: 'after', value: ({ after }) => after, align: 'right' },
