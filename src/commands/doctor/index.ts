@@ -34,7 +34,7 @@ export const doctor = command({
       })
     } else {
       for (const answer of answers) context.print(renderAnswer(context.streams, answer))
-      if (warnings.length > 0) context.say(`${plural(warnings.length, 'warning')}, which fail nothing`)
+      if (warnings.length > 0) context.say(`${plural(warnings.length, 'warning')}: no reason to fail`)
     }
     if (failed.length > 0) {
       throw new DwhError(
