@@ -9,7 +9,7 @@ import { drawEvents } from '../src/cli/progress.ts'
 import { openStreams } from '../src/cli/streams.ts'
 import { observed, step, type Work } from '../src/events.ts'
 import { packageRoot } from '../src/package.ts'
-import { runningTarget } from '../src/postgres/server/running.ts'
+import { runningTarget, targetUrl } from '../src/postgres/server/running.ts'
 import { Session } from '../src/postgres/session.ts'
 import type { Target } from '../src/postgres/target.ts'
 import { loadPlainFlights } from './flights.ts'
@@ -27,6 +27,8 @@ const server = runningTarget(process.cwd()) as Target
 // Whatever else the environment says, the demo stays on its own server.
 for (const name of Object.keys(process.env))
   if (/^(PG|DATABASE_URL$|DWH_DB|DWH_DATABASE)/.test(name)) delete process.env[name]
+// A .env of this clone speaks too, but after the environment.
+process.env.DWH_DATABASE_URL = targetUrl(server)
 const backup = await prepare()
 end()
 await dwh('-w', 'flights', '--database', database, 'setup', '--yes', ...backup)

@@ -66,6 +66,11 @@ describe.each(pages.toSorted())('%s', (page) => {
     expect(unknown.map(({ line }) => line)).toEqual([])
   })
 
+  test('shows JSON that can be read', () => {
+    const blocks = [...text.matchAll(/^```json\n(.*?)^```/gms)].map(([, body = '']) => body)
+    for (const block of blocks) expect(() => JSON.parse(block), block).not.toThrow()
+  })
+
   test('links to what is there', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
     const dead = links.filter(([, file = '', heading]) => {
@@ -74,6 +79,29 @@ describe.each(pages.toSorted())('%s', (page) => {
     })
     expect(dead.map(([link]) => link)).toEqual([])
   })
+})
+
+test('every page of docs/ is linked from another', () => {
+  const linked = pages.flatMap((page) =>
+    [...readFileSync(join(packageRoot, page), 'utf8').matchAll(/\]\(([^):#]+\.md)/g)].flatMap(
+      ([, file = '']) => {
+        const path = join(dirname(page), file)
+        return path === page ? [] : [path]
+      },
+    ),
+  )
+  expect(pages.filter((page) => page.startsWith('docs') && !linked.includes(page))).toEqual([])
+})
+
+test('every dependency has its reason', () => {
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync(join(packageRoot, 'package.json'), 'utf8'),
+  ) as Record<'dependencies' | 'devDependencies', Record<string, string>>
+  const text = readFileSync(join(packageRoot, 'docs', 'dependencies.md'), 'utf8')
+  const told = [...text.matchAll(/^\| (`.*?`) \| \S/gm)].flatMap(([, names = '']) =>
+    names.split(', ').map((name) => name.replaceAll('`', '')),
+  )
+  expect(told.toSorted()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).toSorted())
 })
 
 /** Lines behind a prompt, lines of shell scripts, and words in code spans. */

@@ -106,10 +106,8 @@ export async function convert(
     await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
   }
   await step(work, `${name}: analyze`, async () => {
-    await crew.each(
-      plan.leaves,
-      async (worker, leaf) => void (await worker.run(`VACUUM (ANALYZE) ${relation(leaf)}`)),
-    )
+    await crew.each(plan.leaves, async (worker, leaf) => void (await worker.run(`VACUUM ${relation(leaf)}`)))
+    // Of the parent, and of each leaf with it.
     await session.run(`ANALYZE ${relation(plan.shadow)}`)
   })
   const { materializedViews } = plan.table.dependents

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { type RunnerOption, runner } from 'node-pg-migrate'
 import type { ClientBase } from 'pg'
 import { DwhError } from '../errors.ts'
@@ -6,16 +5,16 @@ import type { Work } from '../events.ts'
 import { step } from '../events.ts'
 import { forgetMigration, ledgerPresence, recordMigration } from '../ledger/migrations.ts'
 import { AdvisoryLock } from '../postgres/advisory.ts'
+import { relation } from '../postgres/identifiers.ts'
 import { climb } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
-import type { Statement } from '../postgres/sql-files.ts'
 import { classify } from '../postgres/sqlstate.ts'
 import type { FactTable } from './fact-table.ts'
 import {
   type Direction,
   fileHash,
   listFiles,
-  loading,
+  loadingOnly,
   type MigrationFile,
   type MigrationFolder,
   type Produced,
@@ -24,6 +23,7 @@ import {
   sqlHash,
 } from './files.ts'
 import { folderStatus, historyTable, ledgerFolder, pendingMigrations } from './history.ts'
+import { statementInFile } from './refused.ts'
 
 /** Seconds that one `up` waits for another. */
 const lockPatience = 600
@@ -135,41 +135,18 @@ async function apply(
 async function runOne(
   session: Session,
   work: Work,
-  { folder, file, produced }: PlannedMigration,
+  planned: PlannedMigration,
   direction: Direction,
   lockTimeout: number,
 ): Promise<void> {
-  const started = performance.now()
-  let failed: { error: unknown; text: string } | undefined
-  const query = async (text: string, values?: unknown[]) => {
-    const before = performance.now()
-    try {
-      if (text === 'COMMIT') await bookkeeping()
-      const result = await session.client.query(text, values)
-      if (text.startsWith('BEGIN')) await session.run(`SET LOCAL lock_timeout = ${lockTimeout}`)
-      if (text.startsWith('COMMIT;')) await session.run(`SET lock_timeout = ${lockTimeout}`)
-      return result
-    } catch (error) {
-      failed ??= { error, text }
-      throw error
-    } finally {
-      work.emit({ type: 'statement', sql: text, milliseconds: performance.now() - before })
-    }
-  }
-  const bookkeeping = async () => {
-    const hashes = { file: fileHash(file), sql: sqlHash(produced) }
-    if (direction === 'up') {
-      await recordMigration(session, folder.label, file.name, hashes, performance.now() - started)
-    } else if ((await ledgerPresence(session)).has_checksums) {
-      await forgetMigration(session, folder.label, file.name)
-    }
-  }
+  const { folder, file, produced } = planned
   const { schema, name } = historyTable(folder)
+  const client = migrationClient(session, work, planned, direction, lockTimeout)
   const options: RunnerOption = {
     // The runner asks nothing of its client but `query`.
-    dbClient: { query } as unknown as ClientBase,
+    dbClient: client as unknown as ClientBase,
     dir: folder.path,
-    ...loading,
+    ...loadingOnly(file),
     file: file.name,
     direction,
     ...(direction === 'down' ? { count: 1 } : {}),
@@ -185,8 +162,64 @@ async function runOne(
   try {
     await runner(options)
   } catch (error) {
-    throw migrationFailed(file, produced, failed ?? { error, text: '' })
+    work.signal.throwIfAborted()
+    throw migrationFailed(file, produced, client.failed ?? { error, text: '' })
   }
+}
+
+interface MigrationClient {
+  query(text: string, values?: unknown[]): Promise<unknown>
+  /** The first statement that failed. */
+  failed?: { error: unknown; text: string }
+}
+
+/**
+ * The history row of node-pg-migrate and the hashes of the ledger commit together, also where the migration itself runs
+ * without a transaction: the runner then says `COMMIT;`, the statements, the history row, `BEGIN;` and `COMMIT`.
+ */
+function migrationClient(
+  session: Session,
+  work: Work,
+  { folder, file, produced }: PlannedMigration,
+  direction: Direction,
+  lockTimeout: number,
+): MigrationClient {
+  const history = new RegExp(`^(INSERT INTO|DELETE FROM) ${relation(historyTable(folder))} `)
+  const started = performance.now()
+  const execute = async (text: string, values?: unknown[]) => {
+    const before = performance.now()
+    try {
+      return await session.client.query(text, values)
+    } finally {
+      work.emit({ type: 'statement', sql: text, milliseconds: performance.now() - before })
+    }
+  }
+  const bookkeeping = async () => {
+    const hashes = { file: fileHash(file), sql: sqlHash(produced) }
+    if (direction === 'up') {
+      await recordMigration(session, folder.label, file.name, hashes, performance.now() - started)
+    } else if ((await ledgerPresence(session)).has_checksums) {
+      await forgetMigration(session, folder.label, file.name)
+    }
+  }
+  const query = async (text: string, values?: unknown[]) => {
+    const isOpen = session.client.getTransactionStatus() !== 'I'
+    if ((text === 'BEGIN;' && isOpen) || (text === 'ROLLBACK' && !isOpen)) return undefined
+    if (history.test(text) && !isOpen) await execute('BEGIN')
+    if (text === 'COMMIT') await bookkeeping()
+    const result = await execute(text, values)
+    if (text === 'BEGIN') await session.run(`SET LOCAL lock_timeout = ${lockTimeout}`)
+    if (text === 'COMMIT;') await session.run(`SET lock_timeout = ${lockTimeout}`)
+    return result
+  }
+  const client: MigrationClient = {
+    query: (text, values) =>
+      query(text, values).catch((error) => {
+        client.failed ??= { error, text }
+        throw error
+      }),
+  }
+  return client
 }
 
 function migrationFailed(
@@ -203,11 +236,4 @@ function migrationFailed(
     cause: error,
     hint: cause.hint ?? 'mend the file and run the same command again',
   })
-}
-
-/** The whole file and where the statement begins in it; SQL that code produced has no place and stands for itself. */
-function statementInFile({ path }: MigrationFile, text: string): Statement {
-  const whole = readFileSync(path, 'utf8')
-  const offset = text === '' ? -1 : whole.indexOf(text.replace(/;$/, ''))
-  return offset < 0 ? { text, file: `SQL of ${path}` } : { text: whole, file: path, offset }
 }

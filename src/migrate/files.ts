@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, extname } from 'node:path'
@@ -9,6 +10,7 @@ import { DwhError } from '../errors.ts'
 import type { Session } from '../postgres/session.ts'
 import * as authoring from './authoring.ts'
 import { declaredTables, type FactTable } from './fact-table.ts'
+import { refuseStatements, withoutMark } from './refused.ts'
 
 export type Direction = 'up' | 'down'
 
@@ -47,8 +49,19 @@ interface Actions {
 export async function listFiles(folder: MigrationFolder): Promise<MigrationFile[]> {
   if (!existsSync(folder.path)) return []
   const paths = await getMigrationFilePaths(folder.path, { ignorePattern: ignored })
-  return paths.map((path) => ({ name: basename(path, extname(path)), path }))
+  const files = paths.map((path) => ({ name: basename(path, extname(path)), path }))
+  for (const [index, { name, path }] of files.entries()) {
+    const twin = files.slice(0, index).find((other) => other.name === name)
+    if (twin) throw badName(`${twin.path} and ${path} have one name`)
+    if (name.includes("'")) throw badName(`${path} has a quote in its name`)
+  }
+  return files
 }
+
+const badName = (what: string) =>
+  new DwhError('MIGRATION_FAILED', `${what}; nothing was changed`, {
+    hint: 'give the file another name: letters, digits and underscores behind its number',
+  })
 
 /** Everything that is not NNNN_name.sql, .ts, .js or .mjs. */
 const ignored = String.raw`(?!\d+[_-].*\.(?:sql|ts|js|mjs)$).*`
@@ -64,20 +77,38 @@ const jiti = createJiti(import.meta.url, {
 })
 
 async function load(path: string): Promise<Actions> {
-  // The package types its entry and its subpaths apart, though they are one and the same at run time.
-  return extname(path) === '.sql'
-    ? ((await sqlMigration(path)) as unknown as Actions)
-    : jiti.import<Actions>(path)
+  return extname(path) === '.sql' ? loadSql(path) : jiti.import<Actions>(path)
 }
 
-/** How the runner shall find and load migrations: exactly as `listFiles` and `produce` do. */
-export const loading = {
-  ignorePattern: ignored,
-  migrationLoaderStrategies: ['.sql', '.ts', '.js', '.mjs'].map((extension) => ({
-    extensions: [extension],
-    loader: async (paths: string[]) =>
-      Promise.all(paths.map(async (path) => ({ id: path, filePaths: [path], actions: await load(path) }))),
-  })) as MigrationLoaderStrategy[],
+/** The two parts of an SQL file, as node-pg-migrate tells them apart, without a byte order mark. */
+async function loadSql(path: string): Promise<Actions> {
+  if (!isUtf8(readFileSync(path))) throw new Error('it is not stored in UTF-8')
+  // The package types its entry and its subpaths apart, though they are one and the same at run time.
+  const { up, down } = (await sqlMigration(path)) as unknown as Actions
+  const clean = (action: Action | false | undefined): Action | false =>
+    action
+      ? (pgm) => action({ sql: (text: string) => pgm.sql(withoutMark(text)) } as MigrationBuilder)
+      : false
+  return { up: clean(up), down: clean(down) }
+}
+
+/** How the runner shall find migrations, exactly as `listFiles` does, and load the one that it is to execute. */
+export function loadingOnly({ path: wanted }: MigrationFile) {
+  const loader = async (paths: string[]) =>
+    Promise.all(
+      paths.map(async (path) => ({
+        id: path,
+        filePaths: [path],
+        actions: path === wanted ? await load(path) : {},
+      })),
+    )
+  return {
+    ignorePattern: ignored,
+    migrationLoaderStrategies: ['.sql', '.ts', '.js', '.mjs'].map((extension) => ({
+      extensions: [extension],
+      loader,
+    })) as MigrationLoaderStrategy[],
+  }
 }
 
 type MigrationLoaderStrategy = NonNullable<RunnerOption['migrationLoaderStrategies']>[number]
@@ -117,9 +148,12 @@ export async function produce(
   } finally {
     if (former !== undefined) await setSearchPath(session, former)
   }
+  const statements = pgm.getSqlSteps()
+  const transactional = pgm.isUsingTransaction()
+  if (transactional) refuseStatements(file, statements)
   return {
-    statements: pgm.getSqlSteps(),
-    transactional: pgm.isUsingTransaction(),
+    statements,
+    transactional,
     asked: former !== undefined,
     factTables: declaredTables(pgm),
   }

@@ -93,7 +93,10 @@ export async function pendingMigrations(
       'MIGRATION_EDITED',
       `changed after they were applied: ${list(edited)}; nothing was applied`,
       {
-        hint: 'put the files back as they were and write a new migration; see: dwh migrate verify',
+        hint:
+          folder.label === ledgerFolder.label
+            ? 'another build of dwh made this ledger: work on this database with that one'
+            : 'put the files back as they were and write a new migration; see: dwh migrate verify',
       },
     )
   }

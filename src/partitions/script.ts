@@ -10,5 +10,5 @@ export async function leafScript(session: Session, { parent, dataset, leaves }: 
     const statements = createLeafStatements(parent.name, dataset.partition, leaf, furniture)
     return `BEGIN;\nSET LOCAL lock_timeout = '1s';\n${statements.map((statement) => `${statement};\n`).join('')}COMMIT;\n`
   })
-  return `-- ${dataset.name}: ${leaves.length} leaves\n${scripts.join('')}`
+  return `-- ${dataset.name}: ${leaves.length} ${leaves.length === 1 ? 'leaf' : 'leaves'}\n${scripts.join('')}`
 }

@@ -32,6 +32,10 @@ interface Class {
 
 /** Exact SQLSTATEs first, then classes (the first two characters). */
 const states: Record<string, Class> = {
+  '25001': {
+    code: 'SQL_FAILED',
+    hint: 'in a migration it goes alone into a TypeScript file, behind pgm.noTransaction()',
+  },
   '28000': { code: 'LOGIN_REFUSED', hint: 'check the user and pg_hba.conf; see: dwh config show' },
   '28P01': {
     code: 'LOGIN_REFUSED',
