@@ -74,6 +74,16 @@ export async function hasPlainFlights(session: Session): Promise<boolean> {
 }
 
 function copyLine({ date, delay, distance, origin, destination }: Flight): string {
+  return `${momentOf(date)}\t${delay ?? '\\N'}\t${distance ?? '\\N'}\t${origin}\t${destination}\n`
+}
+
+/** Many flights leave in the same minute, and a date takes longer to be written than to be found. */
+const moments = new Map<number, string>()
+
+function momentOf(date: Date): string {
+  const known = moments.get(date.getTime())
+  if (known) return known
   const moment = date.toISOString().slice(0, 19)
-  return `${moment}\t${delay ?? '\\N'}\t${distance ?? '\\N'}\t${origin}\t${destination}\n`
+  moments.set(date.getTime(), moment)
+  return moment
 }

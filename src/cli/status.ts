@@ -1,5 +1,5 @@
 import type { DatasetStatus, LayerStatus, RelationStatus, WarehouseStatus } from '../monitor/status.ts'
-import { bytes, count, moment, printable } from './format.ts'
+import { bytes, count, moment } from './format.ts'
 import type { Stream } from './streams.ts'
 import { table } from './table.ts'
 
@@ -11,7 +11,7 @@ export function renderStatus(stream: Stream, { datasets, layers, others }: Wareh
       stream,
       [
         { title: 'dataset', value: ({ dataset }) => dataset },
-        { title: 'table', value: ({ target }) => printable(target) },
+        { title: 'table', value: ({ target }) => target },
         { title: 'kind', value: ({ kind, leaves }) => (leaves === null ? kind : `${leaves} leaves`) },
         { title: 'rows (about)', value: rows, align: 'right' },
         { title: 'size', value: ({ bytes: size }) => bytes(size), align: 'right' },
@@ -29,7 +29,7 @@ export function renderStatus(stream: Stream, { datasets, layers, others }: Wareh
       stream,
       [
         { title: 'layer', value: ({ layer }) => layer },
-        { title: 'schema', value: ({ schema }) => printable(schema) },
+        { title: 'schema', value: ({ schema }) => schema },
         { title: 'tables', value: ({ tables }) => tables, align: 'right' },
         { title: 'views', value: ({ views }) => views, align: 'right' },
         { title: 'rows (about)', value: rows, align: 'right' },
@@ -43,7 +43,7 @@ export function renderStatus(stream: Stream, { datasets, layers, others }: Wareh
       table<RelationStatus>(
         stream,
         [
-          { title: 'also there', value: ({ schema, name }) => printable(`${schema}.${name}`) },
+          { title: 'also there', value: ({ schema, name }) => `${schema}.${name}` },
           { title: 'kind', value: ({ kind }) => kind },
           { title: 'rows (about)', value: rows, align: 'right' },
           { title: 'size', value: ({ bytes: size }) => bytes(size), align: 'right' },

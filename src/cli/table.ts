@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { printable } from './format.ts'
 import type { Stream } from './streams.ts'
 
 export interface Column<Row> {
@@ -7,9 +8,9 @@ export interface Column<Row> {
   align?: 'left' | 'right'
 }
 
-/** Rows under dim titles, aligned; the last column is never padded. */
+/** Rows under dim titles, aligned, one line each whatever a cell holds; the last column is never padded. */
 export function table<Row>({ paint }: Stream, columns: Column<Row>[], rows: Row[]): string {
-  const cells = rows.map((row) => columns.map((column) => String(column.value(row) ?? '')))
+  const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? ''))))
   const widths = columns.map((column, index) =>
     Math.max(stringWidth(column.title), ...cells.map((line) => stringWidth(line[index] ?? ''))),
   )

@@ -1,6 +1,12 @@
-import { type Duplicates, type KeyRule, keyRule, noDuplicates, surveyDuplicates } from '../dedup/rule.ts'
-import { DwhError } from '../errors.ts'
-import { fitName, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import {
+  type Duplicates,
+  type KeyRule,
+  keyRule,
+  noDuplicates,
+  requireOrder,
+  surveyDuplicates,
+} from '../dedup/rule.ts'
+import { fitName, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { PlainTable } from './table.ts'
@@ -40,14 +46,6 @@ export async function findDuplicates(
   const rule = duplicateRule(dataset, table)
   if (!rule) return noDuplicates
   const duplicates = await surveyDuplicates(session, `ONLY ${relation(table)}`, rule)
-  if (duplicates.rows > 0 && !rule.recency) {
-    throw new DwhError(
-      'ROWS_UNFIT',
-      `${shown(table)}: ${duplicates.keys} keys of ${dataset.name} stand in more than one row (${duplicates.rows} rows too many), such as ${duplicates.example}; nothing was changed`,
-      {
-        hint: 'name the column that tells the newer row as `recency`, or delete the older rows, or take `key` out of the dataset',
-      },
-    )
-  }
+  requireOrder(table, rule, duplicates)
   return duplicates
 }

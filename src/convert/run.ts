@@ -27,9 +27,6 @@ export interface Converted {
   proof: Proof
 }
 
-/** The first version that analyzes a partitioned table without its leaves. */
-const analyzeOnly = 180_000
-
 /**
  * Turns a plain table into a partitioned one. Readers are never blocked but for the moment of the swap; writers wait from
  * the first step to the last. Nothing of the plain table changes before the swap, and it is kept after it.
@@ -108,7 +105,12 @@ export async function convert(
   if (keptForeignKeys(plan.table).length > 0) {
     await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
   }
-  await step(work, `${name}: analyze`, () => analyze(session, crew, plan))
+  // Of the parent, and of each leaf with it.
+  await step(
+    work,
+    `${name}: analyze`,
+    async () => void (await session.run(`ANALYZE ${relation(plan.shadow)}`)),
+  )
   const { materializedViews } = plan.table.dependents
   if (materializedViews.length > 0) {
     await step(work, `${name}: materialized views`, () => rebuildViews(session, plan))
@@ -121,6 +123,10 @@ export async function convert(
   })
   for (const statement of validate)
     await step(work, `${name}: validate foreign keys`, () => session.run(statement))
+  // For index-only scans; nobody waits any more. Where a kill keeps it from happening, autovacuum comes by.
+  await step(work, `${name}: vacuum`, () =>
+    crew.each(plan.leaves, async (worker, leaf) => void (await worker.run(`VACUUM ${relation(leaf)}`))),
+  )
   return { conversion, proof }
 }
 
@@ -135,18 +141,6 @@ async function rehearsal(holder: Session, work: Work, plan: ConversionPlan): Pro
       message: `the swap of ${shown(plan.table)} is not rehearsed: readers hold the table`,
     })
   }
-}
-
-/**
- * Vacuums and analyzes the leaves and their parent, each once: before PostgreSQL 18 to analyze a parent is to analyze its
- * leaves too, on one connection.
- */
-async function analyze(session: Session, crew: Crew, plan: ConversionPlan): Promise<void> {
-  const only = session.serverVersion >= analyzeOnly
-  await crew.each(plan.leaves, async (worker, leaf) => {
-    await worker.run(`VACUUM ${only ? '(ANALYZE) ' : ''}${relation(leaf)}`)
-  })
-  await session.run(`ANALYZE ${only ? 'ONLY ' : ''}${relation(plan.shadow)}`)
 }
 
 /** Leaf by leaf on the crew's connections, then the parent; what a killed run has added is kept. */

@@ -1,4 +1,11 @@
-import { dollarQuoted, identList, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import {
+  comment,
+  dollarQuoted,
+  identList,
+  type RelationName,
+  relation,
+  shown,
+} from '../postgres/identifiers.ts'
 import type { ProofColumn } from '../proof/columns.ts'
 import { proofAggregates } from '../proof/hash.ts'
 import { copyStatement } from './copy.ts'
@@ -27,7 +34,9 @@ export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], l
   const comparison = (one: string, other: string) =>
     `\nBEGIN\n  IF ${proof(one)} <> ${proof(other)} THEN\n    RAISE EXCEPTION 'the copy differs';\n  END IF;\nEND\n`
   const statements = [
-    `-- ${shown(table)}: ${plan.rows.rows} rows into ${plan.leaves.length} leaves. Writers wait until the end, readers for the renames.`,
+    comment(
+      `${shown(table)}: ${plan.rows.rows} rows into ${plan.leaves.length} leaves. Writers wait until the end, readers for the renames.`,
+    ),
     'BEGIN;',
     `LOCK TABLE ${relation(table)} IN SHARE MODE;`,
     ...terminated(shadowStatements(plan, lz4)),
@@ -52,7 +61,7 @@ export function conversionScript(plan: ConversionPlan, columns: ProofColumn[], l
     ...terminated(exchange.statements),
     'COMMIT;',
     ...terminated(exchange.validate),
-    `-- The plain table is kept as ${shown(before)}. When all is well: DROP TABLE ${relation(before)};`,
+    comment(`The plain table is kept as ${shown(before)}. When all is well: DROP TABLE ${relation(before)};`),
   ]
   return `${statements.join('\n')}\n`
 }

@@ -7,7 +7,14 @@ import { requireTablespace } from '../postgres/tablespace.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import { asideName } from './aside.ts'
 import { type KeyConstraint, type Member, readKeyConstraint } from './constraint.ts'
-import { type Duplicates, type KeyRule, keyRule, supersededSelect, surveyDuplicates } from './rule.ts'
+import {
+  type Duplicates,
+  type KeyRule,
+  keyRule,
+  requireOrder,
+  supersededSelect,
+  surveyDuplicates,
+} from './rule.ts'
 
 /** What ridding a table of its duplicates takes. */
 export interface DedupPlan {
@@ -51,13 +58,7 @@ export async function planDedup(session: Session, dataset: Dataset, tablespace?:
   const members = table.leaves.length > 0 || table.isPartitioned ? table.leaves : [table]
   const from = relation(table)
   const duplicates = await surveyDuplicates(session, from, rule)
-  if (duplicates.rows > 0 && !rule.recency) {
-    throw new DwhError(
-      'ROWS_UNFIT',
-      `${shown(table)}: ${duplicates.keys} keys of ${dataset.name} stand in more than one row, such as ${duplicates.example}, and nothing says which is the newest; nothing was changed`,
-      { hint: 'name the column that does as `recency` in the warehouse file' },
-    )
-  }
+  requireOrder(table, rule, duplicates)
   const counts = await session.rows<{ leaf: number; rows: number }>(
     `SELECT leaf::int8 AS leaf, count(*) AS rows FROM (${supersededSelect(from, rule)}) AS superseded GROUP BY 1`,
   )

@@ -1,4 +1,5 @@
-import { ident, identList } from '../postgres/identifiers.ts'
+import { DwhError } from '../errors.ts'
+import { ident, identList, type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Dataset } from '../warehouse/load.ts'
 
@@ -46,6 +47,30 @@ export async function surveyDuplicates(session: Session, from: string, rule: Key
       `FROM ${from}${comparable(rule)} ${newestFirst(rule)}) AS ranked`,
   )
 }
+
+/**
+ * Of several rows with one key something must say which is the newest.
+ *
+ * @throws DwhError ROWS_UNFIT
+ */
+export function requireOrder(
+  table: RelationName,
+  { key, recency }: KeyRule,
+  { keys, rows, example }: Duplicates,
+): void {
+  if (rows === 0 || recency) return
+  throw new DwhError(
+    'ROWS_UNFIT',
+    `${shown(table)}: ${count(keys, 'key')} (${key.join(', ')}) in more than one row, ${count(rows, 'row')} too many, such as ` +
+      `${example}, and nothing says which is the newest; nothing was changed`,
+    {
+      hint: 'name the column that does as `recency`; or add to `key` what tells these rows apart, or take it out of the dataset',
+    },
+  )
+}
+
+const count = (value: number, unit: string) =>
+  `${value.toLocaleString('en')} ${unit}${value === 1 ? '' : 's'}`
 
 /**
  * Selects `leaf` (the oid of the table) and `place` (the ctid) of every row that stands behind a newer one of its key. They

@@ -18,12 +18,19 @@ export function refuseExisting(folder: string): void {
  * Writes the warehouse file and makes the folders that it names.
  *
  * @returns the path of the file
- * @throws DwhError USAGE when the file is there already
+ * @throws DwhError USAGE when the file is there already, CONFIG_INVALID when the folder cannot be written to
  */
 export async function writeWarehouse(folder: string, yaml: string): Promise<string> {
   const path = join(folder, 'dwh.yaml')
   refuseExisting(folder)
-  for (const name of ['migrations', 'sql']) await mkdir(join(folder, name), { recursive: true })
-  await writeFile(path, yaml, { flag: 'wx' })
+  try {
+    for (const name of ['migrations', 'sql']) await mkdir(join(folder, name), { recursive: true })
+    await writeFile(path, yaml, { flag: 'wx' })
+  } catch (cause) {
+    throw new DwhError('CONFIG_INVALID', `${path} cannot be written: ${(cause as Error).message}`, {
+      cause,
+      hint: 'name a folder of yours, or print the file: dwh init --dry-run',
+    })
+  }
   return path
 }

@@ -47,6 +47,8 @@ export async function createMigration(
   language: 'sql' | 'ts',
 ): Promise<string> {
   const slug = name
+    .normalize('NFD')
+    .replace(/\p{Mark}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/^_+|_+$/g, '')

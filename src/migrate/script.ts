@@ -1,7 +1,8 @@
 import { ledgerPresence } from '../ledger/migrations.ts'
 import { packageVersion } from '../package.ts'
-import { literal, relation } from '../postgres/identifiers.ts'
+import { comment, literal, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { scriptStatements } from '../postgres/statements.ts'
 import type { PlannedMigration } from './apply.ts'
 import { type Direction, fileHash, type MigrationFolder, sqlHash } from './files.ts'
 import { historyTable } from './history.ts'
@@ -38,13 +39,19 @@ export async function migrationScript(
 
 function oneScript({ folder, file, produced }: PlannedMigration, direction: Direction): string {
   const statements = [
-    ...produced.statements.map((text) => text.trim()),
+    ...produced.statements.map(terminated),
     ...bookkeeping(folder, { folder, file, produced }, direction),
   ]
-  const header = `-- ${folder.label}/${file.name}`
+  const header = comment(`${folder.label}/${file.name}`)
   return produced.transactional
     ? `${header}\nBEGIN;\n${statements.join('\n')}\nCOMMIT;\n`
     : `${header}: runs without a transaction\n${statements.join('\n')}\n`
+}
+
+/** The semicolon that node-pg-migrate adds may have gone into a comment at the end. */
+function terminated(text: string): string {
+  const isOpen = scriptStatements(text).at(-1)?.terminated === false
+  return isOpen ? `${text.trim()}\n;` : text.trim()
 }
 
 function bookkeeping(

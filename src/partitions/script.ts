@@ -1,3 +1,4 @@
+import { comment } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { type LeafPlan, readFurniture } from './create.ts'
 import { createLeafStatements } from './leaf-sql.ts'
@@ -10,5 +11,5 @@ export async function leafScript(session: Session, { parent, dataset, leaves }: 
     const statements = createLeafStatements(parent.name, dataset.partition, leaf, furniture)
     return `BEGIN;\nSET LOCAL lock_timeout = '1s';\n${statements.map((statement) => `${statement};\n`).join('')}COMMIT;\n`
   })
-  return `-- ${dataset.name}: ${leaves.length} ${leaves.length === 1 ? 'leaf' : 'leaves'}\n${scripts.join('')}`
+  return `${comment(`${dataset.name}: ${leaves.length} ${leaves.length === 1 ? 'leaf' : 'leaves'}`)}\n${scripts.join('')}`
 }

@@ -37,6 +37,11 @@ export function dollarQuoted(body: string): string {
   return `${tag}${body}${tag}`
 }
 
+/** `-- text` in one line: a name with a newline in it would end the comment, and what follows would be executed. */
+export function comment(text: string): string {
+  return `-- ${text.replace(/[\r\n]+/g, ' ')}`
+}
+
 /** `a, b, c`, each quoted as an identifier. */
 export function identList(names: readonly string[]): string {
   return names.map(ident).join(', ')

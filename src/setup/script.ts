@@ -1,6 +1,7 @@
 import { conversionScript } from '../convert/script.ts'
 import { migrationScript } from '../migrate/script.ts'
 import { leafScript } from '../partitions/script.ts'
+import { comment } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { proofColumns } from '../proof/columns.ts'
@@ -17,7 +18,7 @@ export async function setupScript(session: Session, plan: SetupPlan): Promise<st
   for (const leaves of plan.leaves) parts.push(await leafScript(session, leaves))
   for (const { dataset, leaves } of plan.newTables) {
     parts.push(
-      `-- ${dataset.name}: its ${leaves.length} leaves come by: dwh partitions create ${dataset.name}\n`,
+      `${comment(`${dataset.name}: its ${leaves.length} leaves come by: dwh partitions create ${dataset.name}`)}\n`,
     )
   }
   for (const conversion of plan.conversions) {

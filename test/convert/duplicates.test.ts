@@ -158,7 +158,7 @@ describe('duplicates in a conversion', () => {
     expect(await dwh(setup, unordered.at(database.target))).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /ROWS_UNFIT public\.bills: 200 keys .*\(220 rows too many\).*\nhint .*recency/,
+        /ROWS_UNFIT public\.bills: 200 keys \(client, number\) in more than one row, 220 rows too many.*\nhint .*recency/,
       ),
     })
     await session.run('CREATE TABLE public.bills_duplicates (mine int)')

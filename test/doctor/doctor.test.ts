@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Answer } from '../../src/doctor/answer.ts'
 import { questions } from '../../src/doctor/questions.ts'
+import { packageRoot } from '../../src/package.ts'
 import { dwh } from '../support/cli.ts'
 import { freshDatabase, freshRole } from '../support/database.ts'
 import { reportingVersion } from '../support/old-server.ts'
@@ -157,6 +160,12 @@ describe.each(servers)('doctor on $name', (server) => {
     expect(await dwh(['setup', '--finish', '--yes'], at)).toMatchObject({ code: 0 })
     expect((await answers()).kept_tables).toBe('yes: nothing is')
   })
+})
+
+test('every question stands in its page, in order', () => {
+  const page = readFileSync(join(packageRoot, 'docs', 'doctor.md'), 'utf8')
+  const table = page.slice(page.indexOf('| id | asks about'))
+  expect([...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, id]) => id)).toEqual(questions.map(({ id }) => id))
 })
 
 describe('rows that a policy has no leaf for', () => {

@@ -23,6 +23,7 @@ const steps = [
   'public.sales: proof',
   'public.sales: analyze',
   'public.sales: swap',
+  'public.sales: vacuum',
   'analyze',
   'verify',
   'gains',

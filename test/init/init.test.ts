@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadPlainFlights } from '../../scripts/flights.ts'
 import { look } from '../../src/init/look.ts'
+import { writeWarehouse } from '../../src/init/write.ts'
 import { ident, identList, relation } from '../../src/postgres/identifiers.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import { loadWarehouse } from '../../src/warehouse/load.ts'
@@ -255,6 +256,10 @@ test('nothing worth leaves: a beginning, which says so; scopes that name nothing
   expect(await dwh(['init', '--dry-run', '--tables', 'a.b.c'], { env })).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('"a.b.c" is not a table name'),
+  })
+  await expect(writeWarehouse(join(path, 'dwh.yaml', 'below'), '')).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('ENOTDIR'),
   })
   const thoroughness = { leastRows: 1, seconds: 10 }
   const ghosts = { tables: [{ schema: 'public', name: 'ghosts' }] }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  comment,
   dollarQuoted,
   fitName,
   ident,
@@ -116,6 +117,10 @@ test.each([
   `"${'é'.repeat(32)}"`,
 ])('%j is no relation name', (text) => {
   expect(() => parseRelation(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+})
+
+test('a comment ends where its line ends, whatever a name holds', () => {
+  expect(comment('a\r\nDROP TABLE b;\rc')).toBe('-- a DROP TABLE b; c')
 })
 
 test('an empty name, or one with a NUL, is refused', () => {

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ident, identList, type RelationName, relation } from '../../src/postgres/identifiers.ts'
 import { describeTable } from '../support/catalogue.ts'
-import { dwh } from '../support/cli.ts'
+import { dwhDone } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
 import { servers } from '../support/servers.ts'
 import { testWarehouse } from '../support/warehouse.ts'
@@ -17,43 +19,77 @@ const names: [string, string][] = [
   ['a dash and dots', '-../x.y'],
 ]
 
-describe.each(servers)('a table with a hostile name on $name', (server) => {
-  test.each(names)('%s: converted, undone, written as a script, listed', async (_kind, name) => {
-    const table: RelationName = { schema: name, name }
+/** A table whose every name is hostile: schema, table, columns, and what PostgreSQL makes of them for its indexes. */
+function hostileTable([kind, name]: [string, string]) {
+  const [id, day, note] = [`id ${name}`, `d ${name}`, `n ${name}`].map((column) =>
+    Buffer.from(column)
+      .subarray(0, 60)
+      .toString()
+      .replace(/\uFFFD+$/, ''),
+  ) as [string, string, string]
+  return {
+    dataset: `t_${kind.replaceAll(' ', '_')}`,
+    table: { schema: name, name } as RelationName,
+    id,
+    day,
+    note,
+  }
+}
+
+describe.each(servers)('tables with hostile names on $name', (server) => {
+  test('are converted, listed, undone, and converted by the script of the plan', async () => {
     await using database = await freshDatabase(server)
     await using session = await database.open()
-    const [id, day, note] = [`id ${name}`, `d ${name}`, `n ${name}`].map((column) =>
-      Buffer.from(column)
-        .subarray(0, 60)
-        .toString()
-        .replace(/\uFFFD+$/, ''),
-    ) as [string, string, string]
-    await session.run(`CREATE SCHEMA ${ident(name)}; CREATE TABLE ${relation(table)} (${ident(id)} serial PRIMARY KEY, ${ident(day)} date, ${ident(note)} text);
-      CREATE INDEX ON ${relation(table)} (${identList([note, id])})`)
-    await session.run(`COMMENT ON TABLE ${relation(table)} IS 'c'; INSERT INTO ${relation(table)} (${identList([day, note])})
-      SELECT date '2023-11-15' + n, 'n' || n FROM generate_series(1, 100) AS n`)
-    const before = await describeTable(session, table)
+    const tables = names.map(hostileTable)
+    for (const { table, id, day, note } of tables) {
+      const name = relation(table)
+      await session.run(`CREATE SCHEMA ${ident(table.schema)};
+        CREATE TABLE ${name} (${ident(id)} serial PRIMARY KEY, ${ident(day)} date, ${ident(note)} text);
+        CREATE INDEX ON ${name} (${identList([note, id])}); COMMENT ON TABLE ${name} IS 'c';
+        INSERT INTO ${name} (${identList([day, note])})
+        SELECT date '2023-11-15' + n, 'n' || n FROM generate_series(1, 100) AS n`)
+    }
+    const describeAll = async () => {
+      const all = []
+      for (const { table } of tables) all.push(await describeTable(session, table))
+      return all
+    }
+    const before = await describeAll()
     using warehouse = testWarehouse({
-      datasets: {
-        odd: {
-          target: relation(table),
-          key: id,
-          partition: { key: day, kind: 'date', grain: 'month', premake: 0 },
-        },
-      },
+      datasets: Object.fromEntries(
+        tables.map(({ dataset, table, id, day }) => [
+          dataset,
+          {
+            target: relation(table),
+            key: id,
+            partition: { key: day, kind: 'date', grain: 'month', premake: 0 },
+          },
+        ]),
+      ),
     })
     const at = warehouse.at(database.target)
-    expect(await dwh(['setup', '--sql', 'plan.sql'], at)).toMatchObject({ code: 0 })
-    expect(await dwh(['setup', '--yes', '--no-backup'], at)).toMatchObject({ code: 0 })
-    const after = await describeTable(session, table)
-    expect(after.rows).toMatchObject([{ n: 100 }])
-    expect(after.leaves).toHaveLength(4)
-    expect(after.indexes.map(({ name, valid }) => [name, valid])).toEqual(
-      before.indexes.map(({ name }) => [name, true]),
-    )
-    expect(await dwh(['partitions', 'list'], at)).toMatchObject({ code: 0 })
-    expect(await dwh(['status'], at)).toMatchObject({ code: 0 })
-    expect(await dwh(['setup', '--undo', '--yes'], at)).toMatchObject({ code: 0 })
-    expect(await describeTable(session, table)).toEqual(before)
+    await dwhDone(['setup', '--yes', '--no-backup'], at)
+    for (const [index, after] of (await describeAll()).entries()) {
+      expect(after.rows).toMatchObject([{ n: 100 }])
+      expect(after.leaves).toHaveLength(4)
+      expect(after.indexes.map(({ name, valid }) => [name, valid])).toEqual(
+        before[index]?.indexes.map(({ name }) => [name, true]),
+      )
+    }
+    const { stdout } = await dwhDone(['partitions', 'list'], at)
+    // One line a leaf, whatever the names hold.
+    for (const { dataset } of tables) expect(stdout).toContain(dataset)
+    expect(stdout).not.toContain('two\nlines')
+    await dwhDone(['setup', '--undo', '--yes'], at)
+    expect(await describeAll()).toEqual(before)
+
+    // The same by psql, with every name in its quotes.
+    await dwhDone(['setup', '--sql', 'plan.sql'], at)
+    execFileSync('psql', ['-Xqv', 'ON_ERROR_STOP=1', '-f', join(at.cwd, 'plan.sql')], {
+      env: { ...process.env, ...at.env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    for (const { leaves, rows } of await describeAll())
+      expect([rows, leaves]).toMatchObject([[{ n: 100 }], { length: 4 }])
   })
 })

@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Session } from '../../src/postgres/session.ts'
 import { describeTable } from '../support/catalogue.ts'
-import { dwh } from '../support/cli.ts'
+import { dwh, dwhDone } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { reportingVersion } from '../support/old-server.ts'
 import { server } from '../support/servers.ts'
+import { until } from '../support/until.ts'
 import { testWarehouse } from '../support/warehouse.ts'
 import { plainSales, sales, salesWarehouse } from './fixture.ts'
 
@@ -65,6 +65,31 @@ describe('setup refuses with one error and changes nothing', () => {
     expect(await everything(session)).toEqual(before)
   })
 
+  test('a warehouse file with a tab, or with a key that nobody knows', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    const before = await everything(session)
+    using warehouse = salesWarehouse()
+    const at = warehouse.at(database.target)
+    const file = join(warehouse.folder, 'dwh.yaml')
+    const right = readFileSync(file, 'utf8')
+    writeFileSync(file, `${right}schedule:\n\tzone: UTC\n`)
+    expect(await dwh(setup, at)).toMatchObject({
+      code: 3,
+      stderr: says(
+        /^error CONFIG_INVALID [\s\S]*dwh\.yaml:\d+:1 +a tab indents this line[\s\S]*\nhint +nothing was done; correct the file/,
+      ),
+    })
+    writeFileSync(file, right.replace('premake:', 'premade:'))
+    expect(await dwh(setup, at)).toMatchObject({
+      code: 3,
+      stderr: says(
+        /^error CONFIG_INVALID [\s\S]*dwh\.yaml:\d+:\d+ +datasets\.sales\.partition\.premade: .*premake/,
+      ),
+    })
+    expect(await everything(session)).toEqual(before)
+  })
+
   test('PostgreSQL 13', async () => {
     await using database = await freshDatabase(server)
     await using old = await reportingVersion(database.target, '13')
@@ -89,6 +114,13 @@ describe('setup refuses with one error and changes nothing', () => {
       expect(refused.stderr).toMatch(
         new RegExp(`hint .*GRANT CREATE ON DATABASE .* TO "${role}".*GRANT "postgres" TO "${role}"`),
       )
+      const migrations = await dwh(['migrate', 'up', '--yes'], at)
+      expect(migrations).toMatchObject({
+        code: 3,
+        stderr: says(
+          /error PRIVILEGE_MISSING permission denied for database [\s\S]*\nhint +grant what is missing/,
+        ),
+      })
       expect(await everything(session)).toEqual(before)
     } finally {
       await session.run(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
@@ -96,37 +128,48 @@ describe('setup refuses with one error and changes nothing', () => {
   })
 
   test('a disk with less than twice the table free', async (context) => {
-    const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]).status === 0
-    if (!mounted) {
-      rmSync(folder, { recursive: true })
-      context.skip('a small disk can only be mounted by root')
-    }
-    try {
-      await using database = await freshDatabase(server)
-      // The user of the server owns the folder of its socket.
-      const { uid, gid } = statSync(database.target.host)
-      chownSync(folder, uid, gid)
-      await using session = await database.open()
-      const tablespace = `small_${database.name}`
-      await session.run(`CREATE TABLESPACE ${tablespace} LOCATION '${folder}'`)
-      await session.run(`CREATE TABLE public.sales (id bigint, sold_on date NOT NULL, client text, note text) TABLESPACE ${tablespace};
-        INSERT INTO public.sales SELECT n, '2024-01-01', repeat('x', 100), NULL FROM generate_series(1, 50000) AS n`)
-      using warehouse = salesWarehouse()
-      const before = await everything(session)
-      expect(await dwh(setup, warehouse.at(database.target))).toMatchObject({
-        code: 1,
-        stderr: says(
-          /error DISK_FULL Is twice the largest table free on its disk\? .* needed for public\.sales; nothing was changed\nhint +free some room/,
-        ),
-      })
-      expect(await everything(session)).toEqual(before)
-      for (const statement of ['DROP TABLE public.sales', 'CHECKPOINT', `DROP TABLESPACE ${tablespace}`])
-        await session.run(statement)
-    } finally {
-      spawnSync('umount', [folder])
-      rmSync(folder, { recursive: true, force: true })
-    }
+    await using disk = await smallDisk()
+    if (!disk) return context.skip('a small disk can only be mounted by root')
+    const { session, tablespace, target } = disk
+    await session.run(`CREATE TABLE public.sales (id bigint, sold_on date NOT NULL, client text, note text) TABLESPACE ${tablespace};
+      INSERT INTO public.sales SELECT n, '2024-01-01', repeat('x', 100), NULL FROM generate_series(1, 50000) AS n`)
+    using warehouse = salesWarehouse()
+    const before = await everything(session)
+    expect(await dwh(setup, warehouse.at(target))).toMatchObject({
+      code: 1,
+      stderr: says(
+        /error DISK_FULL Is twice the largest table free on its disk\? .* needed for public\.sales; nothing was changed\nhint +free some room/,
+      ),
+    })
+    expect(await everything(session)).toEqual(before)
+  })
+
+  test('a disk that is full in the middle: the table is as it was, and with some room the same command goes on', async (context) => {
+    await using disk = await smallDisk()
+    if (!disk) return context.skip('a small disk can only be mounted by root')
+    const { session, tablespace, target } = disk
+    const names = ['one', 'two', 'three']
+    for (const name of names)
+      await session.run(`CREATE TABLE public.${name} (id bigint, k date NOT NULL, v text) TABLESPACE ${tablespace};
+        INSERT INTO public.${name} SELECT n, date '2024-01-01' + n % 20, repeat('x', 100) FROM generate_series(1, 19000) AS n`)
+    const partition = { key: 'k', kind: 'date', grain: 'month', premake: 0 }
+    using warehouse = testWarehouse({
+      datasets: Object.fromEntries(names.map((name) => [name, { target: `public.${name}`, partition }])),
+    })
+    const at = warehouse.at(target)
+    const before = await describeTable(session, { schema: 'public', name: 'three' })
+    expect(await dwh(setup, at)).toMatchObject({
+      code: 1,
+      stderr: says(
+        /error DISK_FULL could not extend file [\s\S]*No space left on device[\s\S]*\nhint +free some room .*resumes/,
+      ),
+    })
+    expect(await describeTable(session, { schema: 'public', name: 'three' })).toEqual(before)
+    await session.run('DROP TABLE public.one_before_setup, public.two_before_setup')
+    await session.run('CHECKPOINT')
+    await dwhDone(setup, at)
+    const { rows, leaves } = await describeTable(session, { schema: 'public', name: 'three' })
+    expect([rows, leaves]).toMatchObject([before.rows, [{ name: 'three_2024_01' }]])
   })
 
   test.each([
@@ -157,7 +200,7 @@ describe('setup refuses with one error and changes nothing', () => {
     expect(await dwh(setup, warehouse.at(database.target))).toMatchObject({
       code: 1,
       stderr: says(
-        /error ROWS_UNFIT public\.sales: 2 keys of sales stand in more than one row \(2 rows too many\), such as \(1\)/,
+        /error ROWS_UNFIT public\.sales: 2 keys \(id\) in more than one row, 2 rows too many, such as \(1\).*nothing was changed\nhint .*recency/,
       ),
     })
   })
@@ -227,6 +270,36 @@ describe('setup refuses with one error and changes nothing', () => {
     })
   })
 })
+
+/** A database with a tablespace of 16 MB; undefined where nobody may mount one. */
+async function smallDisk() {
+  const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]).status !== 0) {
+    rmSync(folder, { recursive: true })
+    return undefined
+  }
+  const database = await freshDatabase(server)
+  const session = await database.open()
+  // The user of the server owns the folder of its socket.
+  const { uid, gid } = statSync(database.target.host)
+  chownSync(folder, uid, gid)
+  const tablespace = `small_${database.name}`
+  await session.run(`CREATE TABLESPACE ${tablespace} LOCATION '${folder}'`)
+  return {
+    session,
+    tablespace,
+    target: database.target,
+    [Symbol.asyncDispose]: async () => {
+      await session[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+      await using other = await server.open()
+      await other.run('CHECKPOINT')
+      await other.run(`DROP TABLESPACE ${tablespace}`)
+      spawnSync('umount', [folder])
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
 
 describe('somebody else holds a lock', () => {
   const template = databaseTemplate(server, plainSales)
@@ -324,8 +397,3 @@ describe('somebody else holds a lock', () => {
     expect(await first).toMatchObject({ code: 0 })
   })
 })
-
-/** Waits until a query finds something. */
-async function until(session: Session, query: string): Promise<void> {
-  while ((await session.rows(query)).length === 0) await sleep(20)
-}

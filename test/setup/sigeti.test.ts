@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { Session } from '../../src/postgres/session.ts'
 import { dwh } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
-import { servers } from '../support/servers.ts'
+import { server as first, servers } from '../support/servers.ts'
 import { targetEnvironment } from '../support/warehouse.ts'
 
 describe.each(servers)('the warehouse sigeti on an empty database, $name', (server) => {
@@ -42,19 +43,22 @@ describe.each(servers)('the warehouse sigeti on an empty database, $name', (serv
     )
     expect(await session.rows('SELECT count(*) AS n FROM dwh_facts.fait_factures_2023')).toEqual([{ n: 1 }])
 
-    const again = await dwh(['-w', 'sigeti', 'setup', '--yes'], at)
-    expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing to do') })
-    expect(again.stdout).toMatch(/^fait_factures +dwh_facts\.fait_factures +11 leaves/m)
-    const status = await dwh(['-w', 'sigeti', 'status', '--json'], at)
-    expect(JSON.parse(status.stdout)).toMatchObject({
-      warehouse: 'sigeti',
-      layers: expect.arrayContaining([
-        expect.objectContaining({ layer: 'dimensions', tables: 5, rows: 4018 }),
-      ]),
-    })
     expect(await dwh(['-w', 'sigeti', 'partitions', 'list'], at)).toMatchObject({ code: 0 })
     expect(await dwh(['-w', 'sigeti', 'migrate', 'verify'], at)).toMatchObject({ code: 0 })
-    expect(await dwh(['-w', 'sigeti', 'migrate', 'down', '4', '--yes'], at)).toMatchObject({ code: 0 })
-    expect(await session.rows("SELECT to_regnamespace('dwh_facts') AS facts")).toEqual([{ facts: null }])
+    if (server.name === first.name) await looksDone(session, at)
   })
 })
+
+/** What does not differ from server to server. */
+async function looksDone(session: Session, at: { env: Record<string, string> }): Promise<void> {
+  const again = await dwh(['-w', 'sigeti', 'setup', '--yes'], at)
+  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing to do') })
+  expect(again.stdout).toMatch(/^fait_factures +dwh_facts\.fait_factures +11 leaves/m)
+  const status = await dwh(['-w', 'sigeti', 'status', '--json'], at)
+  expect(JSON.parse(status.stdout)).toMatchObject({
+    warehouse: 'sigeti',
+    layers: expect.arrayContaining([expect.objectContaining({ layer: 'dimensions', tables: 5, rows: 4018 })]),
+  })
+  expect(await dwh(['-w', 'sigeti', 'migrate', 'down', '4', '--yes'], at)).toMatchObject({ code: 0 })
+  expect(await session.rows("SELECT to_regnamespace('dwh_facts') AS facts")).toEqual([{ facts: null }])
+}

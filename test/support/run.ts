@@ -37,6 +37,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (/^(PG|DATABASE_URL$|DWH_(?!TEST_|PG_BIN$))/.test(name)) delete process.env[name]
   process.env.TMPDIR = runFolder
   process.env.DWH_STATE_DIR = join(runFolder, 'state')
+  // Half of the time of a short command is the compiling of its sources.
+  process.env.NODE_COMPILE_CACHE = join(runFolder, 'compiled')
 
   const seed = Number(process.env.DWH_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
   process.stderr.write(`seed ${seed}; to repeat: DWH_TEST_SEED=${seed}\n`)
@@ -83,7 +85,7 @@ async function databasesLeft(runFolder: string): Promise<string[]> {
 }
 
 function foldersLeft(runFolder: string): string[] {
-  const expected = ['servers', 'state']
+  const expected = ['servers', 'state', 'compiled']
   const made = [...readdirSync(runFolder).filter((name) => !expected.includes(name)), ...serversOf(runFolder)]
   return made.map((name) => `folder ${name}`)
 }

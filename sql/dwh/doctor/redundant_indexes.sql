@@ -19,7 +19,9 @@ WITH plain AS (
          JOIN pg_am AS m ON m.oid = i.relam
          LEFT JOIN pg_constraint AS k ON k.conindid = i.oid AND k.conrelid = x.indrelid AND k.contype IN ('p', 'u', 'x')
         WHERE x.indisvalid AND x.indisready AND x.indislive
-          AND n.nspname !~ '^pg_'),
+          AND n.nspname !~ '^pg_'
+          -- Kept for undo by a conversion, with whatever it had.
+          AND t.relname NOT LIKE '%\_before\_setup'),
      pairs AS (
        SELECT a.*, b.relname AS covered_by,
               a.columns = b.columns AND a.indnkeyatts = b.indnkeyatts AND a.expressions = b.expressions AS is_same

@@ -18,5 +18,6 @@ SELECT n.nspname::text AS schema,
    AND x.indisvalid AND NOT x.indisunique AND NOT x.indisreplident AND NOT x.indisexclusion
    AND n.nspname !~ '^pg_'
    AND n.nspname <> 'dwh'
+   AND t.relname NOT LIKE '%\_before\_setup'
    AND NOT EXISTS (SELECT FROM pg_inherits AS h WHERE h.inhrelid = i.oid)
  ORDER BY tree.bytes DESC

@@ -1,5 +1,4 @@
 import { command, shared } from '../../cli/command.ts'
-import { printable } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import { shown } from '../../postgres/identifiers.ts'
@@ -44,8 +43,8 @@ function settingsTable(stream: Stream, settings: Row[]): string {
     stream,
     [
       { title: 'setting', value: ({ name }) => name },
-      { title: 'value', value: ({ value }) => printable(value ?? '') },
-      { title: 'origin', value: ({ origin }) => printable(origin) },
+      { title: 'value', value: ({ value }) => value ?? '' },
+      { title: 'origin', value: ({ origin }) => origin },
     ],
     settings,
   )
@@ -56,9 +55,9 @@ function datasetsTable(stream: Stream, { datasets, lines }: Warehouse): string {
     stream,
     [
       { title: 'dataset', value: ({ name }) => name },
-      { title: 'target', value: ({ target }) => printable(shown(target)) },
-      { title: 'key', value: ({ key }) => printable(key?.join(', ') ?? '') },
-      { title: 'policy', value: (dataset) => printable(describePolicy(dataset, lines)) },
+      { title: 'target', value: ({ target }) => shown(target) },
+      { title: 'key', value: ({ key }) => key?.join(', ') ?? '' },
+      { title: 'policy', value: (dataset) => describePolicy(dataset, lines) },
     ],
     datasets,
   )

@@ -5,6 +5,7 @@ import { count, plural, printable } from '../../cli/format.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { type DedupPlan, isDeduplicated, planDedup } from '../../dedup/plan.ts'
 import { dedup } from '../../dedup/run.ts'
+import { DwhError } from '../../errors.ts'
 import { shown } from '../../postgres/identifiers.ts'
 
 export const dedupCommand = command({
@@ -35,6 +36,10 @@ export const dedupCommand = command({
   async run(context, { dataset: name, action, dryRun, yes, timeout, tablespace, json }) {
     await using session = await context.openReadOnly()
     const plan = await planDedup(session, namedDataset(context, name), tablespace)
+    if (action === 'plan' && yes)
+      throw new DwhError('USAGE', 'a plan asks nothing; nothing was changed', {
+        hint: `to move the rows: dwh dedup ${name} run --yes`,
+      })
     const isPlan = action === 'plan' || dryRun
     if (isPlan && json) context.printJson(asJson(plan))
     else if (isPlan) context.print(lines(plan))

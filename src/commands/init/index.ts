@@ -17,9 +17,7 @@ export const init = command({
     'Looks at the tables of a database and writes dwh.yaml, with the folders migrations and sql beside it: the tables that ' +
     'are worth leaves, the partition key and the grain of each, its key, and why; and the others with the reason that they ' +
     'are left alone. What it writes works as it stands: dwh setup. It reads every row of the tables that it proposes, for ' +
-    'as long as --timeout allows, and changes nothing. --json prints {path, database, datasets: [{dataset, target, rows, ' +
-    'exact, bytes, rows_last_year, key, recency, partition, leaves, obstacle, candidates, wide}], left: [{table, reason, ' +
-    'rows, bytes}]}, where path is null after a dry run.',
+    'as long as --timeout allows, and changes nothing.',
   arguments: {
     folder: argument(
       '[folder]',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { command, option, positiveInteger, shared } from '../../cli/command.ts'
-import { duration, moment, printable } from '../../cli/format.ts'
+import { duration, moment } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { listRuns, type Run } from '../../ledger/runs.ts'
@@ -30,7 +30,7 @@ export const runsList = command({
         context.streams.out,
         [
           { title: 'run', value: ({ run }) => run, align: 'right' },
-          { title: 'command', value: ({ words }) => printable(words.join(' ')) },
+          { title: 'command', value: ({ words }) => words.join(' ') },
           { title: 'warehouse', value: ({ warehouse }) => warehouse },
           { title: 'state', value: ({ state }) => state },
           { title: 'started', value: ({ started_at }) => moment(started_at) },

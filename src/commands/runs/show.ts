@@ -32,13 +32,13 @@ export const runsShow = command({
         [
           { title: 'at', value: ({ at }) => moment(at) },
           { title: 'event', value: ({ kind, data }) => (kind === 'step' ? String(data.state) : kind) },
-          { title: 'what', value: ({ data }) => printable(String(data.step ?? data.message)) },
+          { title: 'what', value: ({ data }) => String(data.step ?? data.message) },
           {
             title: 'took',
             value: ({ data }) => (typeof data.seconds === 'number' ? duration(data.seconds) : ''),
             align: 'right',
           },
-          { title: 'detail', value: ({ data }) => printable(String(data.detail ?? '')) },
+          { title: 'detail', value: ({ data }) => String(data.detail ?? '') },
         ],
         events,
       )}`,

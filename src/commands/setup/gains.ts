@@ -21,11 +21,11 @@ export function renderGains(stream: Stream, gains: Gain[]): string {
     table<Line>(
       stream,
       [
-        { title: 'table', value: ({ table }) => printable(table) },
+        { title: 'table', value: ({ table }) => table },
         { title: 'measure', value: ({ measure }) => measure },
         { title: 'before', value: ({ before }) => before, align: 'right' },
         { title: 'after', value: ({ after }) => after, align: 'right' },
-        { title: '', value: ({ change }) => change && printable(change) },
+        { title: '', value: ({ change }) => change },
       ],
       lines,
     ) + queries.join('')
