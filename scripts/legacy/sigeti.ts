@@ -42,6 +42,8 @@ export async function loadLegacySigeti(
     synchronize_seqscans: 'off',
     synchronous_commit: 'off',
     jit: 'off',
+    // Values are copied as they are compressed; in those years there was nothing else.
+    default_toast_compression: 'pglz',
   }
   for (const [name, value] of Object.entries(settings)) {
     await session.run(`SELECT set_config(${literal(name)}, ${literal(value)}, false)`)

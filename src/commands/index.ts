@@ -1,4 +1,5 @@
 import type { Command, Group } from '../cli/command.ts'
+import { compressGroup } from './compress/index.ts'
 import { configGroup } from './config/index.ts'
 import { dedupCommand } from './dedup/index.ts'
 import { dev } from './dev/index.ts'
@@ -19,6 +20,7 @@ export const commands: (Command | Group)[] = [
   migrateGroup,
   partitionsGroup,
   dedupCommand,
+  compressGroup,
   runsGroup,
   configGroup,
   dev,
