@@ -21,14 +21,14 @@ import { type Superseded, setSupersededAside } from './set-aside.ts'
 import { parentIndexStatements } from './shadow.ts'
 import { rehearse, replacements, replicaIdentityStatements, swap } from './swap.ts'
 
+/** ANALYZE ONLY came with PostgreSQL 18. */
+const analyzeOnly = 180_000
+
 export interface Converted {
   conversion: number
   /** Of the rows of the partitioned table. */
   proof: Proof
 }
-
-/** The first version that analyzes a partitioned table without its leaves. */
-const analyzeOnly = 180_000
 
 /**
  * Turns a plain table into a partitioned one. Readers are never blocked but for the moment of the swap; writers wait from
@@ -189,6 +189,8 @@ async function rebuildViews(session: Session, plan: ConversionPlan): Promise<voi
     }
     for (const view of materializedViews) {
       for (const statement of rebuildStatements(view, standIns, true)) await session.run(statement)
+      const rebuilt = { schema: view.schema, name: shadowViewName(view.name) }
+      if (view.populated) await session.run(`ANALYZE ${relation(rebuilt)}`)
     }
   })
 }
