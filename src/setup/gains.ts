@@ -57,9 +57,12 @@ export async function measureBefore(
 
 /** Measures after: the conversions of this run, and those that an interrupted run had swapped but not measured. */
 export async function measureAfter(session: Session, plan: SetupPlan): Promise<void> {
-  const converted = await Promise.all(plan.conversions.map(({ table }) => findConversion(session, table)))
+  const converted: Conversion[] = []
+  for (const { table } of plan.conversions) {
+    const conversion = await findConversion(session, table)
+    if (conversion) converted.push(conversion)
+  }
   for (const conversion of [...converted, ...plan.unmeasured]) {
-    if (!conversion) continue
     const { table } = conversionTables(conversion)
     const { before, row_count } = conversion
     const after: After | object = isMeasured(before)
