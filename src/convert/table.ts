@@ -13,6 +13,8 @@ export interface PlainColumn {
   identity: boolean
   /** Can be stored compressed. */
   compressible: boolean
+  /** May hold a compressed value, if only from the time before somebody told it not to. */
+  toastable: boolean
   /** The sequence that this column owns, as quoted text. */
   sequence: string | null
 }

@@ -7,6 +7,7 @@ SELECT a.attname::text AS name,
        a.attgenerated <> '' AS generated,
        a.attidentity <> '' AS identity,
        a.attstorage IN ('x', 'm') AS compressible,
+       a.attlen = -1 AND a.attstorage <> 'p' AS toastable,
        pg_get_serial_sequence(quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.attname) AS sequence
   FROM pg_attribute AS a
   JOIN pg_class AS c ON c.oid = a.attrelid
