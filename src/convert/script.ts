@@ -1,4 +1,11 @@
-import { comment, dollarQuoted, identList, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import {
+  comment,
+  dollarQuoted,
+  identList,
+  type RelationName,
+  relation,
+  shown,
+} from '../postgres/identifiers.ts'
 import type { ProofColumn } from '../proof/columns.ts'
 import { proofAggregates } from '../proof/hash.ts'
 import { copyStatement } from './copy.ts'
