@@ -59,10 +59,18 @@ export async function loadPlainFlights(
   for (const column of ['origin', 'destination']) {
     await session.run(`CREATE INDEX flights_${column} ON public.flights (${column})`)
   }
+  await session.run('VACUUM (ANALYZE) public.flights')
   await session.run(
     "COMMENT ON TABLE public.flights IS 'Flights within the United States, January to June 2001'",
   )
-  await session.run('VACUUM (ANALYZE) public.flights')
+}
+
+/** Whether the flights are there: a load that was interrupted leaves the table without its comment, which comes last. */
+export async function hasPlainFlights(session: Session): Promise<boolean> {
+  const { loaded } = await session.one<{ loaded: boolean }>(
+    "SELECT obj_description(to_regclass('public.flights'), 'pg_class') IS NOT NULL AS loaded",
+  )
+  return loaded
 }
 
 function copyLine({ date, delay, distance, origin, destination }: Flight): string {

@@ -52,15 +52,16 @@ export async function planConversion(
   declared: string[][],
   tablespace?: string,
 ): Promise<ConversionPlan> {
-  const { partition: policy, target } = dataset
+  const { partition: declaredPolicy, target } = dataset
   const before = { schema: target.schema, name: fitName(target.name, '_before_setup') }
   const table = inTablespace(await readPlainTable(session, oid, before), tablespace)
-  refuseUnfit(table, policy)
+  refuseUnfit(table, declaredPolicy)
   const resumes = (await ledgerPresence(session)).has_ledger
     ? await findConversion(session, table)
     : undefined
-  const rows = await surveyRows(session, table, policy)
-  refuseRows(table, policy, rows)
+  const rows = await surveyRows(session, table, declaredPolicy)
+  refuseRows(table, declaredPolicy, rows)
+  const policy = settleUnknown(declaredPolicy, rows)
   const today = await serverToday(session, policy.zone)
   const rule = keyRule(dataset)
   // NULLS NOT DISTINCT came with PostgreSQL 15.
@@ -74,7 +75,7 @@ export async function planConversion(
     indexes: tablespace ? indexPlan.indexes.map((index) => ({ ...index, tablespace })) : indexPlan.indexes,
     losses: [...indexPlan.losses, ...dependentLosses(table), ...inboundLosses(inbound), ...remarks.losses],
     notes: [...indexPlan.notes, ...remarks.notes],
-    dataset,
+    dataset: { ...dataset, partition: policy },
     table,
     shadow: { schema: table.schema, name: fitName(table.name, '_dwh_shadow') },
     before,
@@ -153,6 +154,13 @@ function refuseRows(table: PlainTable, policy: Policy, rows: RowSurvey): void {
       `such as ${rows.examples.join('; ')}; nothing was changed`,
     { hint: `mend the rows, or set unknown: true in the policy to give them a leaf of their own` },
   )
+}
+
+/** Whether this table needs the unknown leaf that a policy has made when it is needed. */
+function settleUnknown(policy: Policy, { nulls, outside }: RowSurvey): Policy {
+  const { unknown } = policy
+  if (typeof unknown !== 'object' || !unknown.when_needed) return policy
+  return { ...policy, unknown: nulls + outside > 0 && { ...unknown, when_needed: false } }
 }
 
 /** The names that the conversion will need must be free, so that it never meets a table of somebody else. */

@@ -21,6 +21,9 @@ import { type Superseded, setSupersededAside } from './set-aside.ts'
 import { parentIndexStatements } from './shadow.ts'
 import { rehearse, replacements, replicaIdentityStatements, swap } from './swap.ts'
 
+/** ANALYZE ONLY came with PostgreSQL 18. */
+const analyzeOnly = 180_000
+
 export interface Converted {
   conversion: number
   /** Of the rows of the partitioned table. */
@@ -79,12 +82,8 @@ export async function convert(
   const copying = `${name}: copy`
   await step(work, copying, async () => {
     if (stale.length === 0) return
-    // A filter costs every row a comparison; without a leaf to keep there is nothing to filter.
-    const keeps = plan.leaves.some(
-      (leaf) => !stale.includes(leaf) && expected.leaves.get(leaf.name)?.rows !== 0,
-    )
-    const filter = keeps ? stale.map((leaf) => `(${leafCondition(plan, leaf)})`).join(' OR ') : undefined
     await session.run(`TRUNCATE ${stale.map((leaf) => relation(leaf)).join(', ')}`)
+    const filter = copyFilter(plan, stale, expected.leaves)
     await copyRows(session, crew, work, plan, lz4, copying, superseded, filter)
   })
   const indexing = `${name}: indexes`
@@ -105,12 +104,7 @@ export async function convert(
   if (keptForeignKeys(plan.table).length > 0) {
     await step(work, `${name}: foreign keys`, () => addForeignKeys(session, crew, work, plan))
   }
-  // Of the parent, and of each leaf with it.
-  await step(
-    work,
-    `${name}: analyze`,
-    async () => void (await session.run(`ANALYZE ${relation(plan.shadow)}`)),
-  )
+  await step(work, `${name}: analyze`, () => analyze(session, crew, plan))
   const { materializedViews } = plan.table.dependents
   if (materializedViews.length > 0) {
     await step(work, `${name}: materialized views`, () => rebuildViews(session, plan))
@@ -130,6 +124,12 @@ export async function convert(
   return { conversion, proof }
 }
 
+/** A filter costs every row a comparison; without a leaf to keep there is nothing to filter. */
+function copyFilter(plan: ConversionPlan, stale: PlannedLeaf[], expected: LeafProofs): string | undefined {
+  const keeps = plan.leaves.some((leaf) => !stale.includes(leaf) && expected.get(leaf.name)?.rows !== 0)
+  return keeps ? stale.map((leaf) => `(${leafCondition(plan, leaf)})`).join(' OR ') : undefined
+}
+
 /** The exchange is tried on the empty tree; where readers do not let go of the table it has to do without. */
 async function rehearsal(holder: Session, work: Work, plan: ConversionPlan): Promise<void> {
   try {
@@ -141,6 +141,16 @@ async function rehearsal(holder: Session, work: Work, plan: ConversionPlan): Pro
       message: `the swap of ${shown(plan.table)} is not rehearsed: readers hold the table`,
     })
   }
+}
+
+/**
+ * Reads the leaves and the parent. Before PostgreSQL 18 the parent's ANALYZE has to read the leaves as well, and then it is
+ * theirs too.
+ */
+async function analyze(session: Session, crew: Crew, { leaves, shadow }: ConversionPlan): Promise<void> {
+  if (session.serverVersion < analyzeOnly) return void (await session.run(`ANALYZE ${relation(shadow)}`))
+  await crew.each(leaves, async (worker, leaf) => void (await worker.run(`ANALYZE ${relation(leaf)}`)))
+  await session.run(`ANALYZE ONLY ${relation(shadow)}`)
 }
 
 /** Leaf by leaf on the crew's connections, then the parent; what a killed run has added is kept. */
@@ -179,6 +189,8 @@ async function rebuildViews(session: Session, plan: ConversionPlan): Promise<voi
     }
     for (const view of materializedViews) {
       for (const statement of rebuildStatements(view, standIns, true)) await session.run(statement)
+      const rebuilt = { schema: view.schema, name: shadowViewName(view.name) }
+      if (view.populated) await session.run(`ANALYZE ${relation(rebuilt)}`)
     }
   })
 }

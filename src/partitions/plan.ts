@@ -56,7 +56,7 @@ export function planLeaves(
       name: fitName(name.name, `_${periodLabel(period, policy.grain)}`),
       range: rangeOf(policy, period),
     }))
-  if (policy.unknown && !existing.some(({ range }) => range === undefined)) {
+  if (wantsUnknown(policy) && !existing.some(({ range }) => range === undefined)) {
     planned.push({ schema: name.schema, name: unknownLeafName(name, policy), range: undefined })
   }
   return planned
@@ -120,6 +120,11 @@ function* uncovered(periods: Iterable<Period>, spans: WantedSpan[]): Generator<P
 function isSkipped(policy: Policy, period: Period): boolean {
   const { from, to } = rangeOf(policy, period)
   return from.join() === to.join()
+}
+
+/** One that is made when it is needed is not missing while it is not there. */
+function wantsUnknown({ unknown }: Policy): boolean {
+  return typeof unknown === 'object' ? !unknown.when_needed : unknown
 }
 
 function unknownLeafName(name: RelationName, { unknown }: Policy): string {

@@ -1,82 +1,132 @@
-import type { ConversionPlan } from '../convert/plan.ts'
-import { rangeCondition, rangeOf } from '../partitions/bounds.ts'
-import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
+import { conversionTables } from '../convert/undo.ts'
+import { type Conversion, findConversion, listConversions, recordMeasures } from '../ledger/conversions.ts'
+import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import type { Warehouse } from '../warehouse/load.ts'
+import { type Disk, type Measures, measure, measureDisk } from './measure.ts'
+import type { SetupPlan } from './plan.ts'
+import { gainsQueries } from './queries.ts'
 
-/** What a table costs and how fast it answers, before or after its conversion. */
-export interface Measures {
-  rows: number
-  /** Heap, TOAST and indexes. */
+/** A table before and after its conversion. */
+export interface Gain {
+  table: string
+  before: Measures
+  after: Measures
+  /** The rows that were set aside, which still take disk. */
+  duplicates: { table: string; rows: number; bytes: number } | null
+  saved: Savings
+  /** The plain table, kept until `--finish`. */
+  kept: string
+  backup: string | null
+}
+
+/** Bytes that the table takes less than before, taken apart. What is below zero grew. */
+export interface Savings {
   bytes: number
-  /** The query that was measured, over the period with the most rows. */
-  query: string
-  /** `month` */
-  period: string
-  /** Median of several runs, warm. */
-  milliseconds: number
-  /** Tables that the plan of the query reads, and how many there are. */
-  tables_read: number
-  tables: number
+  /** Whatever the indexes are: there are others than before, too. */
+  indexes: number
+  /** Rows that were set aside. */
+  duplicates: number
+  /** Values stored in fewer bytes, by another compression method or by any. */
+  compression: number
+  /** Dead rows and free space. */
+  bloat: number
+  /** Whether bloat was read by pgstattuple, or is what the others leave. */
+  bloat_by: 'pgstattuple' | 'difference'
+  /** Headers and alignment of rows, pages and TOAST chunks; 0 where bloat is what is left. */
+  rest: number
 }
 
-/** Times that a query is run; the first two warm it up and do not count. */
-const repetitions = { warmUp: 2, counted: 5 }
-
-/** The query of the gains table: the busiest period, counted and summed as a report would. */
-export function gainsQuery({
-  dataset,
-  table,
-  rows,
-}: ConversionPlan): Pick<Measures, 'query' | 'period'> | undefined {
-  const policy = dataset.partition
-  const busiest = rows.occupied.toSorted((a, b) => b.rows - a.rows)[0]
-  if (!busiest) return undefined
-  const measure = table.columns.find(
-    ({ name, type }) =>
-      /^(smallint|integer|bigint|numeric|real|double)/.test(type) && !policy.key.includes(name),
-  )
-  const sum = measure ? `, sum(${ident(measure.name)})` : ''
-  const condition = rangeCondition(policy, rangeOf(policy, busiest))
-  return { query: `SELECT count(*)${sum} FROM ${relation(table)} WHERE ${condition}`, period: policy.grain }
+/** What is kept with a conversion after its swap. */
+interface After extends Measures {
+  duplicates: { rows: number; disk: Disk } | null
 }
 
-/** Measures a table under its name, plain or partitioned. */
-export async function measure(
+/** Measures each plain table once, by its name; what an interrupted run has measured stays with its conversion. */
+export async function measureBefore(
   session: Session,
-  table: RelationName,
-  { query, period }: Pick<Measures, 'query' | 'period'>,
-  rows: number,
-): Promise<Measures> {
-  const { bytes, tables } = await session.one<{ bytes: number; tables: number }>(
-    // A plain table has no partition tree, and is its own.
-    `SELECT sum(pg_total_relation_size(oid))::int8 AS bytes, count(*) AS tables FROM ` +
-      `(SELECT $1::regclass::oid AS oid WHERE NOT EXISTS (SELECT FROM pg_partition_tree($1::regclass)) ` +
-      `UNION ALL SELECT relid FROM pg_partition_tree($1::regclass) WHERE isleaf) AS tables`,
-    [relation(table)],
-  )
-  const times: number[] = []
-  for (let n = 0; n < repetitions.warmUp + repetitions.counted; n++) {
-    const started = performance.now()
-    await session.rows(query)
-    if (n >= repetitions.warmUp) times.push(performance.now() - started)
+  { conversions }: SetupPlan,
+): Promise<Map<string, Measures>> {
+  const measures = new Map<string, Measures>()
+  for (const conversion of conversions.filter(({ resumes }) => !resumes)) {
+    const { table, rows } = conversion
+    measures.set(shown(table), await measure(session, table, gainsQueries(conversion), rows.rows))
   }
-  const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number
-  return { rows, bytes, query, period, milliseconds, tables_read: await tablesRead(session, query), tables }
+  return measures
 }
 
-/** The tables that a plan scans: pruned leaves are not in it. */
-async function tablesRead(session: Session, query: string): Promise<number> {
-  const row = await session.one<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(`EXPLAIN (FORMAT JSON) ${query}`)
-  const names = new Set<string>()
-  const walk = (node: PlanNode) => {
-    if (node['Relation Name']) names.add(node['Relation Name'])
-    for (const child of node.Plans ?? []) walk(child)
+/** Measures after: the conversions of this run, and those that an interrupted run had swapped but not measured. */
+export async function measureAfter(session: Session, plan: SetupPlan): Promise<void> {
+  const converted: Conversion[] = []
+  for (const { table } of plan.conversions) {
+    const conversion = await findConversion(session, table)
+    if (conversion) converted.push(conversion)
   }
-  walk(row['QUERY PLAN'][0].Plan)
-  return names.size
+  for (const conversion of [...converted, ...plan.unmeasured]) {
+    const { table } = conversionTables(conversion)
+    const { before, row_count } = conversion
+    const after: After | object = isMeasured(before)
+      ? {
+          ...(await measure(session, table, before.queries, row_count ?? 0)),
+          duplicates: await measureDuplicates(session, conversion),
+        }
+      : {}
+    await recordMeasures(session, conversion.conversion, after)
+  }
 }
 
-interface PlanNode {
-  'Relation Name'?: string
-  Plans?: PlanNode[]
+async function measureDuplicates(
+  session: Session,
+  { schema_name: schema, duplicates }: Conversion,
+): Promise<After['duplicates']> {
+  if (!duplicates) return null
+  const table: RelationName = { schema, name: duplicates.name }
+  const { there } = await session.one<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+    relation(table),
+  ])
+  // Whoever has dropped it since does not want it counted.
+  return there ? { rows: duplicates.rows, disk: (await measureDisk(session, table)).disk } : null
+}
+
+/** What the conversions of a warehouse brought, as far as their plain tables are still kept. */
+export async function recordedGains(session: Session, warehouse: Warehouse): Promise<Gain[]> {
+  const gains: Gain[] = []
+  for (const conversion of (await listConversions(session, warehouse.name)).toReversed()) {
+    const { before, after, undone_at, finished_at, backup, schema_name: schema } = conversion
+    if (undone_at || finished_at || !after || !isMeasured(before) || !isMeasured(after)) continue
+    const { table, before: kept } = conversionTables(conversion)
+    const { duplicates, ...measures } = after as Measures as After
+    gains.push({
+      table: shown(table),
+      before,
+      after: measures,
+      duplicates: duplicates && {
+        table: shown({ schema, name: conversion.duplicates?.name ?? '' }),
+        rows: duplicates.rows,
+        bytes: duplicates.disk.bytes,
+      },
+      saved: savings(before.disk, measures.disk, duplicates?.disk),
+      kept: shown(kept),
+      backup,
+    })
+  }
+  return gains
+}
+
+/** Takes the difference apart. Every part is measured, but bloat where nobody could read it. */
+export function savings(before: Disk, after: Disk, aside: Disk | undefined): Savings {
+  const bytes = before.bytes - after.bytes
+  const indexes = before.index_bytes - after.index_bytes
+  const duplicates = aside ? aside.heap_bytes + aside.toast_bytes : 0
+  const compression = before.value_bytes - after.value_bytes - (aside?.value_bytes ?? 0)
+  const left = bytes - indexes - duplicates - compression
+  const parts = { bytes, indexes, duplicates, compression }
+  if (before.waste_bytes === null || after.waste_bytes === null)
+    return { ...parts, bloat: left, bloat_by: 'difference', rest: 0 }
+  const bloat = before.waste_bytes - after.waste_bytes
+  return { ...parts, bloat, bloat_by: 'pgstattuple', rest: left - bloat }
+}
+
+function isMeasured(measures: object): measures is Measures {
+  return 'disk' in measures
 }

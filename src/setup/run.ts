@@ -2,10 +2,8 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dumpTables } from '../backup/dump.ts'
 import { convert } from '../convert/run.ts'
-import { conversionTables } from '../convert/undo.ts'
 import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
-import { findConversion, listConversions, recordMeasures } from '../ledger/conversions.ts'
 import { underLease } from '../ledger/lease.ts'
 import { up } from '../migrate/apply.ts'
 import { ledgerFolder } from '../migrate/history.ts'
@@ -15,7 +13,8 @@ import { inspectTarget } from '../partitions/tree.ts'
 import { relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Warehouse } from '../warehouse/load.ts'
-import { gainsQuery, type Measures, measure } from './gains.ts'
+import { type Gain, measureAfter, measureBefore, recordedGains } from './gains.ts'
+import type { Measures } from './measure.ts'
 import { migrationFolders, type SetupPlan, uncreated } from './plan.ts'
 
 export interface SetupOptions {
@@ -23,16 +22,6 @@ export interface SetupOptions {
   jobs: number
   /** Undefined: no backup. */
   backupFolder: string | undefined
-}
-
-/** A table before and after. */
-export interface Gain {
-  table: string
-  before: Measures
-  after: Measures
-  /** The plain table, kept until `--finish`. */
-  kept: string
-  backup: string | null
 }
 
 export interface SetupResult {
@@ -57,7 +46,9 @@ export async function setUp(
   options: SetupOptions,
 ): Promise<SetupResult> {
   return underLease(session, work, setupLease, run, async (lease) => {
-    const befores = await measureBefore(session, work, plan)
+    const isMeasuring = plan.conversions.some(({ resumes }) => !resumes)
+    const measureTables = () => measureBefore(session, plan)
+    const befores = isMeasuring ? await step(work, 'measure', measureTables) : new Map<string, Measures>()
     const backups = await backUp(session, work, plan, options)
     const migrations = await step(
       work,
@@ -91,28 +82,10 @@ export async function setUp(
     }
     await step(work, 'analyze', () => analyzeDatasets(session, warehouse, plan))
     await step(work, 'verify', () => verify(session, warehouse))
-    await step(work, 'gains', () => measureGains(session, plan))
+    await step(work, 'gains', () => measureAfter(session, plan))
     const gains = await recordedGains(session, warehouse)
     return { migrations: migrations.map(({ folder, file }) => `${folder.label}/${file.name}`), leaves, gains }
   })
-}
-
-/** Measures each plain table once; what an interrupted run has measured stays with its conversion. */
-async function measureBefore(session: Session, work: Work, plan: SetupPlan): Promise<Map<string, Measures>> {
-  const measures = new Map<string, Measures>()
-  const wanted = plan.conversions.filter(({ resumes }) => !resumes)
-  if (wanted.length === 0) return measures
-  await step(work, 'measure', async () => {
-    for (const conversion of wanted) {
-      const query = gainsQuery(conversion)
-      if (query)
-        measures.set(
-          shown(conversion.table),
-          await measure(session, conversion.table, query, conversion.rows.rows),
-        )
-    }
-  })
-  return measures
 }
 
 /** Dumps the tables that are about to be converted; an interrupted conversion keeps the backup that it began with. */
@@ -187,33 +160,4 @@ async function verify(session: Session, warehouse: Warehouse): Promise<void> {
       hint: 'run the same command again; see: dwh partitions list',
     })
   }
-}
-
-/** Measures after: the conversions of this run, and those that an interrupted run had swapped but not measured. */
-async function measureGains(session: Session, plan: SetupPlan): Promise<void> {
-  const converted = await Promise.all(plan.conversions.map(({ table }) => findConversion(session, table)))
-  for (const conversion of [...converted, ...plan.unmeasured]) {
-    if (!conversion) continue
-    const { table } = conversionTables(conversion)
-    const before = conversion.before as Partial<Measures>
-    // An empty table has no period to ask for.
-    const after = isMeasured(before) ? await measure(session, table, before, conversion.row_count ?? 0) : {}
-    await recordMeasures(session, conversion.conversion, after)
-  }
-}
-
-/** What the conversions of a warehouse brought, as far as their plain tables are still kept. */
-export async function recordedGains(session: Session, warehouse: Warehouse): Promise<Gain[]> {
-  const gains: Gain[] = []
-  for (const conversion of (await listConversions(session, warehouse.name)).toReversed()) {
-    const { before, after, undone_at, finished_at, backup } = conversion
-    if (undone_at || finished_at || !isMeasured(before) || !after || !isMeasured(after)) continue
-    const { table, before: kept } = conversionTables(conversion)
-    gains.push({ table: shown(table), before, after, kept: shown(kept), backup })
-  }
-  return gains
-}
-
-function isMeasured(measures: object): measures is Measures {
-  return 'query' in measures
 }

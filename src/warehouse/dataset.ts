@@ -50,6 +50,10 @@ export const policySchema = z
         z.boolean(),
         z.strictObject({
           leaf: catalogueName.optional().describe('its name; otherwise the name of the table and _unknown'),
+          when_needed: z
+            .boolean()
+            .optional()
+            .describe('made only where a table that is converted holds such keys'),
         }),
       ])
       .default(false)

@@ -258,6 +258,11 @@ describe('the unknown leaf', () => {
     expect(names(policy, [leafOf(undefined)])).toEqual(['2024'])
   })
 
+  test('is not missed where it is made when it is needed', () => {
+    expect(names({ ...policy, unknown: { when_needed: true } })).toEqual(['2024'])
+    expect(names({ ...policy, unknown: { when_needed: false } })).toEqual(['2024', 'unknown'])
+  })
+
   test('bears the name that the policy gives it', () => {
     expect(names({ ...policy, unknown: { leaf: 'Divers "0"' } })).toEqual(['2024', 'Divers "0"'])
     expect(names({ ...policy, unknown: { leaf: undefined } })).toEqual(['2024', 'unknown'])

@@ -1,4 +1,5 @@
 import type { Dataset } from '../../warehouse/load.ts'
+import type { Policy } from '../../warehouse/schema.ts'
 import { spanText } from '../../warehouse/values.ts'
 
 /** How a dataset is partitioned, in one line; what the file does not say is marked as a default. */
@@ -15,9 +16,15 @@ export function describePolicy({ name, partition }: Dataset, lines: ReadonlyMap<
     marked('zone', `zone ${zone}`),
     isWritten('ceiling') && `ceiling ${ceiling}`,
     isWritten('most') && `at most ${most} leaves`,
-    unknown ? 'a leaf for unknown keys' : marked('unknown', 'no leaf for unknown keys'),
+    marked('unknown', describeUnknown(unknown)),
     retention ? `${retention.method} after ${spanText(retention.keep)}` : 'kept for ever (default)',
   ]
     .filter(Boolean)
     .join(', ')
+}
+
+function describeUnknown(unknown: Policy['unknown']): string {
+  if (!unknown) return 'no leaf for unknown keys'
+  const whenNeeded = typeof unknown === 'object' && unknown.when_needed
+  return `a leaf for unknown keys${whenNeeded ? ' when a table holds such' : ''}`
 }

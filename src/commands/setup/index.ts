@@ -11,12 +11,14 @@ import { findStalled } from '../../ledger/lease.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { warehouseStatus } from '../../monitor/status.ts'
 import type { Session } from '../../postgres/session.ts'
+import { recordedGains } from '../../setup/gains.ts'
 import { backupFolder, isDone, planSetup, type SetupPlan, touchedDatasets } from '../../setup/plan.ts'
-import { recordedGains, type SetupOptions, type SetupResult, setUp, setupLease } from '../../setup/run.ts'
+import { type SetupOptions, type SetupResult, setUp, setupLease } from '../../setup/run.ts'
 import { setupScript } from '../../setup/script.ts'
 import { finish, undo } from './conclude.ts'
+import { renderGains } from './gains.ts'
 import { planJson } from './plan-json.ts'
-import { renderGains, renderPlan } from './render.ts'
+import { renderPlan } from './render.ts'
 
 export const setup = command({
   name: 'setup',

@@ -1,11 +1,10 @@
-import { bytes, count, duration, milliseconds, plural, printable } from '../../cli/format.ts'
+import { bytes, count, duration, plural, printable } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
-import { table } from '../../cli/table.ts'
 import type { ConversionPlan } from '../../convert/plan.ts'
 import { asideName } from '../../dedup/aside.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { estimate, type SetupPlan } from '../../setup/plan.ts'
-import type { Gain, SetupOptions } from '../../setup/run.ts'
+import type { SetupOptions } from '../../setup/run.ts'
 
 /** The plan for people: checks, what is created, converted, locked, how long and how much disk. */
 export function renderPlan(stream: Stream, plan: SetupPlan, { backupFolder, jobs }: SetupOptions): string {
@@ -83,51 +82,4 @@ function conversionLines({
     ...losses.map((loss) => `    cannot be kept: ${loss}`),
     `    the plain table is kept as ${shown(before)}`,
   ].map(printable)
-}
-
-/** What the conversion brought, measured. */
-export function renderGains(stream: Stream, gains: Gain[]): string {
-  const lines = gains.flatMap(({ table, before, after }) => [
-    { table, what: 'rows', before: count(before.rows), after: count(after.rows), change: '' },
-    {
-      table,
-      what: 'size',
-      before: bytes(before.bytes),
-      after: bytes(after.bytes),
-      change: percent(before.bytes, after.bytes),
-    },
-    {
-      table,
-      what: `busiest ${before.period}, warm`,
-      before: milliseconds(before.milliseconds),
-      after: milliseconds(after.milliseconds),
-      change: `${(before.milliseconds / after.milliseconds).toFixed(1)}× as fast`,
-    },
-    {
-      table,
-      what: 'leaves read',
-      before: '1 table',
-      after: `${after.tables_read} of ${after.tables}`,
-      change: `${after.tables - after.tables_read} pruned`,
-    },
-  ])
-  const queries = gains.map(({ before }) => `${stream.paint.dim(printable(before.query))}\n`)
-  return (
-    table(
-      stream,
-      [
-        { title: 'table', value: ({ table }) => table },
-        { title: 'measure', value: ({ what }) => what },
-        { title: 'before', value: ({ before }) => before, align: 'right' },
-        { title: 'after', value: ({ after }) => after, align: 'right' },
-        { title: '', value: ({ change }) => change },
-      ],
-      lines,
-    ) + queries.join('')
-  )
-}
-
-function percent(before: number, after: number): string {
-  const change = Math.round((after / before - 1) * 100)
-  return `${change > 0 ? '+' : ''}${change} %`
 }
