@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { packageRoot } from '../../src/package.ts'
 import { postmaster } from '../../src/postgres/server/postmaster.ts'
 import { dwh, startDwh } from '../support/cli.ts'
+import { everyFault } from '../support/faults.ts'
 import { type Place, place } from '../support/place.ts'
 import { server, servers } from '../support/servers.ts'
 
@@ -83,7 +84,10 @@ describe('killed with -9', () => {
     { type: 'step', step, state: 'done' } as const,
   ])
 
-  test.each(boundaries)('when "$step" is $state, the next start ends the same', async (killAt) => {
+  // The two in the middle: data that nothing has started yet, and a start that nobody ended.
+  const sample = everyFault ? boundaries : boundaries.slice(1, 3)
+
+  test.each(sample)('when "$step" is $state, the next start ends the same', async (killAt) => {
     await using here = place()
     expect(await dwh(['dev', 'start'], { ...here, killAt })).toMatchObject({ code: null, signal: 'SIGKILL' })
     const survived = killAt === boundaries.at(-1)

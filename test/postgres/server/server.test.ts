@@ -15,7 +15,7 @@ import { servers } from '../../support/servers.ts'
 import { quietWork } from '../../support/work.ts'
 
 describe.each(servers)('a server of $name', ({ binaries }) => {
-  test('has checksums, UTF-8, the database dwh, and listens on its socket and on loopback only', async () => {
+  test('has checksums, UTF-8, the database dwh, listens on its socket and on loopback only, and there asks for a password', async () => {
     const work = quietWork()
     await using server = await TemporaryServer.start(work, { binaries })
     await using session = await Session.open(server.target, 'dwh test', work)
@@ -39,14 +39,10 @@ describe.each(servers)('a server of $name', ({ binaries }) => {
     })
     expect(statSync(server.folder).mode & 0o777).toBe(0o700)
     expect(statSync(join(server.folder, 'password')).mode & 0o777).toBe(0o600)
-  })
 
-  test('takes no one by TCP without the password of its folder', async () => {
-    const work = quietWork()
-    await using server = await TemporaryServer.start(work, { binaries })
     const tcp = tcpTarget(server.folder, server.target.port)
-    await using session = await Session.open(tcp, 'dwh test', work)
-    expect(await session.one('SELECT 1 AS one')).toEqual({ one: 1 })
+    await using byTcp = await Session.open(tcp, 'dwh test', work)
+    expect(await byTcp.one('SELECT 1 AS one')).toEqual({ one: 1 })
     for (const password of ['', 'postgres'])
       await expect(Session.open({ ...tcp, password }, 'dwh test', work)).rejects.toMatchObject({
         code: 'LOGIN_REFUSED',
