@@ -14,6 +14,8 @@ export interface Figures {
   worst_wait_ms?: number
   worst_write_wait_ms?: number
   bytes?: number
+  /** Of the bytes, to the first way of the same work. */
+  bytes_ratio?: number
   /** The ratio must not be above. */
   bar?: number
 }

@@ -1,17 +1,18 @@
 // npm run bench NAME [-- --rows N] [-- --json] [-- --check]
 import { parseArgs } from 'node:util'
-import { count, milliseconds } from '../../src/cli/format.ts'
+import { bytes, count, milliseconds } from '../../src/cli/format.ts'
 import { openStreams } from '../../src/cli/streams.ts'
-import { table } from '../../src/cli/table.ts'
+import { type Column, table } from '../../src/cli/table.ts'
 import type { Work } from '../../src/events.ts'
 import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import type { Bench, BenchRow, BenchServer } from './bench.ts'
+import { compress } from './compress.ts'
 import { convert } from './convert.ts'
 import { measureWays } from './measure.ts'
 
 /** Every benchmark, by its name. */
-const benches: Bench[] = [convert]
+const benches: Bench[] = [convert, compress]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -57,32 +58,32 @@ async function run({ name, rows: standard, unit, ways }: Bench): Promise<number>
 function render(results: BenchRow[]): string {
   const number = (value: number | undefined, digits: number) =>
     value === undefined ? '' : value.toFixed(digits)
-  return table<BenchRow>(
-    err,
-    [
-      { title: 'work', value: ({ work }) => work },
-      { title: 'way', value: ({ way }) => way },
-      { title: 'seconds', value: ({ seconds }) => number(seconds, 2), align: 'right' },
-      { title: 'ratio', value: ({ ratio }) => number(ratio, 2), align: 'right' },
-      { title: 'bar', value: ({ bar }) => bar, align: 'right' },
-      {
-        title: 'memory',
-        value: ({ rss_mb }) => (rss_mb === undefined ? '' : `${rss_mb} MB`),
-        align: 'right',
-      },
-      {
-        title: 'worst read',
-        value: ({ worst_wait_ms }) => (worst_wait_ms === undefined ? '' : milliseconds(worst_wait_ms)),
-        align: 'right',
-      },
-      {
-        title: 'worst write',
-        value: ({ worst_write_wait_ms: wait }) => (wait === undefined ? '' : milliseconds(wait)),
-        align: 'right',
-      },
-    ],
-    results,
-  )
+  const columns: Column<BenchRow>[] = [
+    { title: 'work', value: ({ work }) => work },
+    { title: 'way', value: ({ way }) => way },
+    { title: 'seconds', value: ({ seconds }) => number(seconds, 2), align: 'right' },
+    { title: 'ratio', value: ({ ratio }) => number(ratio, 2), align: 'right' },
+    { title: 'bar', value: ({ bar }) => bar, align: 'right' },
+    { title: 'disk', value: (row) => (row.bytes === undefined ? '' : bytes(row.bytes)), align: 'right' },
+    { title: 'disk ratio', value: ({ bytes_ratio }) => number(bytes_ratio, 2), align: 'right' },
+    {
+      title: 'memory',
+      value: ({ rss_mb }) => (rss_mb === undefined ? '' : `${rss_mb} MB`),
+      align: 'right',
+    },
+    {
+      title: 'worst read',
+      value: ({ worst_wait_ms }) => (worst_wait_ms === undefined ? '' : milliseconds(worst_wait_ms)),
+      align: 'right',
+    },
+    {
+      title: 'worst write',
+      value: ({ worst_write_wait_ms: wait }) => (wait === undefined ? '' : milliseconds(wait)),
+      align: 'right',
+    },
+  ]
+  const filled = columns.filter(({ value }) => results.some((row) => value(row) || value(row) === 0))
+  return table(err, filled, results)
 }
 
 async function serverVersion(server: BenchServer): Promise<string> {

@@ -32,7 +32,15 @@ export async function measureWays(
     ...(bar === undefined ? {} : { bar }),
   }))
   const base = rows.find((row) => row.work === unit.work && row.way === unit.way)?.seconds
-  return rows.map((row) => (base && row.seconds ? { ...row, ratio: row.seconds / base } : row))
+  const firstBytes = (work: string) => rows.find((row) => row.work === work)?.bytes
+  return rows.map((row) => {
+    const first = firstBytes(row.work)
+    return {
+      ...row,
+      ...(base && row.seconds ? { ratio: row.seconds / base } : {}),
+      ...(first && row.bytes ? { bytes_ratio: row.bytes / first } : {}),
+    }
+  })
 }
 
 /** The median of every figure. */
