@@ -42,9 +42,13 @@ export class Lease implements AsyncDisposable {
     this.work = work
     this.epoch = epoch
     this.#renewal = renewal
+    let renewing = false
     this.#timer = setInterval(
-      () => {
-        renewal.rows(sql('ledger/renew_lease'), [work, epoch, seconds]).catch(lost)
+      async () => {
+        if (renewing) return
+        renewing = true
+        await renewal.rows(sql('ledger/renew_lease'), [work, epoch, seconds]).catch(lost)
+        renewing = false
       },
       (seconds * 1000) / 3,
     )

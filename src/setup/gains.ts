@@ -63,11 +63,11 @@ export async function measureAfter(session: Session, plan: SetupPlan): Promise<v
     if (conversion) converted.push(conversion)
   }
   for (const conversion of [...converted, ...plan.unmeasured]) {
-    const { table } = conversionTables(conversion)
+    const { table, before: kept } = conversionTables(conversion)
     const { before, row_count } = conversion
     const after: After | object = isMeasured(before)
       ? {
-          ...(await measure(session, table, before.queries, row_count ?? 0)),
+          ...(await measure(session, table, before.queries, row_count ?? 0, await isThere(session, kept))),
           duplicates: await measureDuplicates(session, conversion),
         }
       : {}
@@ -81,11 +81,17 @@ async function measureDuplicates(
 ): Promise<After['duplicates']> {
   if (!duplicates) return null
   const table: RelationName = { schema, name: duplicates.name }
+  // Whoever has dropped it since does not want it counted.
+  return (await isThere(session, table))
+    ? { rows: duplicates.rows, disk: (await measureDisk(session, table)).disk }
+    : null
+}
+
+async function isThere(session: Session, table: RelationName): Promise<boolean> {
   const { there } = await session.one<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
     relation(table),
   ])
-  // Whoever has dropped it since does not want it counted.
-  return there ? { rows: duplicates.rows, disk: (await measureDisk(session, table)).disk } : null
+  return there
 }
 
 /** What the conversions of a warehouse brought, as far as their plain tables are still kept. */

@@ -20,6 +20,8 @@ export interface Disk {
 export interface Timing extends GainsQuery {
   /** Median of several runs, warm. */
   milliseconds: number
+  /** The same of the plain table, run by run in turn with the partitioned one: machines are noisy. */
+  plain_milliseconds?: number
   /** Tables that the plan of the query reads. */
   tables_read: number
 }
@@ -36,16 +38,21 @@ export interface Measures {
 /** Times that a query is run; the first two warm it up and do not count. */
 const repetitions = { warmUp: 2, counted: 5 }
 
-/** Measures a table under its name, plain or partitioned. Reads all of it. */
+/**
+ * Measures a table under its name, plain or partitioned. Reads all of it.
+ *
+ * @param besidePlain whether the plain table is kept, so that each query can be timed on both in turn
+ */
 export async function measure(
   session: Session,
   table: RelationName,
   queries: GainsQuery[],
   rows: number,
+  besidePlain = false,
 ): Promise<Measures> {
   const { tables, disk } = await measureDisk(session, table)
   const timings: Timing[] = []
-  for (const query of queries) timings.push(await time(session, query))
+  for (const query of queries) timings.push(await time(session, query, besidePlain))
   return { rows, tables, disk, queries: timings }
 }
 
@@ -105,16 +112,33 @@ async function wasteBytes(session: Session, oid: number): Promise<number | null>
   return bytes
 }
 
-async function time(session: Session, query: GainsQuery): Promise<Timing> {
-  const times: number[] = []
-  for (let n = 0; n < repetitions.warmUp + repetitions.counted; n++) {
+async function time(session: Session, query: GainsQuery, besidePlain: boolean): Promise<Timing> {
+  const once = async (text: string) => {
     const started = performance.now()
-    await session.rows(query.sql)
-    if (n >= repetitions.warmUp) times.push(performance.now() - started)
+    await session.rows(text)
+    return performance.now() - started
   }
-  const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number
-  const { what, period, sql: text } = query
-  return { what, period, sql: text, milliseconds, tables_read: await tablesRead(session, text) }
+  const times: number[] = []
+  const plainTimes: number[] = []
+  for (let n = 0; n < repetitions.warmUp + repetitions.counted; n++) {
+    times.push(await once(query.sql))
+    if (besidePlain) plainTimes.push(await once(query.plain_sql))
+  }
+  const { what, period, sql: text, plain_sql } = query
+  return {
+    what,
+    period,
+    sql: text,
+    plain_sql,
+    milliseconds: warmMedian(times),
+    ...(besidePlain ? { plain_milliseconds: warmMedian(plainTimes) } : {}),
+    tables_read: await tablesRead(session, text),
+  }
+}
+
+function warmMedian(times: number[]): number {
+  const warm = times.slice(repetitions.warmUp).toSorted((a, b) => a - b)
+  return warm[Math.floor(warm.length / 2)] as number
 }
 
 /** The tables that a plan scans: pruned leaves are not in it. */

@@ -1,7 +1,7 @@
 import type { ConversionPlan } from '../convert/plan.ts'
 import { boundAt, dateKey, rangeCondition } from '../partitions/bounds.ts'
 import { addPeriods, type Period, periodLabel, periodOf } from '../partitions/periods.ts'
-import { ident, relation } from '../postgres/identifiers.ts'
+import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Grain, Policy } from '../warehouse/schema.ts'
 
 /** A query whose time is measured before and after. */
@@ -10,6 +10,8 @@ export interface GainsQuery {
   /** `2023` or `2023 q2` */
   period: string
   sql: string
+  /** The same over the plain table, under the name that it is kept by after the conversion. */
+  plain_sql: string
 }
 
 /**
@@ -55,15 +57,18 @@ function secondQuarter({ start, rows }: Counted): Counted {
 }
 
 function query(
-  { dataset, table }: ConversionPlan,
+  { dataset, table, before }: ConversionPlan,
   period: Counted,
   what: GainsQuery['what'],
   select: string,
 ): GainsQuery {
+  const over = (name: RelationName) =>
+    `SELECT ${select} FROM ${relation(name)} WHERE ${condition(dataset.partition, period)}`
   return {
     what,
     period: periodLabel(period, period.grain).replaceAll('_', ' '),
-    sql: `SELECT ${select} FROM ${relation(table)} WHERE ${condition(dataset.partition, period)}`,
+    sql: over(table),
+    plain_sql: over(before),
   }
 }
 

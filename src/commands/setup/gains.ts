@@ -45,13 +45,14 @@ function speedLines({ table, before, after, duplicates }: Gain): Line[] {
   const queries = before.queries.flatMap((query, index): Line[] => {
     const then = after.queries[index]
     if (!then) return []
+    const plain = then.plain_milliseconds ?? query.milliseconds
     return [
       {
         table,
         measure: `${query.what} of ${query.period}, warm`,
-        before: milliseconds(query.milliseconds),
+        before: milliseconds(plain),
         after: milliseconds(then.milliseconds),
-        change: `${(query.milliseconds / then.milliseconds).toFixed(1)}× as fast, ${after.tables - then.tables_read} of ${after.tables} leaves pruned`,
+        change: `${(plain / then.milliseconds).toFixed(1)}× as fast, ${after.tables - then.tables_read} of ${after.tables} leaves pruned`,
       },
     ]
   })
