@@ -29,9 +29,9 @@ export interface Savings {
   duplicates: number
   /** Values stored in fewer bytes, by another compression method or by any. */
   compression: number
-  /** Dead rows and free space. */
+  /** Dead rows and free space; by difference with all that `rest` is. */
   bloat: number
-  /** Whether bloat was read by pgstattuple, or is what the others leave. */
+  /** Whether bloat was read by pgstattuple, or is what the other parts leave. */
   bloat_by: 'pgstattuple' | 'difference'
   /** Headers and alignment of rows, pages and TOAST chunks; 0 where bloat is what is left. */
   rest: number

@@ -7,7 +7,7 @@ import type { Grain, Policy } from '../warehouse/schema.ts'
 /** A query whose time is measured before and after. */
 export interface GainsQuery {
   what: 'count' | 'sum'
-  /** `2023` or `2023 q2` */
+  /** `2023` or `2023-q2` */
   period: string
   sql: string
   /** The same over the plain table, under the name that it is kept by after the conversion. */
@@ -66,7 +66,7 @@ function query(
     `SELECT ${select} FROM ${relation(name)} WHERE ${condition(dataset.partition, period)}`
   return {
     what,
-    period: periodLabel(period, period.grain).replaceAll('_', ' '),
+    period: periodLabel(period, period.grain).replaceAll('_', '-'),
     sql: over(table),
     plain_sql: over(before),
   }

@@ -15,6 +15,10 @@ const facts = 'dwh_facts'
 const attributions = { schema: facts, name: 'fait_attributions' }
 const factures = { schema: facts, name: 'fait_factures' }
 
+/** The query by which the gain of partitions used to be judged. */
+const reportedQuery =
+  'SELECT count(*) FROM "dwh_facts"."fait_attributions" WHERE "date_demandee_key" BETWEEN 20230101 AND 20231231'
+
 /** A table with all that hangs on it, but for what a conversion changes and says so. */
 async function everythingOf(session: Session, table: RelationName) {
   const { rows, leaves, columns } = await describeTable(session, table)
@@ -68,17 +72,17 @@ describe.each(servers)('the legacy database of SIGETI on $name', (server) => {
       ['dwh_dim.dim_lots', 'c632dd8aa72f'],
       ['dwh_dim.dim_temps', '88e8a4c2e388'],
       ['dwh_dim.dim_zones_industrielles', '7d89eac9f32e'],
-      ['dwh_facts.fait_attributions', 'efc83596fddd'],
+      ['dwh_facts.fait_attributions', '2b98ea25c8dc'],
       ['dwh_facts.fait_collectes', 'd6597c773c3c'],
-      ['dwh_facts.fait_factures', '15245237f7fb'],
-      ['dwh_facts.fait_paiements', '1e7c24fd6bf4'],
-      ['public.attributions', '59ff7a3c61bf'],
+      ['dwh_facts.fait_factures', 'a64397ab07ed'],
+      ['dwh_facts.fait_paiements', 'f9d8c8b5f899'],
+      ['public.attributions', 'f2aef61a0195'],
       ['public.collectes', 'ec3e1c78d5d6'],
-      ['public.demandes', 'b7db307d953b'],
+      ['public.demandes', '5b34f7704627'],
       ['public.entreprises', '40efc7170680'],
-      ['public.factures', '33ac793b96f8'],
+      ['public.factures', '137faa1102b0'],
       ['public.lots', 'd2b2707cac87'],
-      ['public.paiements', '0939196054b4'],
+      ['public.paiements', '46c1774149e3'],
       ['public.zones_industrielles', 'dd9446cd4d7c'],
     ])
   })
@@ -133,6 +137,19 @@ describe.each(servers)('the legacy database of SIGETI on $name', (server) => {
     const at = { env: targetEnvironment(database.target) }
     const done = await dwh(['-w', 'sigeti', 'setup', '--yes', '--no-backup', '--json'], at)
     expect(done).toMatchObject({ code: 0 })
+    const { gains } = JSON.parse(done.stdout)
+    expect(gains).toMatchObject([
+      {
+        before: { tables: 1, queries: [{ sql: reportedQuery, tables_read: 1 }, { what: 'sum' }] },
+        after: { tables: 12, queries: [{ sql: reportedQuery, tables_read: 1 }, { tables_read: 1 }] },
+        duplicates: { table: 'dwh_facts.fait_attributions_duplicates', rows: 8 },
+      },
+      { before: { rows }, after: { rows: rows - 120 }, duplicates: { rows: 120 } },
+    ])
+    const methods = await session.rows(
+      'SELECT DISTINCT pg_column_compression(documents) AS method FROM dwh_facts.fait_attributions ORDER BY 1',
+    )
+    expect(methods).toEqual([{ method: server.binaries.lz4 ? 'lz4' : 'pglz' }, { method: null }])
     const after = await both()
     const hanging = ({ dependents, columns }: Everything) => ({ dependents, columns })
     expect(after.map(hanging)).toEqual(before.map(hanging))

@@ -30,7 +30,7 @@ SELECT day::date AS day,
        (sum(weight) OVER (ORDER BY day) - weight)::bigint AS before,
        sum(weight) OVER (ORDER BY day)::bigint AS after,
        sum(weight) OVER ()::bigint AS total
-  FROM (SELECT day, CASE WHEN day < '2026-08-01' THEN (ARRAY[8, 11, 14, 19, 16, 17, 16])[extract(year FROM day)::integer - 2019]
+  FROM (SELECT day, CASE WHEN day < '2026-08-01' THEN (ARRAY[13, 14, 15, 16, 15, 15, 15])[extract(year FROM day)::integer - 2019]
                                                       * (ARRAY[10, 10, 10, 10, 10, 2, 0])[extract(isodow FROM day)::integer] ELSE 0 END AS weight
           FROM generate_series(timestamp '2020-01-01', timestamp '2027-01-31', interval '1 day') AS day) AS weighed;
 ANALYZE days;

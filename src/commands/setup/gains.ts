@@ -80,8 +80,9 @@ function diskLines({ table, before, after, duplicates, saved }: Gain): Line[] {
     },
     part('compression', saved.compression),
     ...(duplicates ? [part('duplicates', saved.duplicates, ', set aside and not gone')] : []),
-    part('bloat', saved.bloat, saved.bloat_by === 'difference' ? ', by difference' : ''),
-    ...(saved.rest === 0 ? [] : [part('headers and alignment', saved.rest)]),
+    ...(saved.bloat_by === 'difference'
+      ? [part('bloat and the rest', saved.bloat, ', by difference')]
+      : [part('bloat', saved.bloat), part('headers and alignment', saved.rest)]),
   ]
 }
 
