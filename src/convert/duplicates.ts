@@ -22,9 +22,10 @@ export function duplicateRule(dataset: Dataset, table: PlainTable): KeyRule | un
   if (!rule) return undefined
   const nullable = (column: string) => !table.columns.find(({ name }) => name === column)?.not_null
   const forbids = table.indexes.some(
-    ({ is_unique, is_plain, is_deferrable, valid, columns, nulls_not_distinct }) =>
+    ({ is_unique, is_plain, is_deferrable, valid, columns, nulls_not_distinct, compares_as_columns }) =>
       is_unique &&
       is_plain &&
+      compares_as_columns &&
       valid &&
       !is_deferrable &&
       columns?.every((column) => rule.key.includes(column)) &&

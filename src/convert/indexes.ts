@@ -48,7 +48,7 @@ export function planIndexes(
     if (!index.valid) plan.notes.push(`index ${index.name} is invalid and not carried over`)
     else plan.indexes.push(carry(table, index, policy, key, nullableKey, plan))
   }
-  if (rule) addKey(table, [...new Set([...rule.key, ...policy.key])], rule.nullsEqual, plan)
+  if (rule) addKey(table, policy, rule, plan)
   for (const columns of declared) {
     const known = plan.indexes.some((index) => index.columns.join('\0') === columns.join('\0'))
     if (!known) plan.indexes.push(newIndex(table, columns, 'index', '_idx'))
@@ -100,8 +100,28 @@ function carry(
     ...carried,
     kind: kindOf(index, nullableKey),
     columns: widened,
-    tail: `btree (${identList(widened)})`,
+    tail: widenedTail(
+      index.tail,
+      policy.key.filter((column) => !columns.includes(column)),
+    ),
   }
+}
+
+/** What follows USING, taken apart: `btree (a, "b)" DESC) INCLUDE (c) WITH (fillfactor='70')`. */
+const definition = /^(?<method>\w+) \((?<key>(?:"(?:[^"]|"")*"|[^")])*)\)(?<rest>.*)$/s
+
+/** More columns at the end of the key; collations, order, INCLUDE and storage parameters stay. */
+function widenedTail(tail: string, more: string[]): string {
+  return tail.replace(definition, (...match) => {
+    const { method, key, rest } = match.at(-1) as Record<'method' | 'key' | 'rest', string>
+    return `${method} (${key}, ${identList(more)})${rest}`
+  })
+}
+
+/** The columns of a constraint, with what follows them: `("a", "b") INCLUDE (c)`. */
+export function constraintTail({ tail, columns }: ParentIndex): string {
+  const rest = definition.exec(tail)?.groups?.rest ?? ''
+  return `(${identList(columns)})${rest.replace(' NULLS NOT DISTINCT', '')}`
 }
 
 /**
@@ -123,11 +143,26 @@ function kindOf(index: PlainIndex, nullable: boolean): ParentIndex['kind'] {
   return 'index'
 }
 
-function addKey(table: PlainTable, unique: string[], nullsEqual: boolean, plan: IndexPlan): void {
+function addKey(
+  table: PlainTable,
+  policy: Policy,
+  { key, nullsEqual }: Pick<KeyRule, 'key' | 'nullsEqual'>,
+  plan: IndexPlan,
+): void {
+  const unique = [...new Set([...key, ...policy.key])]
   const wanted = unique.toSorted().join('\0')
+  // Without an unknown leaf no partition key is NULL.
+  const mayBeNull = table.columns.some(
+    ({ name, not_null }) =>
+      unique.includes(name) && !not_null && (policy.unknown !== false || !policy.key.includes(name)),
+  )
   const served = plan.indexes.some(
-    ({ kind, columns, replaces }) =>
-      kind !== 'index' && replaces?.is_plain !== false && columns.toSorted().join('\0') === wanted,
+    ({ kind, columns, replaces, nullsNotDistinct }) =>
+      kind !== 'index' &&
+      replaces?.is_plain !== false &&
+      replaces?.compares_as_columns !== false &&
+      (!nullsEqual || nullsNotDistinct || !mayBeNull) &&
+      columns.toSorted().join('\0') === wanted,
   )
   if (!served) {
     const index = newIndex(table, unique, 'unique constraint', '_key')

@@ -117,10 +117,8 @@ export async function convert(
   })
   for (const statement of validate)
     await step(work, `${name}: validate foreign keys`, () => session.run(statement))
-  // For index-only scans; nobody waits any more. Where a kill keeps it from happening, autovacuum comes by.
-  await step(work, `${name}: vacuum`, () =>
-    crew.each(plan.leaves, async (worker, leaf) => void (await worker.run(`VACUUM ${relation(leaf)}`))),
-  )
+  // Where a kill keeps this from happening, the next run analyzes and autovacuum comes by.
+  await step(work, `${name}: vacuum`, () => tidy(session, crew, plan))
   return { conversion, proof }
 }
 
@@ -143,14 +141,17 @@ async function rehearsal(holder: Session, work: Work, plan: ConversionPlan): Pro
   }
 }
 
-/**
- * Reads the leaves and the parent. Before PostgreSQL 18 the parent's ANALYZE has to read the leaves as well, and then it is
- * theirs too.
- */
+/** The leaves, side by side, and of the parent what does not mean reading the leaves once more. */
 async function analyze(session: Session, crew: Crew, { leaves, shadow }: ConversionPlan): Promise<void> {
-  if (session.serverVersion < analyzeOnly) return void (await session.run(`ANALYZE ${relation(shadow)}`))
   await crew.each(leaves, async (worker, leaf) => void (await worker.run(`ANALYZE ${relation(leaf)}`)))
-  await session.run(`ANALYZE ONLY ${relation(shadow)}`)
+  if (session.serverVersion >= analyzeOnly) await session.run(`ANALYZE ONLY ${relation(shadow)}`)
+}
+
+/** What can wait until writers no longer do: the visibility of the leaves, and the statistics across them. */
+async function tidy(session: Session, crew: Crew, { leaves, table }: ConversionPlan): Promise<void> {
+  await crew.each(leaves, async (worker, leaf) => void (await worker.run(`VACUUM ${relation(leaf)}`)))
+  // To analyze a parent is to analyze its leaves again, before PostgreSQL 18.
+  if (session.serverVersion < analyzeOnly) await session.run(`ANALYZE ${relation(table)}`)
 }
 
 /** Leaf by leaf on the crew's connections, then the parent; what a killed run has added is kept. */

@@ -7,7 +7,7 @@ import {
 import { fitName, ident, identList, literal, relation } from '../postgres/identifiers.ts'
 import { statisticsStatements } from './dependents.ts'
 import { keepsIdentity, nameShadowSequences, sequencesForShadow } from './identity.ts'
-import { type ParentIndex, shadowIndexName } from './indexes.ts'
+import { constraintTail, type ParentIndex, shadowIndexName } from './indexes.ts'
 import type { ConversionPlan } from './plan.ts'
 import type { PlainColumn } from './table.ts'
 
@@ -72,9 +72,9 @@ function parentIndexStatement(shadow: string, index: ParentIndex): string {
   const nulls = index.nullsNotDistinct ? ' NULLS NOT DISTINCT' : ''
   switch (index.kind) {
     case 'primary key':
-      return `ALTER TABLE ${shadow} ADD CONSTRAINT ${name} PRIMARY KEY (${identList(index.columns)})`
+      return `ALTER TABLE ${shadow} ADD CONSTRAINT ${name} PRIMARY KEY ${constraintTail(index)}`
     case 'unique constraint':
-      return `ALTER TABLE ${shadow} ADD CONSTRAINT ${name} UNIQUE${nulls} (${identList(index.columns)})`
+      return `ALTER TABLE ${shadow} ADD CONSTRAINT ${name} UNIQUE${nulls} ${constraintTail(index)}`
     case 'unique index':
       return `CREATE UNIQUE INDEX ${name} ON ${shadow} USING ${index.tail}`
     case 'index':

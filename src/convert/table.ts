@@ -32,6 +32,8 @@ export interface PlainIndex {
   /** Neither expressions nor a predicate. */
   is_plain: boolean
   nulls_not_distinct: boolean
+  /** By the collations of the columns and the usual operators of their types. */
+  compares_as_columns: boolean
   columns: string[] | null
   /** The definition from after USING on. */
   tail: string

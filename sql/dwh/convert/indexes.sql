@@ -12,6 +12,11 @@ SELECT i.relname::text AS name,
        coalesce(k.condeferrable, false) AS is_deferrable,
        x.indexprs IS NULL AND x.indpred IS NULL AS is_plain,
        coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct,
+       -- Another collation or operator class may take for different what the columns themselves take for equal.
+       NOT EXISTS (SELECT FROM unnest(x.indkey::smallint[], x.indcollation::oid[], x.indclass::oid[]) AS p (attnum, collated, opclass)
+                     JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = p.attnum
+                     JOIN pg_opclass AS o ON o.oid = p.opclass
+                    WHERE p.collated <> a.attcollation OR NOT o.opcdefault) AS compares_as_columns,
        (SELECT array_agg(a.attname::text ORDER BY p.n)
           FROM unnest(x.indkey::smallint[]) WITH ORDINALITY AS p (attnum, n)
           JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = p.attnum
