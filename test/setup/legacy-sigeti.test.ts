@@ -75,14 +75,14 @@ describe.each(servers)('the legacy database of SIGETI on $name', (server) => {
       ['dwh_facts.fait_attributions', '2b98ea25c8dc'],
       ['dwh_facts.fait_collectes', 'd6597c773c3c'],
       ['dwh_facts.fait_factures', 'a64397ab07ed'],
-      ['dwh_facts.fait_paiements', 'f9d8c8b5f899'],
+      ['dwh_facts.fait_paiements', '7c0963b46d22'],
       ['public.attributions', 'f2aef61a0195'],
       ['public.collectes', 'ec3e1c78d5d6'],
       ['public.demandes', '5b34f7704627'],
       ['public.entreprises', '40efc7170680'],
       ['public.factures', '137faa1102b0'],
       ['public.lots', 'd2b2707cac87'],
-      ['public.paiements', '46c1774149e3'],
+      ['public.paiements', 'ab29de4ad505'],
       ['public.zones_industrielles', 'dd9446cd4d7c'],
     ])
   })
