@@ -98,6 +98,7 @@ CREATE TABLE dwh.conversions (
   after        jsonb,
   renames      jsonb       NOT NULL DEFAULT '[]',
   undo         jsonb       NOT NULL DEFAULT '[]',
+  unvalidated  jsonb       NOT NULL DEFAULT '[]',
   backup       text,
   duplicates   jsonb,
   row_count    bigint,
@@ -114,6 +115,7 @@ COMMENT ON COLUMN dwh.conversions.structure IS 'SHA-256 of the statements that m
 COMMENT ON COLUMN dwh.conversions.before IS 'Sizes and the time of a query before; after: the same afterwards.';
 COMMENT ON COLUMN dwh.conversions.renames IS 'The names that the swap exchanged, so that undo can give them back.';
 COMMENT ON COLUMN dwh.conversions.undo IS 'Statements that give back what the swap had to give up.';
+COMMENT ON COLUMN dwh.conversions.unvalidated IS 'Statements that validate foreign keys of other tables, until they have.';
 COMMENT ON COLUMN dwh.conversions.hash_1 IS 'With hash_2, row_count and algorithm: the proof that both sides were equal at the swap.';
 CREATE UNIQUE INDEX conversions_one_open ON dwh.conversions (schema_name, table_name)
   WHERE undone_at IS NULL AND finished_at IS NULL;

@@ -34,6 +34,8 @@ export interface ForeignKeyIn {
   definition: string
   /** The columns of this table that it names. */
   columns: string[]
+  /** An SQL condition that holds between a row of `referencing` and the row of `referenced` that it refers to. */
+  matches: string
 }
 
 export interface ExtendedStatistics extends RelationName {

@@ -4,11 +4,14 @@ import {
   keyRule,
   noDuplicates,
   requireOrder,
+  supersededSelect,
   surveyDuplicates,
 } from '../dedup/rule.ts'
-import { fitName, type RelationName, relation } from '../postgres/identifiers.ts'
+import { DwhError } from '../errors.ts'
+import { fitName, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Dataset } from '../warehouse/load.ts'
+import type { ForeignKeyIn } from './dependents.ts'
 import type { PlainTable } from './table.ts'
 
 /** Where the places of superseded rows are kept while a table is converted. */
@@ -32,6 +35,35 @@ export function duplicateRule(dataset: Dataset, table: PlainTable): KeyRule | un
       (!rule.nullsEqual || nulls_not_distinct || !columns.some(nullable)),
   )
   return forbids ? undefined : rule
+}
+
+/**
+ * A row that another table refers to cannot be set aside: the foreign key would not hold on the new table.
+ *
+ * @throws DwhError ROWS_UNFIT naming the foreign key
+ */
+export async function refuseReferenced(
+  session: Session,
+  dataset: Dataset,
+  table: PlainTable,
+  keys: ForeignKeyIn[],
+): Promise<void> {
+  const rule = duplicateRule(dataset, table)
+  if (!rule) return
+  const plain = `ONLY ${relation(table)}`
+  for (const { name, referencing, matches } of keys) {
+    const { rows } = await session.one<{ rows: number }>(
+      `SELECT count(*) AS rows FROM (${supersededSelect(plain, rule)}) AS superseded ` +
+        `JOIN ${plain} AS referenced ON referenced.ctid = superseded.place ` +
+        `WHERE EXISTS (SELECT FROM ${referencing} AS referencing WHERE ${matches})`,
+    )
+    if (rows === 0) continue
+    throw new DwhError(
+      'ROWS_UNFIT',
+      `${rows} of the rows of ${shown(table)} that stand behind a newer one of their key are referred to by ${referencing} (${name}); nothing was changed`,
+      { hint: `let the rows of ${referencing} refer to the newest row of the key, or drop ${name}` },
+    )
+  }
 }
 
 /**

@@ -1,6 +1,9 @@
-import type { GivenUp } from '../ledger/conversions.ts'
+import { step, type Work } from '../events.ts'
+import { type Conversion, type GivenUp, recordValidated } from '../ledger/conversions.ts'
 import type { PlannedLeaf } from '../partitions/plan.ts'
-import { ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
+import { ident, literal, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import type { ForeignKeyIn, ForeignKeyOut } from './dependents.ts'
 import type { ParentIndex } from './indexes.ts'
 import type { PlainTable } from './table.ts'
@@ -87,4 +90,28 @@ export function inboundStatements({ kept, lost }: InboundPlan): {
       .filter((key) => !key.referencing_is_partitioned && !key.definition.endsWith(' NOT VALID'))
       .map(validate),
   }
+}
+
+/**
+ * Validates the foreign keys of other tables that a swap has added, when nobody waits any more: by the run that swapped, or
+ * by the next one where that was killed.
+ *
+ * Locks: SHARE UPDATE EXCLUSIVE on each referencing table, ROW SHARE on the referenced one.
+ */
+export async function validateInbound(
+  session: Session,
+  work: Work,
+  table: RelationName,
+  { conversion, unvalidated }: Pick<Conversion, 'conversion' | 'unvalidated'>,
+): Promise<void> {
+  if (unvalidated.length === 0) return
+  await step(work, `${shown(table)}: validate foreign keys`, async () => {
+    for (const statement of unvalidated) await session.run(statement).catch(letGone)
+    await recordValidated(session, conversion)
+  })
+}
+
+/** Somebody has dropped it since, or its table. */
+function letGone(error: unknown): void {
+  if (!hasState(error, sqlstate.undefinedObject, sqlstate.undefinedTable)) throw error
 }

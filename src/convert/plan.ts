@@ -10,10 +10,10 @@ import { fitName, type RelationName, relation, shown } from '../postgres/identif
 import type { Session } from '../postgres/session.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import { obstaclesOf } from './dependents.ts'
-import { findDuplicates, placesName } from './duplicates.ts'
+import { findDuplicates, placesName, refuseReferenced } from './duplicates.ts'
 import { type InboundPlan, inboundLosses, planInbound } from './foreign-keys.ts'
 import { identityRemarks } from './identity.ts'
-import { type IndexPlan, planIndexes } from './indexes.ts'
+import { type IndexPlan, leafIndexName, planIndexes, shadowIndexName } from './indexes.ts'
 import { occupiedSpans, type RowSurvey, surveyRows } from './rows.ts'
 import { type PlainColumn, type PlainTable, readPlainTable } from './table.ts'
 
@@ -56,9 +56,9 @@ export async function planConversion(
   const before = { schema: target.schema, name: fitName(target.name, '_before_setup') }
   const table = inTablespace(await readPlainTable(session, oid, before), tablespace)
   refuseUnfit(table, declaredPolicy)
-  const resumes = (await ledgerPresence(session)).has_ledger
-    ? await findConversion(session, table)
-    : undefined
+  const open = (await ledgerPresence(session)).has_ledger ? await findConversion(session, table) : undefined
+  // What was begun for another table of this name is thrown away: its backup and its figures are not this one's.
+  const resumes = open?.plain_oid === oid ? open : undefined
   const rows = await surveyRows(session, table, declaredPolicy)
   refuseRows(table, declaredPolicy, rows)
   const policy = settleUnknown(declaredPolicy, rows)
@@ -87,7 +87,8 @@ export async function planConversion(
     compression: dataset.compression.method,
     serverVersion: session.serverVersion,
   }
-  if (!resumes) await refuseTakenNames(session, plan)
+  if (!open) await refuseTakenNames(session, plan)
+  if (plan.duplicates.rows > 0) await refuseReferenced(session, dataset, table, inbound.kept)
   return plan
 }
 
@@ -163,13 +164,21 @@ function settleUnknown(policy: Policy, { nulls, outside }: RowSurvey): Policy {
   return { ...policy, unknown: nulls + outside > 0 && { ...unknown, when_needed: false } }
 }
 
-/** The names that the conversion will need must be free, so that it never meets a table of somebody else. */
-async function refuseTakenNames(
-  session: Session,
-  { table, shadow, before, leaves, duplicates }: ConversionPlan,
-): Promise<void> {
+/** The names of the indexes that the conversion makes, and those that the plain table's step aside to. */
+function indexNames({ table, leaves, indexes }: ConversionPlan): RelationName[] {
+  const names = indexes.flatMap((index) => [
+    shadowIndexName(index),
+    index.replaces ? fitName(index.name, '_before_setup') : index.name,
+    ...leaves.map((leaf) => leafIndexName(leaf, index, table)),
+  ])
+  return names.map((name) => ({ schema: table.schema, name }))
+}
+
+/** The names that the conversion will need must be free, so that it never meets a relation of somebody else. */
+async function refuseTakenNames(session: Session, plan: ConversionPlan): Promise<void> {
+  const { table, shadow, before, leaves, duplicates } = plan
   const aside = duplicates.rows > 0 ? [asideName(table), placesName(table)] : []
-  const names = [shadow, before, ...aside, ...leaves]
+  const names = [shadow, before, ...aside, ...leaves, ...indexNames(plan)]
   // An undo keeps the partitioned table where that has rows of its own.
   const undone = relation({ schema: table.schema, name: fitName(table.name, '_after_setup') })
   const taken = await session.rows<{ name: string; is_undone: boolean }>(
@@ -186,7 +195,7 @@ async function refuseTakenNames(
     {
       hint: taken.some(({ is_undone }) => is_undone)
         ? `they belong to ${undone}, which dwh setup --undo kept for its rows: copy what you need, and drop it`
-        : 'rename or drop those tables, or finish the earlier conversion with dwh setup --finish',
+        : 'rename or drop what bears them, or finish the earlier conversion with dwh setup --finish',
     },
   )
 }

@@ -58,7 +58,8 @@ export async function prepareShadow(
   const structure = createHash('sha256').update(everything.join('\n')).digest('hex')
   return inTransaction(session, async () => {
     const open = await findConversion(session, plan.table)
-    if (open && open.structure === structure && open.plain_oid === plan.table.oid) return open.conversion
+    const same = open?.plain_oid === plan.table.oid ? open : undefined
+    if (same?.structure === structure && (await isWhole(session, plan))) return same.conversion
     if (open) {
       await dropShadow(session, open)
       await recordUndo(session, open.conversion)
@@ -73,10 +74,20 @@ export async function prepareShadow(
       shadowName: plan.shadow.name,
       beforeName: plan.before.name,
       structure,
-      before,
-      backup,
+      before: same?.before ?? before,
+      backup: same?.backup ?? backup,
     })
     await lease.check(session)
     return conversion
   })
+}
+
+/** Somebody may have dropped the shadow tree of an interrupted conversion, or some of its leaves. */
+async function isWhole(session: Session, { shadow, leaves }: ConversionPlan): Promise<boolean> {
+  const { attached } = await session.one<{ attached: number }>(
+    'SELECT count(*) AS attached FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid ' +
+      'WHERE i.inhparent = to_regclass($1) AND c.relname = ANY ($2)',
+    [relation(shadow), leaves.map(({ name }) => name)],
+  )
+  return attached === leaves.length
 }

@@ -11,7 +11,12 @@ import { type ProofColumn, proofColumns } from '../proof/columns.ts'
 import { addProofs, equalProofs, type Proof, proveRelation } from '../proof/hash.ts'
 import { copyRows } from './copy.ts'
 import { duplicateRule } from './duplicates.ts'
-import { keptForeignKeys, leafForeignKeyStatements, parentForeignKeyStatements } from './foreign-keys.ts'
+import {
+  keptForeignKeys,
+  leafForeignKeyStatements,
+  parentForeignKeyStatements,
+  validateInbound,
+} from './foreign-keys.ts'
 import { buildLeafIndexes, leafIndexes } from './leaf-indexes.ts'
 import { rebuildStatements, shadowViewName } from './materialized-views.ts'
 import { type LeafProofs, leafCondition, provePlain, proveShadow } from './parts.ts'
@@ -115,8 +120,7 @@ export async function convert(
     await blocked.commit()
     return later
   })
-  for (const statement of validate)
-    await step(work, `${name}: validate foreign keys`, () => session.run(statement))
+  await validateInbound(session, work, plan.table, { conversion, unvalidated: validate })
   // Where a kill keeps this from happening, the next run analyzes and autovacuum comes by.
   await step(work, `${name}: vacuum`, () => tidy(session, crew, plan))
   return { conversion, proof }
@@ -156,18 +160,18 @@ async function tidy(session: Session, crew: Crew, { leaves, table }: ConversionP
 
 /** Leaf by leaf on the crew's connections, then the parent; what a killed run has added is kept. */
 async function addForeignKeys(session: Session, crew: Crew, work: Work, plan: ConversionPlan): Promise<void> {
-  const has = async (table: RelationName, name: string) =>
+  const has = async (worker: Session, table: RelationName, name: string) =>
     (
-      await session.one<{ found: boolean }>(
+      await worker.one<{ found: boolean }>(
         'SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1::regclass AND conname = $2) AS found',
         [relation(table), name],
       )
     ).found
   for (const key of keptForeignKeys(plan.table)) {
-    if (await has(plan.shadow, key.name)) continue
+    if (await has(session, plan.shadow, key.name)) continue
     await crew.each(plan.leaves, async (worker, leaf) => {
       const { add, validate } = leafForeignKeyStatements(key, leaf)
-      if (!(await has(leaf, key.name))) {
+      if (!(await has(worker, leaf, key.name))) {
         await climbInTransaction(worker, work, { relations: [leaf] }, () => worker.run(add))
       }
       await worker.run(validate)

@@ -168,7 +168,7 @@ export async function swap(
     lockBoth(holder, plan, timeout),
   )
   const { renames, undo, validate } = await exchange(holder, plan)
-  await recordSwap(holder, conversion, renames, undo, { ...proof, algorithm: proofAlgorithm })
+  await recordSwap(holder, conversion, renames, undo, validate, { ...proof, algorithm: proofAlgorithm })
   await lease.check(holder)
   return validate
 }

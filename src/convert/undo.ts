@@ -57,6 +57,7 @@ export async function undoConversion(
     )
     return { table, keptAs: undefined }
   }
+  await requireTables(session, conversion)
   const { changed, validate } = await step(work, `${shown(table)}: put the plain table back`, () =>
     climbInTransaction(session, work, { relations: [table, before] }, async () => {
       await session.run(`LOCK TABLE ${relation(table)} IN SHARE MODE`)
@@ -108,7 +109,8 @@ export async function finishConversion(
       for (const { schema, to: name } of views.toReversed()) {
         await session.run(`DROP MATERIALIZED VIEW IF EXISTS ${relation({ schema, name })}`)
       }
-      await session.run(`DROP TABLE ${relation(before)}`)
+      // Somebody may have dropped it already.
+      await session.run(`DROP TABLE IF EXISTS ${relation(before)}`)
       await recordFinish(session, conversion.conversion)
       await lease.check(session)
     }),
@@ -130,6 +132,27 @@ export async function dropShadow(session: Session, conversion: Conversion): Prom
     await session.run(`DROP MATERIALIZED VIEW ${relation(view)}`)
   }
   await session.run(`DROP TABLE ${relation(shadow)}`)
+}
+
+/** @throws DwhError TARGET_UNFIT where one of the two tables was dropped or renamed since the swap */
+async function requireTables(session: Session, conversion: Conversion): Promise<void> {
+  const { table, before } = conversionTables(conversion)
+  for (const [name, hint] of [
+    [
+      before,
+      'rename it back; if it was dropped there is nothing to go back to: dwh setup --finish says so to the ledger',
+    ],
+    [table, 'rename it back first'],
+  ] as const) {
+    const { there } = await session.one<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+      relation(name),
+    ])
+    if (!there) {
+      throw new DwhError('TARGET_UNFIT', `there is no table ${shown(name)} any more; nothing was changed`, {
+        hint,
+      })
+    }
+  }
 }
 
 /** Under the locks: the renames backwards, and everything that hangs on the name bound to the plain table again. */

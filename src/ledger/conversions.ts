@@ -44,6 +44,8 @@ export interface Conversion {
   after: Record<string, unknown> | null
   renames: Rename[]
   undo: GivenUp[]
+  /** Statements that validate foreign keys of other tables; none are left once they have. */
+  unvalidated: string[]
   backup: string | null
   duplicates: SetAside | null
   row_count: number | null
@@ -114,6 +116,7 @@ export async function recordSwap(
   conversion: number,
   renames: Rename[],
   undo: GivenUp[],
+  unvalidated: string[],
   proof: { rows: number; hash1: bigint; hash2: bigint; algorithm: string },
 ): Promise<void> {
   await session.one(sql('ledger/record_swap'), [
@@ -124,7 +127,13 @@ export async function recordSwap(
     String(proof.hash2),
     proof.algorithm,
     JSON.stringify(undo),
+    JSON.stringify(unvalidated),
   ])
+}
+
+/** Records that the foreign keys that the swap has added are validated. */
+export async function recordValidated(session: Session, conversion: number): Promise<void> {
+  await session.run(sql('ledger/record_validated'), [conversion])
 }
 
 /** Keeps what was measured after the swap. */

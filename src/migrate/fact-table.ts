@@ -87,8 +87,13 @@ export function uniqueColumns(fact: Pick<FactTable, 'key' | 'partitionBy'>): str
 function furnish(fact: FactTable): string {
   const name = parseRelation(fact.table)
   const table = relation(name)
+  const taken = new Set<string>()
   const indexes = (fact.indexes ?? []).map(listOf).map((columns) => {
-    const index = fitName(`${name.name}_${columns.join('_')}`, '_idx')
+    const base = `${name.name}_${columns.join('_')}`
+    let index = fitName(base, '_idx')
+    // (a_b) and (a, b) would have one name, and IF NOT EXISTS would leave the second out.
+    for (let n = 1; taken.has(index); n++) index = fitName(base, `_idx${n}`)
+    taken.add(index)
     return `CREATE INDEX IF NOT EXISTS ${ident(index)} ON ${table} (${identList(columns)});`
   })
   const comments = Object.entries(fact.columns).flatMap(([column, given]) => {

@@ -13,6 +13,8 @@ export const sqlstate = {
   serializationFailure: '40001',
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
+  undefinedObject: '42704',
+  undefinedFunction: '42883',
 } as const
 
 export function hasState(error: unknown, ...states: string[]): boolean {
@@ -32,6 +34,10 @@ interface Class {
 
 /** Exact SQLSTATEs first, then classes (the first two characters). */
 const states: Record<string, Class> = {
+  '25006': {
+    code: 'SQL_FAILED',
+    hint: 'the server is a standby, or default_transaction_read_only is set: connect to the primary',
+  },
   '25001': {
     code: 'SQL_FAILED',
     hint: 'in a migration it goes alone into a TypeScript file, behind pgm.noTransaction()',
@@ -50,8 +56,11 @@ const states: Record<string, Class> = {
     hint: 'grant what is missing, or connect as the owner; see: dwh doctor',
   },
   '53100': { code: 'DISK_FULL', hint: 'free some room and run the same command again: it resumes' },
-  '55P03': { code: 'LOCK_HELD' },
-  '40P01': { code: 'LOCK_HELD' },
+  '55P03': {
+    code: 'LOCK_HELD',
+    hint: 'see who holds it in pg_locks and pg_prepared_xacts, and run the same command again',
+  },
+  '40P01': { code: 'LOCK_HELD', hint: 'run the same command again' },
   '57014': {
     code: 'SQL_FAILED',
     hint: 'a timeout or somebody cancelled it; run the same command again: it resumes',

@@ -1,7 +1,9 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dumpTables } from '../backup/dump.ts'
+import { validateInbound } from '../convert/foreign-keys.ts'
 import { convert } from '../convert/run.ts'
+import { conversionTables } from '../convert/undo.ts'
 import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
 import { underLease } from '../ledger/lease.ts'
@@ -80,6 +82,8 @@ export async function setUp(
         backup: backups.get(name) ?? null,
       })
     }
+    for (const conversion of plan.unmeasured)
+      await validateInbound(session, work, conversionTables(conversion).table, conversion)
     await step(work, 'analyze', () => analyzeDatasets(session, warehouse, plan))
     await step(work, 'verify', () => verify(session, warehouse))
     await step(work, 'gains', () => measureAfter(session, plan))

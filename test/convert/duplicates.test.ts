@@ -117,6 +117,8 @@ describe.each(servers)('duplicates in a conversion on $name', (server) => {
         killAt: { type: 'step', step: `public.bills: ${step}`, state: 'started' },
       })
       expect(killed).toMatchObject({ signal: 'SIGKILL' })
+      // Somebody takes a part of the shadow tree for a leftover.
+      if (step === 'indexes') await session.run('DROP TABLE public.bills_2023')
       await session.run(`UPDATE public.bills SET changed_at = now() WHERE number = 100 AND note = 'second';
                          INSERT INTO public.bills VALUES (7, 'client "0', '2022-02-02', now(), 'x', 'late')`)
       expect(await dwh(setup, at)).toMatchObject({ code: 0 })
@@ -168,6 +170,22 @@ describe('duplicates in a conversion', () => {
       stderr: expect.stringMatching(/TARGET_UNFIT .*names that are taken: .*bills_duplicates/),
     })
     expect(await describeTable(session, bills)).toEqual(before)
+  })
+
+  test('are refused where another table refers to a row that would be set aside', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    await session.run(`
+      ALTER TABLE public.bills ADD id serial, ADD UNIQUE (id, billed_on);
+      CREATE TABLE public.payments (bill int, day date, CONSTRAINT payments_bill FOREIGN KEY (bill, day) REFERENCES public.bills (id, billed_on));
+      INSERT INTO public.payments SELECT id, billed_on FROM public.bills WHERE number = 100 AND note <> 'third'`)
+    using file = warehouse()
+    expect(await dwh(setup, file.at(database.target))).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /ROWS_UNFIT 1 of the rows of public\.bills .* are referred to by public\.payments \(payments_bill\); nothing was changed\nhint/,
+      ),
+    })
   })
 
   test('a copy that somebody changed is not dropped by --undo', async () => {

@@ -144,3 +144,16 @@ describe.each(servers)('a fact table on $name', (server) => {
     },
   )
 })
+
+test('indexes whose columns read alike get a name each', () => {
+  const statements = factTableStatements({
+    table: 'public.f',
+    columns: { a: 'int', b: 'int', a_b: 'int', k: 'date' },
+    partitionBy: 'k',
+    indexes: ['a_b', ['a', 'b']],
+  })
+  expect(statements.join('\n').match(/CREATE INDEX IF NOT EXISTS "\w+"/g)).toEqual([
+    'CREATE INDEX IF NOT EXISTS "f_a_b_idx"',
+    'CREATE INDEX IF NOT EXISTS "f_a_b_idx1"',
+  ])
+})

@@ -245,13 +245,15 @@ describe('setup refuses with one error and changes nothing', () => {
   test('names that the conversion needs are taken', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
-    await session.run('CREATE TABLE public.sales_2024_02 (somebody text)')
+    // An archive that was renamed keeps the names of its indexes.
+    await session.run(`CREATE TABLE public.sales_2024_02 (somebody text); CREATE TABLE public.archive (client text);
+                       CREATE INDEX sales_2024_03_client ON public.archive (client)`)
     const before = await everything(session)
     using warehouse = salesWarehouse()
     expect(await dwh(setup, warehouse.at(database.target))).toMatchObject({
       code: 1,
       stderr: says(
-        /error TARGET_UNFIT .*names that are taken: "public"\."sales_2024_02"; nothing was changed\nhint/,
+        /error TARGET_UNFIT .*names that are taken: "public"\."sales_2024_02", "public"\."sales_2024_03_client"; nothing was changed\nhint/,
       ),
     })
     expect(await everything(session)).toEqual(before)

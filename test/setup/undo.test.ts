@@ -32,6 +32,26 @@ test('what an undo kept for its rows stands in the way of the next setup, which 
   ).toEqual({
     relkind: 'p',
   })
+
+  // What was renamed or dropped by hand meanwhile is told, and does not keep the conversion open for ever.
+  const refused = (name: string) => ({
+    code: 1,
+    stderr: expect.stringMatching(
+      `TARGET_UNFIT there is no table public.${name} any more; nothing was changed\nhint`,
+    ),
+  })
+  await session.run('ALTER TABLE public.sales RENAME TO sold')
+  expect(await dwh(['setup', '--undo', '--yes'], at)).toMatchObject(refused('sales'))
+  await session.run('ALTER TABLE public.sold RENAME TO sales; DROP TABLE public.sales_before_setup')
+  expect(await dwh(['setup', '--undo', '--yes'], at)).toMatchObject(refused('sales_before_setup'))
+  await dwhDone(['setup', '--finish', '--yes'], at)
+  expect(
+    await session.one(
+      'SELECT count(*) AS open FROM dwh.conversions WHERE undone_at IS NULL AND finished_at IS NULL',
+    ),
+  ).toEqual({
+    open: 0,
+  })
 })
 
 test('--dry-run --json prints the plan as one document, forwards and backwards', async () => {
