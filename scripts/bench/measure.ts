@@ -102,7 +102,10 @@ export class Probe implements AsyncDisposable {
   }
 
   static async start(server: BenchServer, database: string, statement: string): Promise<Probe> {
-    return new Probe(await server.open(database), statement)
+    const session = await server.open(database)
+    // It waits for as long as it must: that is what is measured.
+    await session.run('SET lock_timeout = 0')
+    return new Probe(session, statement)
   }
 
   async #repeat(statement: string): Promise<void> {
