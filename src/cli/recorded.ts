@@ -44,15 +44,14 @@ export async function recorded<Summary>(
   await setLogPath(ledger, run, log.path)
   log.write({ type: 'run', message: `dwh ${context.words.join(' ')}` })
 
-  const keeping = new Set<Promise<void>>()
+  // One after the other: a connection does one thing at a time.
+  let kept: Promise<unknown> = Promise.resolve()
   const emit = (event: DwhEvent) => {
     log.write(event)
     const keep = (event.type === 'step' && event.state !== 'started') || event.type === 'warning'
     if (keep) {
       const { type, ...data } = event
-      const kept = keepEvent(ledger, run, type, data).catch(() => {})
-      keeping.add(kept)
-      void kept.then(() => keeping.delete(kept))
+      kept = kept.then(() => keepEvent(ledger, run, type, data)).catch(() => {})
     }
     context.work.emit(event)
   }
@@ -72,7 +71,7 @@ export async function recorded<Summary>(
     log.write({ type: 'run', message: `${failure.code}: ${failure.message}` })
     throw failure
   } finally {
-    await Promise.all(keeping)
+    await kept
     // Where the server has gone the row stays open, and the run counts as died.
     await endRun(ledger, run, failure, summary)
       .then(() => pruneRuns(ledger, spanSeconds(warehouse?.retention.runs ?? ninetyDays)))
