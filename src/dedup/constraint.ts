@@ -16,7 +16,12 @@ interface UniqueIndex extends RelationName {
   table: number
   valid: boolean
   is_constraint: boolean
+  /** As the index says it. */
   nulls_equal: boolean
+  /** No two rows with a NULL in the same place: because it says so, or because none can be NULL. */
+  no_two_nulls: boolean
+  /** In ascending order and without INCLUDE, as that of a plain constraint. */
+  is_usual: boolean
   is_attached: boolean
   columns: string[]
 }
@@ -43,7 +48,7 @@ export async function readKeyConstraint(
   const serves = own.find(
     (index) =>
       index.valid &&
-      (!nullsEqual || index.nulls_equal) &&
+      (!nullsEqual || index.no_two_nulls) &&
       index.columns.every((column) => columns.includes(column)),
   )
   if (serves) return { name: serves.name, columns: serves.columns, nullsEqual, state: 'there' }
@@ -59,7 +64,7 @@ export async function readKeyConstraint(
  * Locks: SHARE UPDATE EXCLUSIVE on a member while its index is built; then, under the lock ladder and for the moment of a
  * change of the catalogue, ACCESS EXCLUSIVE on the parent, and on one leaf after the other.
  *
- * @throws DwhError ROWS_UNFIT when duplicates have come again, LOCK_HELD
+ * @throws DwhError ROWS_UNFIT when duplicates have come again, TARGET_UNFIT when a leaf has, LOCK_HELD
  */
 export async function addKeyConstraint(
   session: Session,
@@ -111,6 +116,22 @@ export async function addKeyConstraint(
       }
     })
   }
+  await requireValid(session, table, constraint)
+}
+
+/**
+ * A leaf that came after the plan and before the parent's constraint has no index, and the constraint stays invalid.
+ *
+ * @throws DwhError TARGET_UNFIT
+ */
+async function requireValid(session: Session, table: Member, { name }: KeyConstraint): Promise<void> {
+  const made = (await uniqueIndexes(session, [table.oid])).find((index) => index.name === name)
+  if (made?.valid) return
+  throw new DwhError(
+    'TARGET_UNFIT',
+    `${shown(table)} got a leaf while ${name} was added, which does not hold for it yet`,
+    { hint: 'run the same command again: it adds what is missing' },
+  )
 }
 
 /** The unique index of a member: one that is there and free, or a new one. */
@@ -171,7 +192,7 @@ function memberIndexName(table: Member, member: Member, { name }: KeyConstraint)
 }
 
 function isOver(index: UniqueIndex, columns: readonly string[], nullsEqual: boolean): boolean {
-  return index.nulls_equal === nullsEqual && index.columns.join('\0') === columns.join('\0')
+  return index.is_usual && index.nulls_equal === nullsEqual && index.columns.join('\0') === columns.join('\0')
 }
 
 async function uniqueIndexes(session: Session, tables: number[]): Promise<UniqueIndex[]> {

@@ -37,6 +37,7 @@ interface TableRow {
   is_owner: boolean
   columns: string[]
   cascades: string[] | null
+  foreign_leaves: string[] | null
 }
 
 /**
@@ -120,6 +121,13 @@ async function requireFit(session: Session, { name, key = [], recency }: Dataset
       { hint: 'let these foreign keys refuse (NO ACTION) while duplicates are moved' },
     )
   }
+  if (row.foreign_leaves) {
+    throw new DwhError(
+      'TARGET_UNFIT',
+      `leaves of ${shown(table)} are foreign tables, which no constraint holds for: ${row.foreign_leaves.join(', ')}; nothing was changed`,
+      { hint: 'detach them, or bring their rows into plain leaves' },
+    )
+  }
   return row
 }
 
@@ -129,15 +137,12 @@ async function inspectAside(session: Session, table: Member): Promise<DedupPlan[
     relation(name),
   ])
   if (oid === null) return { ...name, exists: false }
-  const missing = await session.rows<{ name: string; type: string }>(sql('dedup/missing_columns'), [
-    table.oid,
-    oid,
-  ])
-  if (missing.length > 0) {
+  const obstacles = await session.rows<{ obstacle: string }>(sql('dedup/aside_obstacles'), [table.oid, oid])
+  if (obstacles.length > 0) {
     throw new DwhError(
       'TARGET_UNFIT',
-      `${shown(name)} cannot take rows of ${shown(table)}: it lacks ${missing.map((column) => `${column.name} ${column.type}`).join(', ')}; nothing was changed`,
-      { hint: 'rename it, or add the columns' },
+      `${shown(name)} cannot take rows of ${shown(table)}: ${obstacles.map(({ obstacle }) => obstacle).join('; ')}; nothing was changed`,
+      { hint: 'rename it, and a new one is made; or mend what is named' },
     )
   }
   return { ...name, exists: true }

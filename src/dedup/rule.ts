@@ -1,6 +1,7 @@
 import { DwhError } from '../errors.ts'
 import { ident, identList, type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import type { Dataset } from '../warehouse/load.ts'
 
 /** Which rows are one and the same thing, and which of them stays. */
@@ -35,18 +36,33 @@ export const noDuplicates: Duplicates = { keys: 0, rows: 0, ties: 0, example: nu
  * Counts the duplicates of a table, sorting its keys once.
  *
  * @param from a quoted relation, with ONLY where its children shall not count
+ * @throws DwhError TARGET_UNFIT for columns of types without an order
  */
 export async function surveyDuplicates(session: Session, from: string, rule: KeyRule): Promise<Duplicates> {
-  const tie = rule.recency
-    ? `lag(${ident(rule.recency)}) OVER newest IS NOT DISTINCT FROM ${ident(rule.recency)}`
-    : 'true'
-  return session.one<Duplicates>(
+  // A rank compares as ORDER BY does; an operator would be looked for in the search_path, where no extension's is.
+  const tie = rule.recency ? 'rank() OVER peers = 1' : 'true'
+  const peers = rule.recency
+    ? `, peers AS (PARTITION BY ${identList(rule.key)} ORDER BY ${newest(rule.recency)})`
+    : ''
+  const statement =
     `SELECT count(*) FILTER (WHERE n = 2) AS keys, count(*) FILTER (WHERE n > 1) AS rows, ` +
-      `count(*) FILTER (WHERE n = 2 AND tie) AS ties, min(key) FILTER (WHERE n = 2) AS example ` +
-      `FROM (SELECT row_number() OVER newest AS n, ${tie} AS tie, ROW(${identList(rule.key)})::text AS key ` +
-      `FROM ${from}${comparable(rule)} ${newestFirst(rule)}) AS ranked`,
-  )
+    `count(*) FILTER (WHERE n = 2 AND tie) AS ties, min(key) FILTER (WHERE n = 2) AS example ` +
+    `FROM (SELECT row_number() OVER newest AS n, ${tie} AS tie, ROW(${identList(rule.key)})::text AS key ` +
+    `FROM ${from}${comparable(rule)} ${newestFirst(rule)}${peers}) AS ranked`
+  try {
+    return await session.one<Duplicates>(statement)
+  } catch (error) {
+    if (!hasState(error, sqlstate.undefinedFunction)) throw error
+    const columns = [...rule.key, ...(rule.recency ? [rule.recency] : [])].join(', ')
+    throw new DwhError(
+      'TARGET_UNFIT',
+      `${from.replace(/^ONLY /, '')} cannot be sorted by ${columns}: ${String((error as Error).message).split('\n')[0]}; nothing was changed`,
+      { cause: error, hint: 'name columns of types that have an order as `key` and `recency`' },
+    )
+  }
 }
+
+const newest = (recency: string) => `${ident(recency)} DESC NULLS LAST`
 
 /**
  * Of several rows with one key something must say which is the newest.
@@ -85,7 +101,7 @@ export function supersededSelect(from: string, rule: KeyRule): string {
 
 /** A column of the table may bear the name of a system column no more than PostgreSQL lets it: they cannot clash. */
 function newestFirst({ key, recency }: KeyRule): string {
-  const order = [...(recency ? [`${ident(recency)} DESC NULLS LAST`] : []), 'tableoid DESC', 'ctid DESC']
+  const order = [...(recency ? [newest(recency)] : []), 'tableoid DESC', 'ctid DESC']
   return `WINDOW newest AS (PARTITION BY ${identList(key)} ORDER BY ${order.join(', ')})`
 }
 

@@ -74,8 +74,21 @@ async function moveAll(session: Session, work: Work, lease: Lease, plan: DedupPl
   return await step(
     work,
     'move',
-    () => persist(work, () => move(session, lease, plan)),
+    () => persist(work, () => move(session, lease, plan).catch(tellReferenced)),
     (rows) => `${rows.toLocaleString('en')} rows to ${shown(plan.aside)}`,
+  )
+}
+
+/** Foreign keys that refuse do so when the row goes, or at the commit. */
+function tellReferenced(error: unknown): never {
+  if (!(error instanceof DwhError && hasState(error, sqlstate.foreignKeyViolation))) throw error
+  throw new DwhError(
+    'ROWS_UNFIT',
+    `a row to be moved is referred to: ${error.message}; nothing was changed`,
+    {
+      cause: error,
+      hint: 'let the other table refer to the newest row of the key, and run the same command again',
+    },
   )
 }
 
@@ -96,10 +109,13 @@ async function persist<T>(work: Work, attempt: () => Promise<T>): Promise<T> {
 /** One transaction on one snapshot. */
 async function move(session: Session, lease: Lease, plan: DedupPlan): Promise<number> {
   const { table, rule, aside, members } = plan
-  const columns = await proofColumns(session, table.oid)
   return inTransaction(
     session,
     async () => {
+      // From here on no column comes or goes; a lock takes no snapshot yet.
+      await session.run(`LOCK TABLE ${relation(table)} IN ROW EXCLUSIVE MODE`)
+      const columns = await proofColumns(session, table.oid)
+      if (columns.some(({ name }) => !plan.columns.includes(name))) throw changed(plan, 'a column')
       if (!aside.exists) {
         const furniture = await session.one<Furniture>(sql('partitions/furniture'), [table.oid])
         for (const statement of asideStatements(aside, table, {
@@ -118,7 +134,7 @@ async function move(session: Session, lease: Lease, plan: DedupPlan): Promise<nu
       let moved = 0
       for (const { leaf, rows } of counts) {
         const member = members.find(({ oid }) => oid === leaf)
-        if (!member) throw changedLeaves(plan)
+        if (!member) throw changed(plan, 'a leaf')
         moved += await moveFrom(session, plan, member, rows, columns)
       }
       await lease.check(session)
@@ -162,10 +178,10 @@ function requireWhole(member: Member, rows: number, before: Proof, moved: Proof,
   )
 }
 
-function changedLeaves({ table }: DedupPlan): DwhError {
+function changed({ table }: DedupPlan, what: string): DwhError {
   return new DwhError(
     'TARGET_UNFIT',
-    `${shown(table)} got a leaf after the plan was made; nothing was changed`,
+    `${shown(table)} got ${what} after the plan was made; nothing was changed`,
     {
       hint: 'run the same command again',
     },

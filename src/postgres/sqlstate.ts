@@ -10,6 +10,7 @@ export const sqlstate = {
   deadlockDetected: '40P01',
   queryCanceled: '57014',
   uniqueViolation: '23505',
+  foreignKeyViolation: '23503',
   serializationFailure: '40001',
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
@@ -85,7 +86,8 @@ export function classify(thrown: unknown, where?: Statement): DwhError {
     states[(thrown.code ?? '').slice(0, 2)] ?? { code: 'SQL_FAILED' }
   const spot = where && thrown.position ? `\n${caret(where, Number(thrown.position))}` : ''
   const detail = thrown.detail ? ` (${thrown.detail})` : ''
-  const hint = known.hint ?? thrown.hint
+  // Of row security, PostgreSQL itself knows the way out.
+  const hint = (known.code === 'PRIVILEGE_MISSING' && thrown.hint) || (known.hint ?? thrown.hint)
   return new DwhError(known.code, `${thrown.message}${detail}${spot}`, {
     cause: thrown,
     ...(hint ? { hint } : {}),

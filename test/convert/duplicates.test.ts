@@ -172,6 +172,41 @@ describe('duplicates in a conversion', () => {
     expect(await describeTable(session, bills)).toEqual(before)
   })
 
+  test('are ordered by a type that an extension made, and refused by one without an order', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    // An integer under another name, whose operators are in no search_path.
+    const operators = ['<', '<=', '=', '>=', '>'].map((name, n) => {
+      const internal = ['int4lt', 'int4le', 'int4eq', 'int4ge', 'int4gt'][n]
+      return `CREATE FUNCTION public.version_${n} (public.version, public.version) RETURNS boolean IMMUTABLE STRICT LANGUAGE internal AS '${internal}';
+              CREATE OPERATOR public.${name} (FUNCTION = public.version_${n}, LEFTARG = public.version, RIGHTARG = public.version);`
+    })
+    await session.run(`
+      CREATE TYPE public.version;
+      CREATE FUNCTION public.version_in (cstring) RETURNS public.version IMMUTABLE STRICT LANGUAGE internal AS 'int4in';
+      CREATE FUNCTION public.version_out (public.version) RETURNS cstring IMMUTABLE STRICT LANGUAGE internal AS 'int4out';
+      CREATE TYPE public.version (INPUT = public.version_in, OUTPUT = public.version_out, INTERNALLENGTH = 4, PASSEDBYVALUE, ALIGNMENT = int4);
+      ${operators.join('')}
+      CREATE FUNCTION public.version_order (public.version, public.version) RETURNS integer IMMUTABLE STRICT LANGUAGE internal AS 'btint4cmp';
+      CREATE OPERATOR CLASS public.version_ops DEFAULT FOR TYPE public.version USING btree AS OPERATOR 1 public.<, OPERATOR 2 public.<=,
+        OPERATOR 3 public.=, OPERATOR 4 public.>=, OPERATOR 5 public.>, FUNCTION 1 public.version_order (public.version, public.version);
+      ALTER TABLE public.bills ADD version public.version DEFAULT '1', ADD document json;
+      UPDATE public.bills SET version = '2' WHERE note = 'first'`)
+    using unordered = warehouse({ recency: 'document' })
+    expect(await dwh(['setup', '--dry-run'], unordered.at(database.target))).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /TARGET_UNFIT .* cannot be sorted by client, number, document: .*json; nothing was changed\nhint/,
+      ),
+    })
+    using file = warehouse({ recency: 'version' })
+    const done = await dwh(setup, file.at(database.target))
+    expect(done).toMatchObject({ code: 0, stderr: expect.stringContaining('200 keys') })
+    expect(done.stderr).not.toContain('have several')
+    const kept = `SELECT DISTINCT note FROM public.bills WHERE number % 10 = 0`
+    expect(await session.rows(kept)).toEqual([{ note: 'first' }])
+  })
+
   test('are refused where another table refers to a row that would be set aside', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()

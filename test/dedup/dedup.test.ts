@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Session } from '../../src/postgres/session.ts'
-import { dwh } from '../support/cli.ts'
+import { dwh, ended, startDwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { server, servers } from '../support/servers.ts'
+import { untilStopped } from '../support/until.ts'
 import { testWarehouse } from '../support/warehouse.ts'
 
 const warehouse = () =>
@@ -173,6 +174,59 @@ describe('dwh dedup', () => {
     ).toEqual([{ note: 'moved' }, { note: 'meanwhile' }])
   })
 
+  test('a column that came after the plan loses no value, and a leaf that came with it gets its index by the next run', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    using folder = warehouse()
+    const at = folder.at(database.target)
+    const meanwhile = async (step: string, statement: string) => {
+      const child = startDwh(['dedup', 'bills', 'run', '--yes'], {
+        ...at,
+        stopAt: { type: 'step', step, state: 'started' },
+      })
+      const result = ended(child)
+      await untilStopped(child.pid)
+      await session.run(statement)
+      child.kill('SIGCONT')
+      return result
+    }
+    expect(await meanwhile('move', `ALTER TABLE public.bills ADD precious text DEFAULT 'yes'`)).toMatchObject(
+      {
+        code: 1,
+        stderr: expect.stringMatching(/TARGET_UNFIT public\.bills got a column after the plan/),
+      },
+    )
+    const leaf = `CREATE TABLE public.bills_2025 PARTITION OF public.bills FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')`
+    expect(await meanwhile('constraint', leaf)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /TARGET_UNFIT public\.bills got a leaf while bills_key was added.*\nhint .*same command/,
+      ),
+    })
+    expect(await dwh(['dedup', 'bills', 'run', '--yes'], at)).toMatchObject({ code: 0 })
+    expect(await session.rows(constraints)).toEqual([
+      ...allValid,
+      { table: 'bills_2025', name: 'bills_2025_key', valid: true },
+    ])
+    expect(await session.rows('SELECT count(precious) AS n FROM public.bills_duplicates')).toEqual([
+      { n: 120 },
+    ])
+  })
+
+  test('indexes of leaves that cannot be those of a plain constraint are left alone', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    using folder = warehouse()
+    await session.run(`
+      DELETE FROM public.bills WHERE number % 10 = 0;
+      CREATE UNIQUE INDEX own_order ON public.bills_2022 (number DESC, billed_on);
+      CREATE UNIQUE INDEX own_more ON public.bills_2023 (number, billed_on) INCLUDE (note)`)
+    expect(await dwh(['dedup', 'bills', 'run', '--yes'], folder.at(database.target))).toMatchObject({
+      code: 0,
+    })
+    expect(await session.rows(constraints)).toEqual(allValid)
+  })
+
   test('refuses with one error each, and changes nothing', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
@@ -184,7 +238,8 @@ describe('dwh dedup', () => {
         code: 1,
         stderr: expect.stringMatching(pattern),
       })
-      expect(await session.rows('SELECT count(*) AS n FROM public.bills')).toEqual([{ n: 1123 }])
+      const rows = "SELECT count(*) AS n FROM public.bills WHERE billed_on >= '2022-01-01'"
+      expect(await session.rows(rows)).toEqual([{ n: 1123 }])
     }
     expect(await dwh(['dedup', 'bils'], at)).toMatchObject({
       code: 2,
@@ -196,9 +251,38 @@ describe('dwh dedup', () => {
     )
     await refusal(
       `DROP TABLE public.bills_duplicates;
+       CREATE UNLOGGED TABLE public.bills_duplicates (LIKE public.bills, who text NOT NULL);
+       CREATE TRIGGER tidy AFTER INSERT ON public.bills_duplicates EXECUTE FUNCTION suppress_redundant_updates_trigger()`,
+      /TARGET_UNFIT public\.bills_duplicates .*: it is unlogged .*; it demands values for who; it has triggers: tidy; nothing was changed/,
+    )
+    await refusal(
+      `DROP TABLE public.bills_duplicates; CREATE VIEW public.bills_duplicates AS SELECT * FROM public.bills`,
+      /TARGET_UNFIT public\.bills_duplicates .*: it is no plain table; nothing was changed/,
+    )
+    // A key may refer to one leaf by itself.
+    await refusal(
+      `DROP VIEW public.bills_duplicates;
+       CREATE TABLE public.bills_2021 PARTITION OF public.bills FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+       ALTER TABLE public.bills_2021 ADD UNIQUE (number);
+       CREATE TABLE public.lines (bill int CONSTRAINT lines_bill REFERENCES public.bills_2021 (number) ON DELETE CASCADE)`,
+      /TARGET_UNFIT deleting rows of public\.bills would change other tables by lines_bill of public\.lines/,
+    )
+    await refusal(
+      `DROP TABLE public.lines, public.bills_2021; CREATE FOREIGN DATA WRAPPER none; CREATE SERVER none FOREIGN DATA WRAPPER none;
+       CREATE FOREIGN TABLE public.bills_2021 PARTITION OF public.bills FOR VALUES FROM ('2021-01-01') TO ('2022-01-01') SERVER none`,
+      /TARGET_UNFIT leaves of public\.bills are foreign tables, .*public\.bills_2021/,
+    )
+    await refusal(
+      `DROP FOREIGN TABLE public.bills_2021;
        CREATE TABLE public.stays (n int); CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
        CREATE TRIGGER keep BEFORE DELETE ON public.bills FOR EACH ROW EXECUTE FUNCTION public.keep()`,
       /PROOF_FAILED .*nothing was changed\nhint .*trigger/,
+    )
+    await refusal(
+      `DROP TRIGGER keep ON public.bills; ALTER TABLE public.bills ADD id serial, ADD UNIQUE (id, billed_on);
+       CREATE TABLE public.lines (bill int, day date, FOREIGN KEY (bill, day) REFERENCES public.bills (id, billed_on) DEFERRABLE INITIALLY DEFERRED);
+       INSERT INTO public.lines SELECT id, billed_on FROM public.bills WHERE number = 0`,
+      /ROWS_UNFIT a row to be moved is referred to: .*lines.*; nothing was changed\nhint/,
     )
     await refusal(
       'ALTER TABLE public.bills DROP COLUMN changed_at CASCADE',

@@ -68,6 +68,18 @@ describe.each(servers)('on $name', (server) => {
     await expect(session.run(statement)).rejects.toMatchObject({ code })
   })
 
+  test.each([
+    ['', /^grant what is missing/],
+    [`, HINT = 'use NO FORCE'`, /^use NO FORCE$/],
+  ])('of privileges PostgreSQL knows the way out itself, where it says one: %s', async (more, hint) => {
+    await using session = await server.open()
+    const raise = `DO $$ BEGIN RAISE insufficient_privilege USING MESSAGE = 'no'${more}; END $$`
+    await expect(session.run(raise)).rejects.toMatchObject({
+      code: 'PRIVILEGE_MISSING',
+      hint: expect.stringMatching(hint),
+    })
+  })
+
   test('a session that was ended says so, and every statement after it', async () => {
     await using session = await server.open()
     await using other = await server.open()
