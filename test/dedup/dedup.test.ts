@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Session } from '../../src/postgres/session.ts'
 import { dwh, ended, startDwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
+import { everyFault } from '../support/faults.ts'
 import { server, servers } from '../support/servers.ts'
 import { untilStopped } from '../support/until.ts'
 import { testWarehouse } from '../support/warehouse.ts'
@@ -98,22 +99,25 @@ describe.each(servers)('dwh dedup on $name', (server) => {
     expect((await session.rows(constraints)).length).toBe(5)
   })
 
-  const killedBefore = server === servers[0] ? ['move', 'constraint', 'vacuum'] : ['constraint']
-  test.each(killedBefore)('killed with -9 before the step %s it goes on', async (step) => {
-    await using database = await freshDatabase(server, { template: template.name })
-    await using session = await database.open()
-    using folder = warehouse()
-    const at = folder.at(database.target)
-    const killed = await dwh(['dedup', 'bills', 'run', '--yes'], {
-      ...at,
-      killAt: { type: 'step', step, state: 'started' },
-    })
-    expect(killed).toMatchObject({ signal: 'SIGKILL' })
-    expect(await dwh(['dedup', 'bills', 'run', '--yes'], at)).toMatchObject({ code: 0 })
-    expect(await session.rows(left)).toEqual(expected)
-    expect(await session.rows(constraints)).toEqual(allValid)
-    expect(await session.rows('SELECT count(*) AS n FROM public.bills_duplicates')).toEqual([{ n: 120 }])
-  })
+  const steps = ['move', 'constraint', 'vacuum']
+  test.each(everyFault ? steps : ['constraint'])(
+    'killed with -9 before the step %s it goes on',
+    async (step) => {
+      await using database = await freshDatabase(server, { template: template.name })
+      await using session = await database.open()
+      using folder = warehouse()
+      const at = folder.at(database.target)
+      const killed = await dwh(['dedup', 'bills', 'run', '--yes'], {
+        ...at,
+        killAt: { type: 'step', step, state: 'started' },
+      })
+      expect(killed).toMatchObject({ signal: 'SIGKILL' })
+      expect(await dwh(['dedup', 'bills', 'run', '--yes'], at)).toMatchObject({ code: 0 })
+      expect(await session.rows(left)).toEqual(expected)
+      expect(await session.rows(constraints)).toEqual(allValid)
+      expect(await session.rows('SELECT count(*) AS n FROM public.bills_duplicates')).toEqual([{ n: 120 }])
+    },
+  )
 })
 
 describe('dwh dedup', () => {
