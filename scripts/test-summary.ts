@@ -19,8 +19,8 @@ for (const { name } of results.testResults.filter(couldNotRun)) fail(`could not 
 if (tested !== '0' && failed === 0) fail('vitest failed beyond its tests: see above')
 if (checked !== '0') fail('the check of the code failed: see above')
 
-const skipped = results.numPendingTests > 0 ? `, ${results.numPendingTests} skipped` : ''
-say(`${results.numPassedTests} passed, ${failed} failed${skipped}`)
+if (results.numPendingTests > 0) say(`${results.numPendingTests} skipped, each with its reason above`)
+say(`${results.numPassedTests} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0
 
 function fail(why: string): void {
