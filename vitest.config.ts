@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/support/run.ts',
     pool: 'forks',
-    // Tests wait for servers, locks and programs more than they compute: three keep two cores busy.
-    maxWorkers: 3,
+    // Two servers and the programs under test share the machine with the tests.
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
