@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { DwhEvent } from '../events.ts'
+import { makeEnterable } from '../postgres/server/folder.ts'
 import { stateFolder } from '../state-folder.ts'
 
 /**
@@ -13,6 +14,8 @@ export class RunLog {
 
   constructor(database: string, run: number) {
     const folder = join(stateFolder(), 'logs', database.replace(/[^\w.-]/g, '_'))
+    // The logs are ours alone, but embedded servers lie beside them: their user must be able to pass.
+    makeEnterable(stateFolder())
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     this.path = join(folder, `${new Date().toISOString().replace(/[:.]/g, '-')}-run-${run}.log`)
   }

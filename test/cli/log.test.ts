@@ -1,0 +1,23 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test, vi } from 'vitest'
+import { RunLog } from '../../src/cli/log.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+test('logs are for their owner alone, in a state folder that the user of a server can pass', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dwh-log-'))
+  try {
+    const state = join(folder, 'state')
+    vi.stubEnv('DWH_STATE_DIR', state)
+    new RunLog('sales', 1).write({ type: 'note', message: 'one' })
+    const mode = (path: string) => statSync(path).mode & 0o777
+    expect(mode(join(state, 'logs'))).toBe(0o700)
+    if (process.getuid?.() === 0) expect(mode(state)).toBe(0o755)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
