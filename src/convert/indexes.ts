@@ -1,5 +1,5 @@
 import type { KeyRule } from '../dedup/rule.ts'
-import { fitName, identList, type RelationName } from '../postgres/identifiers.ts'
+import { fitName, identList } from '../postgres/identifiers.ts'
 import type { Policy } from '../warehouse/schema.ts'
 
 import type { PlainIndex, PlainTable } from './table.ts'
@@ -195,13 +195,4 @@ function newIndex(
 /** The name that the parent's index bears until the swap. */
 export function shadowIndexName({ name }: ParentIndex): string {
   return fitName(name, '_dwh_shadow')
-}
-
-/** The name of an index on one leaf; it keeps it for good. */
-export function leafIndexName(leaf: RelationName, index: ParentIndex, table: RelationName): string {
-  // fait_factures_pkey on leaf fait_factures_2023 becomes fait_factures_2023_pkey.
-  const rest = index.name.startsWith(`${table.name}_`)
-    ? index.name.slice(table.name.length)
-    : `_${index.name}`
-  return fitName(leaf.name + rest)
 }

@@ -1,9 +1,10 @@
 import type { Work } from '../events.ts'
+import { leafIndexName } from '../partitions/leaf-sql.ts'
 import type { PlannedLeaf } from '../partitions/plan.ts'
 import type { Crew } from '../postgres/crew.ts'
 import { ident, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
-import { leafIndexName, type ParentIndex, shadowIndexName } from './indexes.ts'
+import { type ParentIndex, shadowIndexName } from './indexes.ts'
 import type { ConversionPlan } from './plan.ts'
 
 /** One index on one leaf: how it is built, made a constraint, and adopted by the parent's. */

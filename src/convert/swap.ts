@@ -2,8 +2,10 @@ import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type GivenUp, type Rename, recordSwap } from '../ledger/conversions.ts'
 import type { Lease } from '../ledger/lease.ts'
+import { leafIndexName } from '../partitions/leaf-sql.ts'
 import { fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climb } from '../postgres/ladder.ts'
+import { oidOf } from '../postgres/relations.ts'
 import type { Session } from '../postgres/session.ts'
 import { type Proof, proofAlgorithm } from '../proof/hash.ts'
 import { type Dependents, fingerprint, obstaclesOf, readDependents } from './dependents.ts'
@@ -14,7 +16,7 @@ import {
   planInbound,
 } from './foreign-keys.ts'
 import { sequenceHandover } from './identity.ts'
-import { leafIndexName, replicaIdentity, shadowIndexName } from './indexes.ts'
+import { replicaIdentity, shadowIndexName } from './indexes.ts'
 import { type MaterializedView, rebuildStatements, shadowViewName } from './materialized-views.ts'
 import type { ConversionPlan } from './plan.ts'
 import { parentIndexStatements, shadowStatisticsName } from './shadow.ts'
@@ -219,9 +221,7 @@ async function exchange(holder: Session, plan: ConversionPlan): Promise<Exchange
   refuseChanges(plan, dependents)
   const planned = planExchange(plan, dependents)
   for (const statement of planned.statements) await holder.run(statement)
-  const { oid } = await holder.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [
-    relation(table),
-  ])
+  const oid = await oidOf(holder, table)
   const lost = [...plan.inbound.lost.map(({ name }) => name), ...lostForeignKeys(dependents)]
   const expected = fingerprint(dependents, lost)
   const found = fingerprint(await readDependents(holder, oid, before), lost)

@@ -4,6 +4,7 @@ import { type Conversion, type Rename, recordFinish, recordUndo } from '../ledge
 import type { Lease } from '../ledger/lease.ts'
 import { fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
+import { findOid, oidOf } from '../postgres/relations.ts'
 import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { proofColumns } from '../proof/columns.ts'
@@ -124,11 +125,9 @@ export async function finishConversion(
 export async function dropShadow(session: Session, conversion: Conversion): Promise<void> {
   const { shadow } = conversionTables(conversion)
   await dropSuperseded(session, conversion)
-  const row = await session.row<{ oid: number | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [
-    relation(shadow),
-  ])
-  if (!row?.oid) return
-  for (const view of (await readMaterializedViews(session, row.oid)).toReversed()) {
+  const oid = await findOid(session, shadow)
+  if (oid === undefined) return
+  for (const view of (await readMaterializedViews(session, oid)).toReversed()) {
     await session.run(`DROP MATERIALIZED VIEW ${relation(view)}`)
   }
   await session.run(`DROP TABLE ${relation(shadow)}`)
@@ -144,10 +143,7 @@ async function requireTables(session: Session, conversion: Conversion): Promise<
     ],
     [table, 'rename it back first'],
   ] as const) {
-    const { there } = await session.one<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
-      relation(name),
-    ])
-    if (!there) {
+    if ((await findOid(session, name)) === undefined) {
       throw new DwhError('TARGET_UNFIT', `there is no table ${shown(name)} any more; nothing was changed`, {
         hint,
       })
@@ -158,10 +154,7 @@ async function requireTables(session: Session, conversion: Conversion): Promise<
 /** Under the locks: the renames backwards, and everything that hangs on the name bound to the plain table again. */
 async function exchangeBack(session: Session, conversion: Conversion): Promise<string[]> {
   const { table, before, after } = conversionTables(conversion)
-  const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [
-    relation(table),
-  ])
-  const dependents = await readDependents(session, oid, after)
+  const dependents = await readDependents(session, await oidOf(session, table), after)
   refuseNewViews(conversion, dependents)
   await giveSequencesBack(session, table, before)
   const renames = backwards(conversion)
@@ -205,10 +198,8 @@ async function takeBackSuperseded(session: Session, work: Work, conversion: Conv
   const { duplicates, schema_name: schema } = conversion
   if (!duplicates) return
   const aside = { schema, name: duplicates.name }
-  const { oid } = await session.one<{ oid: number | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [
-    relation(aside),
-  ])
-  if (oid === null) return
+  const oid = await findOid(session, aside)
+  if (oid === undefined) return
   const proof = await proveRelation(session, await proofColumns(session, oid), relation(aside))
   if (isProof(proof, { ...duplicates, row_count: duplicates.rows }))
     return dropSuperseded(session, conversion)
@@ -243,9 +234,7 @@ async function changedSinceSwap(
   conversion: Conversion,
   table: RelationName,
 ): Promise<boolean> {
-  const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [
-    relation(table),
-  ])
+  const oid = await oidOf(session, table)
   const proof = await proveRelation(session, await proofColumns(session, oid), relation(table))
   return !isProof(proof, conversion)
 }

@@ -1,7 +1,9 @@
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
+import { leafIndexName } from '../partitions/leaf-sql.ts'
 import { fitName, ident, identList, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
+import { findOid } from '../postgres/relations.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../postgres/sqlstate.ts'
@@ -143,7 +145,7 @@ async function memberIndex(
   tablespace: string | undefined,
 ): Promise<UniqueIndex> {
   const { columns, nullsEqual } = constraint
-  const preferred = memberIndexName(table, member, constraint)
+  const preferred = member.oid === table.oid ? constraint.name : leafIndexName(member, constraint, table)
   const candidates = (await uniqueIndexes(builder, [member.oid])).filter((index) =>
     isOver(index, columns, nullsEqual),
   )
@@ -183,14 +185,6 @@ async function dropUnfinished(builder: Session, indexes: UniqueIndex[], name?: s
   }
 }
 
-/** `bills_key` on leaf `bills_2024` becomes `bills_2024_key`. */
-function memberIndexName(table: Member, member: Member, { name }: KeyConstraint): string {
-  if (member.oid === table.oid) return name
-  return fitName(
-    member.name + (name.startsWith(`${table.name}_`) ? name.slice(table.name.length) : `_${name}`),
-  )
-}
-
 function isOver(index: UniqueIndex, columns: readonly string[], nullsEqual: boolean): boolean {
   return index.is_usual && index.nulls_equal === nullsEqual && index.columns.join('\0') === columns.join('\0')
 }
@@ -202,9 +196,6 @@ async function uniqueIndexes(session: Session, tables: number[]): Promise<Unique
 async function freeName(session: Session, schema: string, wanted: string): Promise<string> {
   for (let n = 0; ; n++) {
     const name = n === 0 ? wanted : fitName(wanted, String(n))
-    const { free } = await session.one<{ free: boolean }>('SELECT to_regclass($1) IS NULL AS free', [
-      relation({ schema, name }),
-    ])
-    if (free) return name
+    if ((await findOid(session, { schema, name })) === undefined) return name
   }
 }

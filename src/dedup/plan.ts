@@ -1,6 +1,7 @@
 import { DwhError } from '../errors.ts'
 import { inspectTarget } from '../partitions/tree.ts'
 import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import { findOid } from '../postgres/relations.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { requireTablespace } from '../postgres/tablespace.ts'
@@ -56,13 +57,12 @@ export async function planDedup(session: Session, dataset: Dataset, tablespace?:
   }
   const table = await findTable(session, dataset)
   const { columns } = await requireFit(session, dataset, table)
-  const members = table.leaves.length > 0 || table.isPartitioned ? table.leaves : [table]
+  const members = table.isPartitioned ? table.leaves : [table]
   const from = relation(table)
   const duplicates = await surveyDuplicates(session, from, rule)
   requireOrder(table, rule, duplicates)
-  const counts = await session.rows<{ leaf: number; rows: number }>(
-    `SELECT leaf::int8 AS leaf, count(*) AS rows FROM (${supersededSelect(from, rule)}) AS superseded GROUP BY 1`,
-  )
+  const counted = `SELECT leaf::int8 AS leaf, count(*) AS rows FROM (${supersededSelect(from, rule)}) AS superseded GROUP BY 1`
+  const counts = duplicates.rows > 0 ? await session.rows<{ leaf: number; rows: number }>(counted) : []
   return {
     dataset,
     tablespace,
@@ -133,10 +133,8 @@ async function requireFit(session: Session, { name, key = [], recency }: Dataset
 
 async function inspectAside(session: Session, table: Member): Promise<DedupPlan['aside']> {
   const name = asideName(table)
-  const { oid } = await session.one<{ oid: number | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [
-    relation(name),
-  ])
-  if (oid === null) return { ...name, exists: false }
+  const oid = await findOid(session, name)
+  if (oid === undefined) return { ...name, exists: false }
   const obstacles = await session.rows<{ obstacle: string }>(sql('dedup/aside_obstacles'), [table.oid, oid])
   if (obstacles.length > 0) {
     throw new DwhError(

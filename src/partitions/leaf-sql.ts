@@ -1,4 +1,4 @@
-import { boundName, ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
+import { boundName, fitName, ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import { forValues, rangeCondition, unknownCondition } from './bounds.ts'
@@ -125,4 +125,10 @@ const withOption = (grant: Grant) => `${grantee(grant.grantee)}${grant.grantable
 function storageParameter(text: string): string {
   const [, prefix = '', name = '', value = ''] = /^(toast\.)?([^=]+)=(.*)$/s.exec(text) ?? []
   return `${prefix}${ident(name)} = ${literal(value)}`
+}
+
+/** The name of a leaf's index: `fait_factures_pkey` on leaf `fait_factures_2023` becomes `fait_factures_2023_pkey`. */
+export function leafIndexName(leaf: RelationName, index: { name: string }, table: RelationName): string {
+  const { name } = index
+  return fitName(leaf.name + (name.startsWith(`${table.name}_`) ? name.slice(table.name.length) : `_${name}`))
 }

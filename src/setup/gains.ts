@@ -1,6 +1,7 @@
 import { conversionTables } from '../convert/undo.ts'
 import { type Conversion, findConversion, listConversions, recordMeasures } from '../ledger/conversions.ts'
-import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import { type RelationName, shown } from '../postgres/identifiers.ts'
+import { findOid } from '../postgres/relations.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { type Disk, type Measures, measure, measureDisk } from './measure.ts'
@@ -67,7 +68,13 @@ export async function measureAfter(session: Session, plan: SetupPlan): Promise<v
     const { before, row_count } = conversion
     const after: After | object = isMeasured(before)
       ? {
-          ...(await measure(session, table, before.queries, row_count ?? 0, await isThere(session, kept))),
+          ...(await measure(
+            session,
+            table,
+            before.queries,
+            row_count ?? 0,
+            (await findOid(session, kept)) !== undefined,
+          )),
           duplicates: await measureDuplicates(session, conversion),
         }
       : {}
@@ -82,16 +89,8 @@ async function measureDuplicates(
   if (!duplicates) return null
   const table: RelationName = { schema, name: duplicates.name }
   // Whoever has dropped it since does not want it counted.
-  return (await isThere(session, table))
-    ? { rows: duplicates.rows, disk: (await measureDisk(session, table)).disk }
-    : null
-}
-
-async function isThere(session: Session, table: RelationName): Promise<boolean> {
-  const { there } = await session.one<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
-    relation(table),
-  ])
-  return there
+  if ((await findOid(session, table)) === undefined) return null
+  return { rows: duplicates.rows, disk: (await measureDisk(session, table)).disk }
 }
 
 /** What the conversions of a warehouse brought, as far as their plain tables are still kept. */

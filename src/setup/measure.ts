@@ -1,4 +1,5 @@
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
+import { oidOf } from '../postgres/relations.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { GainsQuery } from './queries.ts'
@@ -60,9 +61,7 @@ export async function measureDisk(
   session: Session,
   table: RelationName,
 ): Promise<{ tables: number; disk: Disk }> {
-  const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [
-    relation(table),
-  ])
+  const oid = await oidOf(session, table)
   const { tables, ...sizes } = await session.one<
     Omit<Disk, 'value_bytes' | 'waste_bytes'> & { tables: number }
   >(sql('setup/disk'), [oid])

@@ -138,7 +138,7 @@ async function makeLeaves(session: Session, work: Work, warehouse: Warehouse): P
   return made
 }
 
-/** Autovacuum never analyzes a partitioned parent. What this run has converted was analyzed before its swap. */
+/** Autovacuum never analyzes a partitioned parent. What this run has converted was analyzed with it. */
 async function analyzeDatasets(
   session: Session,
   warehouse: Warehouse,

@@ -34,12 +34,12 @@ export const dedupCommand = command({
     'dwh dedup fait_factures run --yes',
   ],
   async run(context, { dataset: name, action, dryRun, yes, timeout, tablespace, json }) {
-    await using session = await context.openReadOnly()
-    const plan = await planDedup(session, namedDataset(context, name), tablespace)
     if (action === 'plan' && yes)
       throw new DwhError('USAGE', 'a plan asks nothing; nothing was changed', {
         hint: `to move the rows: dwh dedup ${name} run --yes`,
       })
+    await using session = await context.openReadOnly()
+    const plan = await planDedup(session, namedDataset(context, name), tablespace)
     const isPlan = action === 'plan' || dryRun
     if (isPlan && json) context.printJson(asJson(plan))
     else if (isPlan) context.print(lines(plan))

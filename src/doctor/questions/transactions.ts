@@ -36,7 +36,7 @@ export const longTransactions: Question = {
       ({ pid, role, application, state, seconds }) =>
         `session ${pid} (${[role, application || 'no name', state].join(', ')}) for ${minutes(seconds)}`,
     )
-    return no(named(each), bySql(...open.map(({ pid }) => `SELECT pg_terminate_backend(${pid})`)))
+    return no(named(each), bySql(...open.map(({ pid }) => `SELECT pg_terminate_backend(${pid}, 5000)`)))
   },
 }
 
@@ -93,7 +93,7 @@ export const horizon: Question = {
 /** SQL for whoever can be sent away from here; where there is none, words. */
 function release(holders: Holder[]): Mend {
   const statements = holders.flatMap(({ kind, name }) => {
-    if (kind === 'session') return `SELECT pg_terminate_backend(${name})`
+    if (kind === 'session') return `SELECT pg_terminate_backend(${name}, 5000)`
     if (kind === 'prepared transaction') return `ROLLBACK PREPARED ${literal(name)}`
     return kind === 'unused replication slot' ? `SELECT pg_drop_replication_slot(${literal(name)})` : []
   })
