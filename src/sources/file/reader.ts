@@ -1,0 +1,85 @@
+import type { Work } from '../../events.ts'
+
+/** How text is written in a file of csv; COPY is told the same. */
+export interface Dialect {
+  /** One ASCII character. */
+  delimiter: string
+  /** One ASCII character; it stands twice for itself unless `escape` differs. */
+  quote: string
+  escape: string
+  /** An unquoted field of exactly this text is NULL. */
+  nullText: string
+  /** As PostgreSQL names it: UTF8, LATIN1, WIN1252 …; every byte below 0x80 is ASCII in all of them. */
+  encoding: string
+}
+
+/** One record of an input, cut into fields but not judged. */
+export interface InputRecord {
+  /** 1-based line on which it begins; of Parquet its row. */
+  line: number
+  /** Bytes before it in the (decompressed) text; of Parquet the number of rows before it. */
+  offset: number
+  /** As many as there are columns, unless `problem` says otherwise; text decoded by the encoding; null is NULL. */
+  fields: (string | null)[]
+  /** What makes it no record at all: too many columns, missing columns, a quote that is never closed, no JSON. */
+  problem?: { column?: string; kind: 'columns' | 'quote' | 'json' | 'encoding' | 'nul'; message: string }
+}
+
+/** Whole records that follow one another: what is sent to the server in one piece. */
+export interface Batch {
+  /** Counted from 0. */
+  number: number
+  /** 1-based number of its first record in the input, blank lines not counted. */
+  firstRecord: number
+  /** Bytes of the stored file that had been read when it was complete: for progress. */
+  bytesRead: number
+  /**
+   * The records as COPY takes them with the reader's dialect, whatever their values are. Absent where the bytes of the file
+   * cannot be sent as they stand: another format, mixed line ends, a line that is just backslash and dot, NUL.
+   */
+  raw: Buffer | undefined
+  /** Cut into fields; each call cuts anew. Never throws: what is no record has a `problem`. */
+  records(): InputRecord[]
+  /** The bytes of one of its records as they stand in the file; of Parquet the row as JSON. */
+  original(record: InputRecord): Buffer
+}
+
+/** Records from all over the input, or from its beginning where it can only be read from there. */
+export interface Sample {
+  records: InputRecord[]
+  /** How many records the whole input has, guessed. */
+  rows: number
+}
+
+/** An open input, held with `await using`. Reading it twice is possible: each `batches()` begins at its beginning. */
+export interface Reader extends AsyncDisposable {
+  /** Names as in the file, in order: header, --columns, keys of the first JSON records, schema of Parquet. */
+  columns: string[]
+  /** For batches with `raw`. */
+  dialect: Dialect
+  sample(): Promise<Sample>
+  /**
+   * All records in order, read anew at each call; only what was asked for is in memory.
+   *
+   * @throws DwhError INPUT_BROKEN for what no record explains: a gzip cut in the middle, a record longer than the limit, an
+   *   unreadable file; with the offset
+   */
+  batches(work: Work): AsyncIterable<Batch>
+}
+
+/** What the user says about a file, where it is not to be found out. */
+export interface ReadOptions {
+  format?: 'csv' | 'tsv' | 'ndjson' | 'json' | 'parquet' | undefined
+  delimiter?: string | undefined
+  quote?: string | undefined
+  escape?: string | undefined
+  /** False: the first line is a record already; then `columns` must be given for csv. */
+  header?: boolean | undefined
+  columns?: string[] | undefined
+  encoding?: string | undefined
+  nullText?: string | undefined
+  /** Bytes of a batch, about: 4 MiB unless given. */
+  batchBytes?: number | undefined
+  /** Longest record in bytes: 16 MiB unless given. */
+  longestRecord?: number | undefined
+}
