@@ -5,6 +5,7 @@ import { dedupCommand } from './dedup/index.ts'
 import { dev } from './dev/index.ts'
 import { doctor } from './doctor/index.ts'
 import { init } from './init/index.ts'
+import { load } from './load/index.ts'
 import { migrateGroup } from './migrate/index.ts'
 import { partitionsGroup } from './partitions/index.ts'
 import { runsGroup } from './runs/index.ts'
@@ -19,6 +20,7 @@ export const commands: (Command | Group)[] = [
   doctor,
   migrateGroup,
   partitionsGroup,
+  load,
   dedupCommand,
   compressGroup,
   runsGroup,
