@@ -7,6 +7,7 @@ import { doctor } from './doctor/index.ts'
 import { init } from './init/index.ts'
 import { migrateGroup } from './migrate/index.ts'
 import { partitionsGroup } from './partitions/index.ts'
+import { rejectsGroup } from './rejects/index.ts'
 import { runsGroup } from './runs/index.ts'
 import { setup } from './setup/index.ts'
 import { status } from './status/index.ts'
@@ -21,6 +22,7 @@ export const commands: (Command | Group)[] = [
   partitionsGroup,
   dedupCommand,
   compressGroup,
+  rejectsGroup,
   runsGroup,
   configGroup,
   dev,
