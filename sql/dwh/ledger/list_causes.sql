@@ -9,16 +9,16 @@ WITH reasons AS (
          jsonb_to_recordset(r.reasons) AS one (kind text, "column" text, message text, sqlstate text, "constraint" text)
    WHERE r.load = $1::bigint
 ), named AS (
-  SELECT *, replace(replace(message, '"' || coalesce("column", '') || '"', coalesce("column", '')),
-                    '"' || coalesce("constraint", '') || '"', coalesce("constraint", '')) AS named
+  SELECT *,
+         replace(replace(regexp_replace(message, '(: |value )(".*"|«.*»)', '\1…'),
+                         coalesce('"' || "column" || '"', ''), coalesce("column", '')),
+                 coalesce('"' || "constraint" || '"', ''), coalesce("constraint", '')) AS named
     FROM reasons
 ), causes AS (
   SELECT *,
          regexp_replace(
-           regexp_replace(
-             regexp_replace(named, '(: |value )(".*"|«.*»)', '\1…'),
-             '"[^"]*"|«[^»]*»', '…', 'g'),
-           '(?<![[:alnum:]_(])(0x[[:xdigit:]]+( 0x[[:xdigit:]]+)*|[-+]?[0-9]([0-9.,:TZ+-]*[0-9Z])?)', '…', 'g') AS cause
+           regexp_replace(named, '"[^"]*"|«[^»]*»', '…', 'g'),
+           '(?<![[:alnum:]_(])(0x[[:xdigit:]]+( 0x[[:xdigit:]]+)*|[-+]?[0-9]([0-9.,:TZ+ -]*[0-9Z])?)', '…', 'g') AS cause
     FROM named
 ), numbered AS (
   SELECT *, row_number() OVER (PARTITION BY kind, "column", "constraint", cause ORDER BY record) AS nth
