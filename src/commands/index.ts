@@ -8,6 +8,7 @@ import { init } from './init/index.ts'
 import { load } from './load/index.ts'
 import { migrateGroup } from './migrate/index.ts'
 import { partitionsGroup } from './partitions/index.ts'
+import { rejectsGroup } from './rejects/index.ts'
 import { runsGroup } from './runs/index.ts'
 import { setup } from './setup/index.ts'
 import { status } from './status/index.ts'
@@ -23,6 +24,7 @@ export const commands: (Command | Group)[] = [
   load,
   dedupCommand,
   compressGroup,
+  rejectsGroup,
   runsGroup,
   configGroup,
   dev,
