@@ -50,7 +50,7 @@ export async function zipMembers(
 
 /** What systems put beside the files of a user: `__MACOSX/`, `.DS_Store`. */
 function isHidden(name: string): boolean {
-  return name.split('/').some((part) => part.startsWith('.') || part === '__MACOSX')
+  return name.split('/').some((part) => /^\.[^.]/.test(part) || part === '__MACOSX')
 }
 
 async function readEntries(zip: Stored & { path: string }): Promise<Map<string, yauzl.Entry>> {
