@@ -36,7 +36,7 @@ function formatOf(name: string, start: Buffer): Format {
   if (byName !== undefined) return byName
   const [first] = start.toString('latin1', markLength(start)).trimStart()
   if (first === '[') return 'json'
-  return first === '{' || extensionOf(name).endsWith('jsonl') ? 'ndjson' : 'csv'
+  return first === '{' || ['.ndjson', '.jsonl'].includes(extensionOf(name)) ? 'ndjson' : 'csv'
 }
 
 /** Of what is inside, in lower case: `a.csv.gz` → `.csv` */
