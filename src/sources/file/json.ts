@@ -131,7 +131,9 @@ function refuseOther(
 }
 
 function isRecords(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'object' && one !== null)
+  return (
+    Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'object' && one !== null)
+  )
 }
 
 class JsonReader implements Reader {
