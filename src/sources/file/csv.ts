@@ -189,7 +189,7 @@ class CsvReader implements Reader {
 
   #cut(bytes: Buffer, { line, offset }: { line: number; offset: number }): InputRecord[] {
     const position = { number: 0, firstRecord: 1, line, offset, bytesRead: 0 }
-    return new CsvBatch(bytes, position, this.#format, true, false).records()
+    return new CsvBatch(bytes, position, this.#format, true, false).records().toArray()
   }
 
   #tooLong(line: number, offset: number, longest: number): DwhError {

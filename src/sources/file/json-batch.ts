@@ -34,18 +34,25 @@ export class JsonBatch implements Batch {
     this.#format = format
   }
 
-  records(): InputRecord[] {
-    const text = this.#bytes.toString('latin1')
-    const ascii = isAscii(this.#bytes)
+  *records(): Generator<InputRecord, void, undefined> {
+    const { line, offset } = this.#position
+    let window = { start: 0, end: 0, text: '', ascii: true, escapes: false }
+    for (const span of this.#values) {
+      if (span.end > window.end) window = this.#window(span.start, span.end)
+      const record: InputRecord = { line: line + span.line, offset: offset + span.start, fields: [] }
+      this.#parse(record, window.text.slice(span.start - window.start, span.end - window.start), window.ascii)
+      if (window.escapes) refuseUnstorable(record, this.#format.columns)
+      yield record
+    }
+  }
+
+  /** Text of which each character is a byte; small enough that it dies young. */
+  #window(start: number, least: number) {
+    const piece = this.#bytes.subarray(start, Math.max(least, start + 64 * 1024))
+    const text = piece.toString('latin1')
     // Escapes of what PostgreSQL does not store: NUL and halves of surrogate pairs.
     const escapes = /\\u(?:0000|[dD][89a-fA-F])/.test(text)
-    const { line, offset } = this.#position
-    return this.#values.map((span) => {
-      const record: InputRecord = { line: line + span.line, offset: offset + span.start, fields: [] }
-      this.#parse(record, text.slice(span.start, span.end), ascii)
-      if (escapes) refuseUnstorable(record, this.#format.columns)
-      return record
-    })
+    return { start, end: start + piece.length, text, ascii: isAscii(piece), escapes }
   }
 
   #parse(record: InputRecord, bytes: string, ascii: boolean): void {

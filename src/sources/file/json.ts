@@ -131,7 +131,9 @@ function refuseOther(
 }
 
 function isRecords(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'object' && one !== null)
+  return (
+    Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'object' && one !== null)
+  )
 }
 
 class JsonReader implements Reader {
@@ -177,7 +179,7 @@ class JsonReader implements Reader {
     return (array ? sampleBeginning : sampleText)(file, start, (bytes, last, { line, offset }) => {
       const { values, end } = find(bytes, last)
       const position = { number: 0, firstRecord: 1, line, offset, bytesRead: 0 }
-      return { end, records: new JsonBatch(bytes, values, position, this.#format).records() }
+      return { end, records: new JsonBatch(bytes, values, position, this.#format).records().toArray() }
     })
   }
 

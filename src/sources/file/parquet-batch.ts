@@ -37,10 +37,8 @@ export class ParquetBatch implements Batch {
     this.#range = range
   }
 
-  records(): InputRecord[] {
-    const records: InputRecord[] = []
-    for (let row = this.#range.from; row < this.#range.to; row++) records.push(this.#record(row))
-    return records
+  *records(): Generator<InputRecord, void, undefined> {
+    for (let row = this.#range.from; row < this.#range.to; row++) yield this.#record(row)
   }
 
   #record(row: number): InputRecord {
