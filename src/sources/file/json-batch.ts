@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer'
 import type { Position } from './csv-batch.ts'
 import type { Encoding } from './encoding.ts'
-import { fieldsOf, parseObject } from './json-record.ts'
+import { fieldsOf, type JsonColumn, jsonColumn } from './json-record.ts'
 import type { Spans } from './json-spans.ts'
 import type { Batch, InputRecord } from './reader.ts'
 
@@ -23,6 +23,7 @@ export class JsonBatch implements Batch {
   readonly #values: Spans['values']
   readonly #position: Position
   readonly #format: JsonFormat
+  readonly #columns: JsonColumn[]
 
   constructor(bytes: Buffer, values: Spans['values'], position: Position, format: JsonFormat) {
     this.number = position.number
@@ -32,6 +33,7 @@ export class JsonBatch implements Batch {
     this.#values = values
     this.#position = position
     this.#format = format
+    this.#columns = format.columns.map(jsonColumn)
   }
 
   *records(): Generator<InputRecord, void, undefined> {
@@ -63,14 +65,14 @@ export class JsonBatch implements Batch {
       return
     }
     try {
-      const object = parseObject(text)
-      if (object === undefined) {
+      const found = fieldsOf(text, this.#columns)
+      if (found === undefined) {
         record.problem = { kind: 'json', message: 'is JSON but no object' }
         return
       }
-      const { fields, known } = fieldsOf(object, columns)
-      record.fields = fields
-      if (!chosen && Object.keys(object).length > known) record.problem = unknownKey(object, columns)
+      record.fields = found.fields
+      if (!chosen && Object.keys(found.object).length > found.known)
+        record.problem = unknownKey(found.object, columns)
     } catch (error) {
       record.problem = { kind: 'json', message: (error as Error).message }
     }
