@@ -1,14 +1,8 @@
 import type { Cut } from './csv-cut.ts'
 import { openWindow, type Window } from './csv-window.ts'
+import type { CsvFormat } from './dialect.ts'
 import type { Encoding } from './encoding.ts'
-import type { Batch, Dialect, InputRecord } from './reader.ts'
-
-/** What all batches of a file have in common. */
-export interface CsvFormat {
-  columns: string[]
-  dialect: Dialect
-  encoding: Encoding
-}
+import type { Batch, InputRecord } from './reader.ts'
 
 /** Where a batch lies in its file. */
 export interface Position {

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import type { CsvFormat } from './csv-batch.ts'
 import { type Cutter, LineCutter, QuotedCutter } from './csv-cut.ts'
+import type { CsvFormat } from './dialect.ts'
 
 /** As much text as is looked at in one go: its strings die young, and a field that is kept keeps no more than this alive. */
 const usualBytes = 64 * 1024

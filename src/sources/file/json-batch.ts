@@ -53,7 +53,7 @@ export class JsonBatch implements Batch {
     const piece = this.#bytes.subarray(start, Math.max(least, start + 64 * 1024))
     const text = piece.toString('latin1')
     // Escapes of what PostgreSQL does not store: NUL and halves of surrogate pairs.
-    const escapes = /\\u(?:0000|[dD][89a-fA-F])/.test(text)
+    const escapes = text.includes('\\u') && /\\u(?:0000|[dD][89a-fA-F])/.test(text)
     return { start, end: start + piece.length, text, ascii: isAscii(piece), escapes }
   }
 

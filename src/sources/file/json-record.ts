@@ -20,7 +20,7 @@ declare global {
 const unusualNumber = /[[:,]\s*(?:-0[\s,}\]]|-?(?:[\d.]{16}|0\.0{6}|\d+(?:\.\d*0[\s,}\]]|(?:\.\d+)?[eE])))/
 
 /** Parses an object so that its numbers keep the text they are written as. @throws SyntaxError */
-export function parseObject(text: string): Record<string, unknown> | undefined {
+function parseObject(text: string): Record<string, unknown> | undefined {
   const value = unusualNumber.test(text) ? JSON.parse(text, keepSource) : JSON.parse(text)
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
 }
@@ -87,15 +87,9 @@ function sourceOf(text: string, key: string, value: number): string | undefined 
   const found = text.indexOf(key)
   if (found < 0) return undefined
   const start = found + key.length
-  let end = start
-  while (!isEndOfNumber(text.charCodeAt(end))) end++
-  const source = text.slice(start, end).trim()
-  return Number(source) === value ? source : undefined
-}
-
-/** Comma or closing brace. */
-function isEndOfNumber(code: number): boolean {
-  return code === 0x2c || code === 0x7d || Number.isNaN(code)
+  const comma = text.indexOf(',', start)
+  const source = text.slice(start, comma < 0 ? text.lastIndexOf('}') : comma)
+  return Number(source) === value ? source.trim() : undefined
 }
 
 function exactNumber(text: string, name: string): string | null {
