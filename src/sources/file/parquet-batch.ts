@@ -44,7 +44,8 @@ export class ParquetBatch implements Batch {
   #record(row: number): InputRecord {
     const offset = this.#groupStart + row
     const record: InputRecord = { line: offset + 1, offset, fields: [] }
-    for (const [index, { values, toText }] of this.#values.entries()) {
+    for (let index = 0; index < this.#values.length; index++) {
+      const { values, toText } = this.#values[index] as ColumnValues
       const value = values[row]
       const text = value === undefined || value === null ? null : toText(value)
       record.fields.push(text ?? null)
