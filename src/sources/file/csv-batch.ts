@@ -1,3 +1,4 @@
+import { releaseBlock } from './blocks.ts'
 import type { Cut } from './csv-cut.ts'
 import { openWindow, type Window } from './csv-window.ts'
 import type { CsvFormat } from './dialect.ts'
@@ -78,6 +79,10 @@ export class CsvBatch implements Batch {
         return Buffer.from(this.#bytes.subarray(start, start + bytesOf(0, end)))
       wanted = 2 * Buffer.byteLength(text)
     }
+  }
+
+  [Symbol.dispose](): void {
+    releaseBlock(this.#bytes)
   }
 
   /** Finds what makes it no record; most batches have no NUL at all. */

@@ -1,4 +1,5 @@
 import { isAscii } from 'node:buffer'
+import { releaseBlock } from './blocks.ts'
 import type { Position } from './csv-batch.ts'
 import type { Encoding } from './encoding.ts'
 import { fieldsOf, type JsonColumn, jsonColumn } from './json-record.ts'
@@ -82,6 +83,10 @@ export class JsonBatch implements Batch {
     const start = offset - this.#position.offset
     const span = this.#values.find((value) => value.start === start)
     return Buffer.from(this.#bytes.subarray(start, span?.end))
+  }
+
+  [Symbol.dispose](): void {
+    releaseBlock(this.#bytes)
   }
 }
 

@@ -64,4 +64,7 @@ export class ParquetBatch implements Batch {
       JSON.stringify(Object.fromEntries(this.#columns.map((name, index) => [name, fields[index]]))),
     )
   }
+
+  /** Its row group is in use until the last batch of it. */
+  [Symbol.dispose](): void {}
 }
