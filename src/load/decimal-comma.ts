@@ -35,6 +35,7 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
     return {
       number: batch.number,
       firstRecord: batch.firstRecord,
+      offset: batch.offset,
       bytesRead: batch.bytesRead,
       raw: undefined,
       *records() {
