@@ -49,7 +49,7 @@ export async function copyRecords(
   })
   const columns = filled.map(({ column }) => column.name)
   const statement = copyStatement(table, isPlaced ? [placeColumn, ...columns] : columns)
-  return session.copyIn(statement, [Buffer.from(lines.join(''))])
+  return session.copyIn(statement, Buffer.from(lines.join('')))
 }
 
 /** Shows the server some records, and splits all by what it says. */

@@ -41,7 +41,7 @@ export async function sendTexts(
   await session.run(`TRUNCATE ${recordsTable}`)
   const lines = records.map((record, n) => `${place(n)},${record.fields.map(field).join(',')}\n`)
   const columns = [placeColumn, ...target.plan.input]
-  await session.copyIn(copyStatement(recordsTable, columns), [Buffer.from(lines.join(''))])
+  await session.copyIn(copyStatement(recordsTable, columns), Buffer.from(lines.join('')))
 }
 
 /** Lets PostgreSQL judge records one by one: every reason why each cannot be loaded. */

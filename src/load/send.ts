@@ -41,6 +41,7 @@ export class Dispatch {
   readonly #certain: ((record: InputRecord) => boolean) | undefined
   /** By column of the file; only where the bytes are sent as they stand. */
   readonly #examinations: ByteExamination[]
+  readonly #scratch = new WeakMap<Session, Buffer>()
   #care: Care
 
   constructor(reader: Reader, target: LoadTarget, landing: Landing, rejects: RejectLog) {
@@ -73,13 +74,13 @@ export class Dispatch {
     const raw = this.#isStraight ? batch.raw : undefined
     let care = this.#care
     if (care === 'none' && raw) {
-      const fault = await this.#try(session, () => this.#copyRaw(session, [raw]))
+      const fault = await this.#try(session, () => this.#copyRaw(session, raw))
       if (!fault) return []
       care = this.#learn(fault)
     }
     if (care === 'types' && raw && this.#certain) {
-      const { refused, pieces } = await this.#siftRaw(session, batch, raw)
-      const fault = await this.#try(session, () => this.#copyRaw(session, pieces))
+      const { refused, rest } = await this.#siftRaw(session, batch, raw)
+      const fault = await this.#try(session, () => this.#copyRaw(session, rest))
       if (!fault) return refused
       care = this.#learn(fault)
     }
@@ -111,14 +112,14 @@ export class Dispatch {
     return [...out, ...arrived.refused]
   }
 
-  async #copyRaw(session: Session, pieces: Buffer[]): Promise<void> {
+  async #copyRaw(session: Session, bytes: Buffer): Promise<void> {
     const { filled, input } = this.target.plan
     const columns = input.map((_, index) => {
       const fits = filled.find(({ from }) => 'input' in from && from.input === index)
       return (fits as FilledColumn).column.name
     })
     const statement = copyStatement(relation(this.landing.name), columns, this.#reader.dialect)
-    const rows = await session.copyIn(statement, pieces)
+    const rows = await session.copyIn(statement, bytes)
     this.landed += rows
   }
 
@@ -130,11 +131,7 @@ export class Dispatch {
   }
 
   /** Cuts out of the bytes what cannot be loaded, keeping the rest as it stands. */
-  async #siftRaw(
-    session: Session,
-    batch: Batch,
-    raw: Buffer,
-  ): Promise<{ refused: Refused[]; pieces: Buffer[] }> {
+  async #siftRaw(session: Session, batch: Batch, raw: Buffer): Promise<{ refused: Refused[]; rest: Buffer }> {
     const doubtful = this.#doubtful(batch, raw)
     const broken = doubtful.filter(({ record }) => record.problem)
     const whole = doubtful.filter(({ record }) => !record.problem)
@@ -148,7 +145,20 @@ export class Dispatch {
       pieces.push(raw.subarray(from, record.offset - batch.offset))
       from = end
     }
-    return { refused: out, pieces: [Buffer.concat([...pieces, raw.subarray(from)])] }
+    pieces.push(raw.subarray(from))
+    return { refused: out, rest: this.#joined(session, pieces, raw.length) }
+  }
+
+  /** In a buffer that each connection uses again and again, since freed ones wait long for their collection. */
+  #joined(session: Session, pieces: Buffer[], most: number): Buffer {
+    let scratch = this.#scratch.get(session)
+    if (!scratch || scratch.length < most) {
+      scratch = Buffer.allocUnsafeSlow(most * 2)
+      this.#scratch.set(session, scratch)
+    }
+    let length = 0
+    for (const piece of pieces) length += piece.copy(scratch, length)
+    return scratch.subarray(0, length)
   }
 
   #doubtful(batch: Batch, raw: Buffer): (Placed & { end: number })[] {
