@@ -50,7 +50,7 @@ function leaves(name: string, starts: string[]): string {
     .join(';')
 }
 
-const header = 'id,sold_on,client,amount,region,changed_at\n'
+export const header = 'id,sold_on,client,amount,region,changed_at\n'
 
 /** One row of the file. */
 export function row(
@@ -79,6 +79,7 @@ export function loadWarehouse() {
       merged: { target: 'public.merged', partition, ...keyed },
       scoped: { target: 'public.scoped', partition, scope: "region = 'north'" },
       appended: { target: 'public.appended', partition, ...keyed },
+      moving: { target: 'public.moving', partition, key: 'id', recency: 'changed_at' },
     },
   })
   const write = (name: string, content: string | Buffer) =>
