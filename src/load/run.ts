@@ -6,6 +6,7 @@ import {
   failLoad,
   findAbandonedLoads,
   findFinishedLoad,
+  forgetAttempt,
   hasLoadOfSize,
   type Load,
   type LoadFigures,
@@ -15,6 +16,7 @@ import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
@@ -27,6 +29,7 @@ import { letGo, type Prepared, prepare } from './prepare.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
 import { Dispatch, openArrivals, sendAll } from './send.ts'
 import type { LoadTarget } from './target.ts'
+import { together } from './together.ts'
 
 export interface LoadOptions {
   warehouse: string
@@ -90,7 +93,7 @@ export async function loadInput(
   const { target } = plan
   const table = target.dataset.target
   return underLease(session, work, `load ${shown(table)} ${input.name}`, run, async (lease) => {
-    await removeLeftovers(session, target)
+    await removeLeftovers(session, target, input.name)
     const load = await openLoad(session, {
       run,
       warehouse: options.warehouse,
@@ -170,6 +173,10 @@ class Attempt {
         type: 'note',
         message:
           'rows of one key are equally new and differ: the file is read again, with the place of each row',
+      })
+      await inTransaction(this.#session, async () => {
+        const landing = await forgetAttempt(this.#session, this.#load)
+        await dropTables(this.#session, landing)
       })
       return this.#byLanding('staging')
     }
@@ -265,12 +272,13 @@ class Attempt {
       this.#work,
       'send',
       async () => {
-        const [sha256] = await Promise.all([
-          this.#input.digest(this.#work),
-          sendAll(this.#crew.sessions, this.#work, this.#reader, dispatch, (done) =>
-            this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' }),
-          ),
-        ])
+        const progress = (done: number) =>
+          this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' })
+        const [sha256] = await together(
+          this.#work,
+          (work) => this.#input.digest(work),
+          (work) => sendAll(this.#crew.sessions, work, this.#reader, dispatch, progress),
+        )
         return { bytes, sha256 }
       },
       () =>
@@ -279,9 +287,9 @@ class Attempt {
   }
 }
 
-/** Tables of loads that died. */
-async function removeLeftovers(session: Session, { dataset }: LoadTarget): Promise<void> {
-  for (const { load, landing } of await findAbandonedLoads(session, dataset.target)) {
+/** Tables of loads that died, and of a run that lost this file to us and stands still. */
+async function removeLeftovers(session: Session, { dataset }: LoadTarget, input: string): Promise<void> {
+  for (const { load, landing } of await findAbandonedLoads(session, dataset.target, input)) {
     await dropTables(session, landing)
     await failLoad(
       session,
