@@ -29,6 +29,8 @@ export interface NewLoad {
   sha256?: string | null
   mapping: string
   strategy: string
+  /** How its rejects are read again. */
+  reading?: object
 }
 
 /** A leaf that a load has written; rows and hash where they were proved, all of the leaf. */
@@ -70,6 +72,7 @@ export interface Load {
   table_name: string
   input: string
   header: Buffer | null
+  reading: Record<string, unknown>
   bytes: number | null
   sha256: string | null
   mapping: string
@@ -110,6 +113,7 @@ export async function openLoad(session: Session, load: NewLoad): Promise<number>
     load.sha256 ?? null,
     load.mapping,
     load.strategy,
+    load.reading ?? {},
   ])
   return row.load
 }

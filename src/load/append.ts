@@ -2,6 +2,7 @@ import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Lease } from '../ledger/lease.ts'
 import type { LoadFigures } from '../ledger/loads.ts'
+import type { Replay } from '../ledger/rejects.ts'
 import { inspectTarget, type Leaf } from '../partitions/tree.ts'
 import { relation, shown } from '../postgres/identifiers.ts'
 import { climbInSavepoint } from '../postgres/ladder.ts'
@@ -22,6 +23,7 @@ export interface Appending {
   rejects: RejectLog
   load: number
   again: boolean
+  replay: Replay | undefined
   send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }>
 }
 
@@ -39,7 +41,7 @@ export async function append(
   lease: Lease,
   appending: Appending,
 ): Promise<LoadFigures> {
-  const { plan, reader, rejects, load, again } = appending
+  const { plan, reader, rejects, load, again, replay } = appending
   const { target } = plan
   await using transaction = await Transaction.begin(session)
   const leaves = plan.missing.length > 0 ? await takeLeaves(session, work, target) : target.leaves
@@ -68,7 +70,7 @@ export async function append(
     rejected: rejects.count,
     leaves: plan.touched.map((name) => ({ name })),
   }
-  await finish(session, lease, load, { digest, again }, figures)
+  await finish(session, lease, load, { digest, again, replay }, figures)
   await transaction.commit()
   return figures
 }

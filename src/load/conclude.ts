@@ -3,6 +3,7 @@ import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Lease } from '../ledger/lease.ts'
 import { finishLoad, type LoadedLeaf, type LoadFigures, recordDigest, supersede } from '../ledger/loads.ts'
+import { handOn, type Replay } from '../ledger/rejects.ts'
 import { forValues, positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
 import { isAttached, readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
@@ -33,6 +34,8 @@ export interface Conclusion {
   load: number
   digest: { bytes: number; sha256: string }
   again: boolean
+  /** Rejects that the file stands for. */
+  replay: Replay | undefined
   /** What is known before. */
   figures: Pick<LoadFigures, 'records' | 'duplicates' | 'rejected'>
 }
@@ -90,11 +93,12 @@ export async function finish(
   session: Session,
   lease: Lease,
   load: number,
-  { digest, again }: Pick<Conclusion, 'digest' | 'again'>,
+  { digest, again, replay }: Pick<Conclusion, 'digest' | 'again' | 'replay'>,
   figures: LoadFigures,
 ): Promise<void> {
   await recordDigest(session, load, digest)
   if (again) await supersede(session, load)
+  if (replay) await handOn(session, load, replay)
   await finishLoad(session, load, figures)
   await lease.check(session)
 }

@@ -74,7 +74,6 @@ export async function planLoad(
   const missing = touched.filter(({ isThere }) => !isThere).map(({ name }) => name)
   for (const name of missing) await isAttached(session, target.oid, { schema: dataset.target.schema, name })
   const occupied = await occupiedLeaves(session, target)
-  const scope = fillScope(dataset, options.parameters)
   const look: Look = {
     target,
     options,
@@ -99,7 +98,7 @@ export async function planLoad(
         looked.filter(({ problem }) => problem).length +
         judged.filter(({ reasons }) => reasons.length > 0).length,
     },
-    scope: choice.strategy === 'scope' ? (scope ?? 'true') : undefined,
+    scope: choice.strategy === 'scope' ? (fillScope(dataset, options.parameters) ?? 'true') : undefined,
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type LoadFigures,
   openLoad,
 } from '../ledger/loads.ts'
+import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
@@ -41,6 +42,10 @@ export interface LoadOptions {
   prove: boolean
   /** Connections that send rows and build indexes. */
   jobs: number
+  /** Numbers are written with a comma. */
+  decimalComma: boolean
+  /** Rejects that it stands for. */
+  replay?: Replay | undefined
 }
 
 /** How a load of one file has ended. */
@@ -49,13 +54,15 @@ export interface Loaded extends LoadFigures {
 }
 
 /** What a file is to the ledger: the same file, read in another way, is another one. */
-export function mappingHash(target: LoadTarget, reader: Reader): string {
+export function mappingHash(target: LoadTarget, reader: Reader, replay?: Replay): string {
   const { plan, dataset } = target
   const columns = plan.filled.map(({ column, from }) => [
     column.name,
     'input' in from ? (plan.input[from.input] as string) : { expression: from.expression },
   ])
-  const what = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  const what: unknown[] = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  // The same rows may be refused again and again.
+  if (replay?.rejects !== undefined) what.push(replay.load)
   return createHash('sha256').update(JSON.stringify(what)).digest('hex')
 }
 
@@ -102,7 +109,8 @@ export async function loadInput(
       input: input.name,
       header: reader.header ?? null,
       bytes: input.bytes,
-      mapping: mappingHash(target, reader),
+      mapping: mappingHash(target, reader, options.replay),
+      reading: { ...reader.reading, decimalComma: options.decimalComma },
       strategy: plan.strategy,
     })
     try {
@@ -191,6 +199,7 @@ class Attempt {
       rejects,
       load: this.#load,
       again: this.#options.again,
+      replay: this.#options.replay,
       send: (dispatch) => this.#send(dispatch),
     })
   }
@@ -230,6 +239,7 @@ class Attempt {
         load: this.#load,
         digest,
         again: this.#options.again,
+        replay: this.#options.replay,
         figures: { records, duplicates: prepared.duplicates, rejected: rejects.count },
       })
     })
