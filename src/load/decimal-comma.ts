@@ -20,6 +20,7 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
   return {
     columns: reader.columns,
     header: reader.header,
+    reading: reader.reading,
     dialect: reader.dialect,
     async sample() {
       const { records, rows } = await reader.sample()

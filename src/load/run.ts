@@ -6,15 +6,18 @@ import {
   failLoad,
   findAbandonedLoads,
   findFinishedLoad,
+  forgetAttempt,
   hasLoadOfSize,
   type Load,
   type LoadFigures,
   openLoad,
 } from '../ledger/loads.ts'
+import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
@@ -28,6 +31,7 @@ import { letGo, type Prepared, prepare } from './prepare.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
 import { Dispatch, sendAll } from './send.ts'
 import type { LoadTarget } from './target.ts'
+import { together } from './together.ts'
 
 export interface LoadOptions {
   warehouse: string
@@ -39,6 +43,10 @@ export interface LoadOptions {
   prove: boolean
   /** Connections that send rows and build indexes. */
   jobs: number
+  /** Numbers are written with a comma. */
+  decimalComma: boolean
+  /** Rejects that it stands for. */
+  replay?: Replay | undefined
 }
 
 /** How a load of one file has ended. */
@@ -47,13 +55,15 @@ export interface Loaded extends LoadFigures {
 }
 
 /** What a file is to the ledger: the same file, read in another way, is another one. */
-export function mappingHash(target: LoadTarget, reader: Reader): string {
+export function mappingHash(target: LoadTarget, reader: Reader, replay?: Replay): string {
   const { plan, dataset } = target
   const columns = plan.filled.map(({ column, from }) => [
     column.name,
     'input' in from ? (plan.input[from.input] as string) : { expression: from.expression },
   ])
-  const what = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  const what: unknown[] = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  // The same rows may be refused again and again.
+  if (replay?.rejects !== undefined) what.push(replay.load)
   return createHash('sha256').update(JSON.stringify(what)).digest('hex')
 }
 
@@ -91,7 +101,7 @@ export async function loadInput(
   const { target } = plan
   const table = target.dataset.target
   return underLease(session, work, `load ${shown(table)} ${input.name}`, run, async (lease) => {
-    await removeLeftovers(session, target)
+    await removeLeftovers(session, target, input.name)
     const load = await openLoad(session, {
       run,
       warehouse: options.warehouse,
@@ -100,7 +110,8 @@ export async function loadInput(
       input: input.name,
       header: reader.header ?? null,
       bytes: input.bytes,
-      mapping: mappingHash(target, reader),
+      mapping: mappingHash(target, reader, options.replay),
+      reading: { ...reader.reading, decimalComma: options.decimalComma },
       strategy: plan.strategy,
     })
     try {
@@ -172,6 +183,10 @@ class Attempt {
         message:
           'rows of one key are equally new and differ: the file is read again, with the place of each row',
       })
+      await inTransaction(this.#session, async () => {
+        const landing = await forgetAttempt(this.#session, this.#load)
+        await dropTables(this.#session, landing)
+      })
       return this.#byLanding('staging')
     }
   }
@@ -185,6 +200,7 @@ class Attempt {
       rejects,
       load: this.#load,
       again: this.#options.again,
+      replay: this.#options.replay,
       send: (dispatch) => this.#send(dispatch),
     })
   }
@@ -224,6 +240,7 @@ class Attempt {
         load: this.#load,
         digest,
         again: this.#options.again,
+        replay: this.#options.replay,
         figures: { records, duplicates: prepared.duplicates, rejected: rejects.count },
       })
     })
@@ -266,12 +283,13 @@ class Attempt {
       this.#work,
       'send',
       async () => {
-        const [sha256] = await Promise.all([
-          this.#input.digest(this.#work),
-          sendAll(this.#crew.sessions, this.#work, this.#reader, dispatch, (done) =>
-            this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' }),
-          ),
-        ])
+        const progress = (done: number) =>
+          this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' })
+        const [sha256] = await together(
+          this.#work,
+          (work) => this.#input.digest(work),
+          (work) => sendAll(this.#crew.sessions, work, this.#reader, dispatch, progress),
+        )
         return { bytes, sha256 }
       },
       () =>
@@ -280,9 +298,9 @@ class Attempt {
   }
 }
 
-/** Tables of loads that died. */
-async function removeLeftovers(session: Session, { dataset }: LoadTarget): Promise<void> {
-  for (const { load, landing } of await findAbandonedLoads(session, dataset.target)) {
+/** Tables of loads that died, and of a run that lost this file to us and stands still. */
+async function removeLeftovers(session: Session, { dataset }: LoadTarget, input: string): Promise<void> {
+  for (const { load, landing } of await findAbandonedLoads(session, dataset.target, input)) {
     await dropTables(session, landing)
     await failLoad(
       session,

@@ -70,6 +70,8 @@ export interface Reader extends AsyncDisposable {
   columns: string[]
   /** The line that names the columns, with its line end, as it stands in the file. */
   header?: Buffer | undefined
+  /** How to read the originals of its records by themselves, one a line, behind the header where there is one. */
+  reading: ReadOptions
   /** For batches with `raw`. */
   dialect: Dialect
   sample(): Promise<Sample>
