@@ -29,6 +29,10 @@ export const errorCodes = {
   CHECK_FAILED: { exit: 4, meaning: 'a check found problems' },
   PARTLY_DONE: { exit: 5, meaning: 'some of the work is done, the rest is not' },
   LOCK_HELD: { exit: 6, meaning: 'someone else holds the lock or the lease' },
+  LOADED_MEANWHILE: {
+    exit: 6,
+    meaning: 'another run has loaded the same content meanwhile; this one changed nothing',
+  },
   LEASE_LOST: { exit: 6, meaning: 'another run took this work over' },
 
   MIGRATION_FAILED: { exit: 1, meaning: 'a migration failed and was rolled back' },
@@ -42,8 +46,14 @@ export const errorCodes = {
   TIMED_OUT: { exit: 1, meaning: 'the time of --timeout was over' },
   DISK_FULL: { exit: 1, meaning: 'there is no room on the disk' },
   SERVER_WENT_AWAY: { exit: 1, meaning: 'the server ended the connection' },
-  INPUT_BROKEN: { exit: 1, meaning: 'a file cannot be read to its end, or is not of the format that was said' },
-  REJECTS_TOO_MANY: { exit: 1, meaning: 'more rows than --max-rejects allows cannot be loaded; nothing of the file was' },
+  INPUT_BROKEN: {
+    exit: 1,
+    meaning: 'a file cannot be read to its end, or is not of the format that was said',
+  },
+  REJECTS_TOO_MANY: {
+    exit: 1,
+    meaning: 'more rows than --max-rejects allows cannot be loaded; nothing of the file was',
+  },
   SQL_FAILED: { exit: 1, meaning: 'PostgreSQL refused a statement' },
   FAILED: { exit: 1, meaning: 'something else went wrong' },
 

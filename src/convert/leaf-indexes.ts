@@ -1,17 +1,16 @@
 import type { Work } from '../events.ts'
+import { type LeafIndexStatements, leafIndexStatements } from '../partitions/indexes.ts'
 import { leafIndexName } from '../partitions/leaf-sql.ts'
 import type { PlannedLeaf } from '../partitions/plan.ts'
 import type { Crew } from '../postgres/crew.ts'
-import { ident, relation } from '../postgres/identifiers.ts'
+import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { type ParentIndex, shadowIndexName } from './indexes.ts'
 import type { ConversionPlan } from './plan.ts'
 
 /** One index on one leaf: how it is built, made a constraint, and adopted by the parent's. */
-export interface LeafIndex {
+export interface LeafIndex extends LeafIndexStatements {
   name: string
-  build: string
-  promote: string | undefined
   adopt: string
 }
 
@@ -26,18 +25,18 @@ export function leafIndexes(plan: ConversionPlan): LeafIndex[] {
 
 function leafIndex({ table, shadow }: ConversionPlan, leaf: PlannedLeaf, index: ParentIndex): LeafIndex {
   const name = leafIndexName(leaf, index, table)
-  const unique = index.kind === 'index' ? '' : 'UNIQUE '
   // A definition carried over says NULLS NOT DISTINCT in its tail; one made for a wider key does not yet.
   const nulls =
     index.nullsNotDistinct && !index.tail.includes('NULLS NOT DISTINCT') ? ' NULLS NOT DISTINCT' : ''
-  const tablespace = index.tablespace ? ` TABLESPACE ${ident(index.tablespace)}` : ''
-  const constraint = { 'primary key': 'PRIMARY KEY', 'unique constraint': 'UNIQUE' }[index.kind as string]
+  const constraints = { 'primary key': 'PRIMARY KEY', 'unique constraint': 'UNIQUE' } as const
   return {
     name,
-    build: `CREATE ${unique}INDEX ${ident(name)} ON ${relation(leaf)} USING ${index.tail}${nulls}${tablespace}`,
-    promote: constraint
-      ? `ALTER TABLE ${relation(leaf)} ADD CONSTRAINT ${ident(name)} ${constraint} USING INDEX ${ident(name)}`
-      : undefined,
+    ...leafIndexStatements(leaf, name, {
+      isUnique: index.kind !== 'index',
+      constraint: constraints[index.kind as keyof typeof constraints],
+      tail: `${index.tail}${nulls}`,
+      tablespace: index.tablespace,
+    }),
     adopt:
       `ALTER INDEX ${relation({ schema: shadow.schema, name: shadowIndexName(index) })} ` +
       `ATTACH PARTITION ${relation({ schema: leaf.schema, name })}`,

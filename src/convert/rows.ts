@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
-import { boundDate, limits, positionOf, positionSql, positionType } from '../partitions/bounds.ts'
+import { limits, positionDate, positionOf, positionSql, positionType } from '../partitions/bounds.ts'
 import { type Period, periodsBetween } from '../partitions/periods.ts'
 import type { WantedSpan } from '../partitions/plan.ts'
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
@@ -104,19 +104,4 @@ function periodsOf(policy: Policy, low: string, high: string): Period[] {
     }
   }
   return periods
-}
-
-/** A position as text back to a date. A date key that is no date (20230231) counts as the last day before it. */
-function positionDate(policy: Policy, text: string): Temporal.PlainDate {
-  const position = Number(text)
-  const bound =
-    policy.kind === 'year_quarter' ? [String(Math.floor(position / 4)), String((position % 4) + 1)] : [text]
-  const date = boundDate(policy, bound)
-  if (date) return date
-  const month = Math.min(12, Math.max(1, Math.floor(position / 100) % 100))
-  return Temporal.PlainDate.from({
-    year: Math.floor(position / 10_000),
-    month,
-    day: Math.max(1, position % 100),
-  })
 }

@@ -1,3 +1,4 @@
+import { readIndexes, type TableIndex } from '../partitions/indexes.ts'
 import type { Furniture } from '../partitions/leaf-sql.ts'
 import type { RelationName } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
@@ -19,29 +20,7 @@ export interface PlainColumn {
   sequence: string | null
 }
 
-export interface PlainIndex {
-  name: string
-  is_unique: boolean
-  is_primary: boolean
-  is_constraint: boolean
-  is_exclusion: boolean
-  valid: boolean
-  is_replica_identity: boolean
-  is_clustered: boolean
-  is_deferrable: boolean
-  /** Neither expressions nor a predicate. */
-  is_plain: boolean
-  nulls_not_distinct: boolean
-  /** By the collations of the columns and the usual operators of their types. */
-  compares_as_columns: boolean
-  columns: string[] | null
-  /** The definition from after USING on. */
-  tail: string
-  understood: boolean
-  tablespace: string | null
-  comment: string | null
-  bytes: number
-}
+export type PlainIndex = TableIndex
 
 /** A plain table with all that its partitioned successor takes over, or cannot. */
 export interface PlainTable extends RelationName {
@@ -82,7 +61,7 @@ export async function readPlainTable(
   return {
     ...table,
     columns: await session.rows<PlainColumn>(sql('convert/columns'), [oid]),
-    indexes: await session.rows<PlainIndex>(sql('convert/indexes'), [oid]),
+    indexes: await readIndexes(session, oid),
     dependents: await readDependents(session, oid, afterwards),
     identity: await readIdentity(session, oid),
     furniture: await session.one<Furniture>(sql('partitions/furniture'), [oid]),

@@ -16,6 +16,8 @@ export interface LedgerPresence {
   has_schema: boolean
   has_ledger: boolean
   has_checksums: boolean
+  /** False where the ledger is there but older than loads. */
+  has_loads: boolean
 }
 
 export async function ledgerPresence(session: Session): Promise<LedgerPresence> {

@@ -179,6 +179,21 @@ export function positionOf(policy: Policy, date: Temporal.PlainDate): string {
   return valueSql(policy, boundAt(policy, date)[0] as string)
 }
 
+/** A position as text back to a date. A date key that is no date (20230231) counts as the last day before it. */
+export function positionDate(policy: Policy, text: string): Temporal.PlainDate {
+  const position = Number(text)
+  const bound =
+    policy.kind === 'year_quarter' ? [String(Math.floor(position / 4)), String((position % 4) + 1)] : [text]
+  const date = boundDate(policy, bound)
+  if (date) return date
+  const month = Math.min(12, Math.max(1, Math.floor(position / 100) % 100))
+  return Temporal.PlainDate.from({
+    year: Math.floor(position / 10_000),
+    month,
+    day: Math.max(1, position % 100),
+  })
+}
+
 /** The type of `positionSql`, for arrays of positions. */
 export function positionType(policy: Policy): string {
   return {

@@ -37,15 +37,18 @@ interface Grant {
  * Locks: ACCESS SHARE, then SHARE UPDATE EXCLUSIVE on the parent; ACCESS EXCLUSIVE on the new leaf and, for a moment, on
  * the unknown leaf, whose own CHECK spares its scan; SHARE ROW EXCLUSIVE on the tables that foreign keys of the parent
  * refer to, whose writers wait for that moment.
+ *
+ * @param options `unlogged` for rows that may be lost in a crash; `keepCheck` for a leaf that will be attached elsewhere
  */
 export function createLeafStatements(
   parent: RelationName,
   policy: Policy,
   leaf: PlannedLeaf,
   furniture: Furniture,
+  { unlogged = false, keepCheck = false }: { unlogged?: boolean; keepCheck?: boolean } = {},
 ): string[] {
   const check = boundName(leaf.name)
-  const statements = [...standaloneLeafStatements(parent, leaf, furniture)]
+  const statements = standaloneLeafStatements(parent, leaf, furniture, unlogged)
   if (leaf.range === undefined) {
     statements.push(
       `ALTER TABLE ${relation(leaf)} ADD CONSTRAINT ${ident(check)} CHECK (${unknownCondition(policy)})`,
@@ -55,17 +58,22 @@ export function createLeafStatements(
     statements.push(
       `ALTER TABLE ${relation(leaf)} ADD CONSTRAINT ${ident(check)} CHECK (${rangeCondition(policy, leaf.range)})`,
       `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(leaf)} ${forValues(policy, leaf.range)}`,
-      `ALTER TABLE ${relation(leaf)} DROP CONSTRAINT ${ident(check)}`,
+      ...(keepCheck ? [] : [`ALTER TABLE ${relation(leaf)} DROP CONSTRAINT ${ident(check)}`]),
     )
   }
   return statements
 }
 
 /** A table like its parent in everything, but not attached yet. */
-function standaloneLeafStatements(parent: RelationName, leaf: PlannedLeaf, furniture: Furniture): string[] {
+function standaloneLeafStatements(
+  parent: RelationName,
+  leaf: PlannedLeaf,
+  furniture: Furniture,
+  unlogged: boolean,
+): string[] {
   const parameters = furniture.storage.map(storageParameter).join(', ')
   return [
-    `CREATE TABLE ${relation(leaf)} (LIKE ${relation(parent)} INCLUDING ALL EXCLUDING IDENTITY)` +
+    `CREATE ${unlogged ? 'UNLOGGED ' : ''}TABLE ${relation(leaf)} (LIKE ${relation(parent)} INCLUDING ALL EXCLUDING IDENTITY)` +
       `${parameters ? ` WITH (${parameters})` : ''}${tablespaceClause(furniture)}`,
     ...furnishStatements(leaf, furniture),
     // The policies are the parent's. Without any of its own a leaf that is asked directly shows nothing, but to its owner.

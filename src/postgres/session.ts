@@ -117,6 +117,30 @@ export class Session implements AsyncDisposable {
     return this.#client.query(copyFrom(statement))
   }
 
+  /**
+   * Sends `data` as the whole input of a `COPY … FROM STDIN`.
+   *
+   * @returns the rows that arrived
+   */
+  async copyIn(statement: string, data: readonly Buffer[]): Promise<number> {
+    if (this.#lost) throw classify(this.#lost)
+    const started = performance.now()
+    try {
+      const stream = this.copyFrom(statement)
+      await new Promise<void>((resolve, reject) => {
+        stream.on('error', reject).on('finish', resolve)
+        for (const piece of data) stream.write(piece)
+        stream.end()
+      })
+      return stream.rowCount
+    } catch (error) {
+      this.#work.signal.throwIfAborted()
+      throw classify(error, { text: statement })
+    } finally {
+      this.#work.emit({ type: 'statement', sql: statement, milliseconds: performance.now() - started })
+    }
+  }
+
   /** The readable end of a `COPY … TO STDOUT`. */
   copyTo(statement: string) {
     return this.#client.query(copyTo(statement))

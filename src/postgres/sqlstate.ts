@@ -11,6 +11,7 @@ export const sqlstate = {
   queryCanceled: '57014',
   uniqueViolation: '23505',
   foreignKeyViolation: '23503',
+  checkViolation: '23514',
   serializationFailure: '40001',
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
@@ -21,6 +22,12 @@ export const sqlstate = {
 export function hasState(error: unknown, ...states: string[]): boolean {
   const state = stateOf(error)
   return state !== undefined && states.includes(state)
+}
+
+/** Whether the SQLSTATE begins with one of these classes, such as 22 for data exceptions. */
+export function hasStateClass(error: unknown, ...classes: string[]): boolean {
+  const state = stateOf(error)
+  return state !== undefined && classes.includes(state.slice(0, 2))
 }
 
 function stateOf(error: unknown): string | undefined {
@@ -94,14 +101,12 @@ export function classify(thrown: unknown, where?: Statement): DwhError {
   })
 }
 
-const checkViolation = '23514'
-
 /**
  * Rows without a leaf, or in the unknown leaf where their own is to be. Told by the place in PostgreSQL's source and not by
  * the message, which the server writes in its own language.
  */
 function homeless({ code, routine, table, constraint }: pg.DatabaseError): Class | undefined {
-  if (code !== checkViolation) return undefined
+  if (code !== sqlstate.checkViolation) return undefined
   const refusedByUnknown = table !== undefined && constraint === boundName(table)
   if (routine === 'ExecFindPartition' || refusedByUnknown) {
     return {

@@ -1,8 +1,7 @@
 import type { RowSurvey } from '../../convert/rows.ts'
-import type { PlainIndex } from '../../convert/table.ts'
+import { readIndexes, type TableIndex } from '../../partitions/indexes.ts'
 import { keyRule, surveyDuplicates } from '../../dedup/rule.ts'
 import { identList, relation, shown } from '../../postgres/identifiers.ts'
-import { sql } from '../../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import type { Dataset } from '../../warehouse/load.ts'
 import { advice, byCommand, bySql, type Mend, named, no, unknown, type Verdict, yes } from '../answer.ts'
@@ -128,7 +127,7 @@ async function duplicatesOf(
   const rule = keyRule(dataset)
   const table = relation(dataset.target)
   const { oid } = await session.one<{ oid: number }>('SELECT $1::regclass::oid::int8 AS oid', [table])
-  const indexes = await session.rows<PlainIndex>(sql('convert/indexes'), [oid])
+  const indexes = await readIndexes(session, oid)
   if (!rule || indexes.some((index) => rulesOutDuplicates(index, dataset))) return undefined
   const { keys, rows, example } = await subject.reading(() => surveyDuplicates(session, table, rule))
   if (rows === 0) return undefined
@@ -147,7 +146,7 @@ function setAside({ name, recency, partition }: Dataset, isPlain: boolean): Mend
   return byCommand(isPlain && partition ? 'dwh setup' : `dwh dedup ${name} run`)
 }
 
-function rulesOutDuplicates(index: PlainIndex, { key = [], nulls_equal }: Dataset): boolean {
+function rulesOutDuplicates(index: TableIndex, { key = [], nulls_equal }: Dataset): boolean {
   const columns = index.columns ?? []
   const sufficient = index.is_unique && index.is_plain && index.valid && !index.is_deferrable
   const nullsCount = !nulls_equal || index.is_primary || index.nulls_not_distinct

@@ -21,12 +21,8 @@ SELECT i.relname::text AS name,
           FROM unnest(x.indkey::smallint[]) WITH ORDINALITY AS p (attnum, n)
           JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = p.attnum
          WHERE p.n <= x.indnkeyatts) AS columns,
-       substr(pg_get_indexdef(i.oid),
-              1 + length(format('CREATE %sINDEX %I ON %I.%I USING ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END,
-                                i.relname, n.nspname, c.relname))) AS tail,
-       starts_with(pg_get_indexdef(i.oid),
-                   format('CREATE %sINDEX %I ON %I.%I USING ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END,
-                          i.relname, n.nspname, c.relname)) AS understood,
+       substr(pg_get_indexdef(i.oid), 1 + length(head.text)) AS tail,
+       starts_with(pg_get_indexdef(i.oid), head.text) AS understood,
        s.spcname::text AS tablespace,
        obj_description(i.oid, 'pg_class') AS comment,
        pg_relation_size(i.oid) AS bytes
@@ -36,5 +32,7 @@ SELECT i.relname::text AS name,
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   LEFT JOIN pg_tablespace AS s ON s.oid = i.reltablespace
   LEFT JOIN pg_constraint AS k ON k.conindid = i.oid AND k.conrelid = c.oid AND k.contype IN ('p', 'u', 'x')
+ CROSS JOIN LATERAL format('CREATE %sINDEX %I ON %s%I.%I USING ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END,
+                           i.relname, CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END, n.nspname, c.relname) AS head (text)
  WHERE x.indrelid = $1::bigint::oid
  ORDER BY x.indisprimary DESC, i.relname

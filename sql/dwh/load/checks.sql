@@ -1,0 +1,8 @@
+-- The CHECK constraints of a table, with their conditions.
+-- $1 oid of the table
+-- Locks: none.
+SELECT k.conname::text AS name, pg_get_expr(k.conbin, k.conrelid) AS condition
+  FROM pg_constraint AS k
+ WHERE k.conrelid = $1::bigint::oid AND k.contype = 'c'
+   AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
+ ORDER BY k.conname

@@ -1,0 +1,20 @@
+-- The columns of a table, as a load must know them to judge values.
+-- $1 oid of the table
+-- Locks: none.
+SELECT a.attname::text AS name,
+       format_type(a.atttypid, a.atttypmod) AS type,
+       CASE WHEN t.typtype = 'b' AND t.typelem = 0 THEN t.typname::text ELSE 'other' END AS base,
+       CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS most_characters,
+       CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) >> 16) & 65535 END AS precision,
+       CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN (((a.atttypmod - 4) & 2047) # 1024) - 1024 END AS scale,
+       a.attnotnull AS not_null,
+       a.atthasdef AND a.attgenerated = '' AS has_default,
+       a.attgenerated <> '' AS generated,
+       a.attidentity <> '' AS identity,
+       pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) AS sequence
+  FROM pg_attribute AS a
+  JOIN pg_class AS c ON c.oid = a.attrelid
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_type AS t ON t.oid = a.atttypid
+ WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum

@@ -1,0 +1,11 @@
+-- What rows of a table would miss that come by ATTACH and not by INSERT: row triggers and rules of the user.
+-- $1 oid of the table
+-- Locks: none.
+SELECT format('trigger %s', t.tgname) AS obstacle
+  FROM pg_trigger AS t
+ WHERE t.tgrelid = $1::bigint::oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 4 = 4
+UNION ALL
+SELECT format('rule %s', r.rulename)
+  FROM pg_rewrite AS r
+ WHERE r.ev_class = $1::bigint::oid AND r.ev_type = '3'
+ ORDER BY 1

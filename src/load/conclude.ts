@@ -1,0 +1,259 @@
+import type { Temporal } from 'temporal-polyfill'
+import { DwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
+import { finishLoad, type LoadedLeaf, type LoadFigures, recordDigest, supersede } from '../ledger/loads.ts'
+import type { Lease } from '../ledger/lease.ts'
+import { forValues, positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
+import { readFurniture } from '../partitions/create.ts'
+import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
+import { periodLabel } from '../partitions/periods.ts'
+import { inspectTarget, type Leaf } from '../partitions/tree.ts'
+import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import { climb } from '../postgres/ladder.ts'
+import type { Session } from '../postgres/session.ts'
+import { Transaction } from '../postgres/transaction.ts'
+import { proofAlgorithm } from '../proof/hash.ts'
+import type { Policy } from '../warehouse/schema.ts'
+import type { OnDuplicate } from './deduplicate.ts'
+import type { Landing } from './landing.ts'
+import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
+import type { ReadyLeaf } from './prepare.ts'
+import type { LoadTarget } from './target.ts'
+
+/** What the last transaction does with a landing. */
+export interface Conclusion {
+  target: LoadTarget
+  landing: Landing
+  leaves: ReadyLeaf[]
+  onDuplicate: OnDuplicate
+  /** The predicate of the rows that the file stands for; undefined where it replaces none. */
+  scope: string | undefined
+  load: number
+  digest: { bytes: number; sha256: string }
+  again: boolean
+  /** What is known before. */
+  figures: Pick<LoadFigures, 'records' | 'duplicates' | 'rejected'>
+}
+
+/** One leaf of the landing, with the leaf of the target that its rows go to as it is under the lock. */
+interface Destination {
+  leaf: ReadyLeaf
+  twin: Leaf | undefined
+  how: 'attach' | 'exchange' | 'merge'
+}
+
+/**
+ * The last transaction of a load: all its rows become visible, with the ledger's row, or none.
+ *
+ * Locks, all at the beginning and under the lock ladder: SHARE ROW EXCLUSIVE on the leaves that rows are merged into (their
+ * writers wait, readers do not); SHARE UPDATE EXCLUSIVE on the target where leaves are attached, ACCESS EXCLUSIVE on it for
+ * as long as that takes where they replace empty ones.
+ */
+export async function conclude(session: Session, work: Work, lease: Lease, conclusion: Conclusion): Promise<LoadFigures> {
+  const { target, leaves, load, figures } = conclusion
+  await using transaction = await Transaction.begin(session)
+  const destinations = await climb(session, work, { relations: [target.dataset.target] }, (timeout) =>
+    lockAll(session, conclusion, timeout),
+  )
+  const replaced = conclusion.scope === undefined ? 0 : await replaceScope(session, conclusion)
+  const columns = await mergeColumns(session, target)
+  const sum: Merged = { inserted: 0, updated: 0, unchanged: 0, moved: 0 }
+  const loaded: LoadedLeaf[] = []
+  for (const destination of destinations) {
+    const merged = await settle(session, conclusion, destination, columns)
+    for (const key of ['inserted', 'updated', 'unchanged', 'moved'] as const) sum[key] += merged[key]
+    loaded.push(loadedLeaf(merged.name, destination.leaf, destination.how === 'merge' ? undefined : destination.leaf.rows))
+  }
+  requireWhole(conclusion, leaves, sum)
+  await conclusion.landing.drop(session)
+  const result: LoadFigures = { ...figures, ...sum, replaced, leaves: loaded }
+  await finish(session, lease, load, conclusion, result)
+  await transaction.commit()
+  return result
+}
+
+/** The end of the last transaction, of every strategy. */
+export async function finish(
+  session: Session,
+  lease: Lease,
+  load: number,
+  { digest, again }: Pick<Conclusion, 'digest' | 'again'>,
+  figures: LoadFigures,
+): Promise<void> {
+  await recordDigest(session, load, digest)
+  if (again) await supersede(session, load)
+  await finishLoad(session, load, figures)
+  await lease.check(session)
+}
+
+/** Takes every lock in an order that two loads share, and looks at the target again under them. */
+async function lockAll(session: Session, conclusion: Conclusion, timeout: number): Promise<Destination[]> {
+  const { target, leaves, scope } = conclusion
+  const table = relation(target.dataset.target)
+  await session.run('SAVEPOINT locks')
+  try {
+    await session.run(`SET LOCAL lock_timeout = ${timeout}`)
+    const exchanges = leaves.some(({ attachable, twin }) => attachable && twin)
+    const attaches = leaves.some(({ attachable, twin }) => attachable || !twin)
+    const mode = exchanges ? 'ACCESS EXCLUSIVE' : attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
+    if (target.leaves) await session.run(`LOCK TABLE ONLY ${table} IN ${mode} MODE`)
+    const destinations = await findDestinations(session, target, leaves, exchanges)
+    const written = destinations.flatMap(({ twin, how }) => (twin && how !== 'attach' ? [relation(twin)] : []))
+    // Rows that move, and rows of a scope, may be anywhere.
+    const all = scope !== undefined || (!target.isAligned && destinations.some(({ how }) => how === 'merge'))
+    const locked = all || !target.leaves ? [table] : written.toSorted().map((leaf) => `ONLY ${leaf}`)
+    if (locked.length > 0) await session.run(`LOCK TABLE ${locked.join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
+    await session.run('SET LOCAL lock_timeout = 0')
+    return destinations
+  } catch (error) {
+    await session.client.query('ROLLBACK TO SAVEPOINT locks').catch(() => {})
+    throw error
+  }
+}
+
+async function findDestinations(
+  session: Session,
+  target: LoadTarget,
+  leaves: ReadyLeaf[],
+  mayExchange: boolean,
+): Promise<Destination[]> {
+  if (!target.leaves) return leaves.map((leaf) => ({ leaf, twin: undefined, how: 'merge' }))
+  const now = await inspectTarget(session, target.dataset.target, target.dataset.partition)
+  if (now.kind !== 'partitioned' || now.oid !== target.oid) throw changed(target, 'is another table now')
+  const columns = await session.one<{ same: boolean }>(
+    `SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped ` +
+      `AND attname::text <> ALL ($2::text[])) AS same`,
+    [target.oid, target.columns.map(({ name }) => name)],
+  )
+  const found: Destination[] = []
+  for (const leaf of leaves) {
+    const twin = now.leaves.find(({ range }) => JSON.stringify(range) === JSON.stringify(leaf.range))
+    // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
+    const attachable = leaf.attachable && columns.same
+    if (!twin) found.push({ leaf, twin, how: attachable ? 'attach' : 'merge' })
+    else if (attachable && mayExchange && leaf.twin?.oid === twin.oid && (await isEmpty(session, twin)))
+      found.push({ leaf, twin, how: 'exchange' })
+    else found.push({ leaf, twin, how: 'merge' })
+  }
+  return found
+}
+
+async function isEmpty(session: Session, leaf: RelationName): Promise<boolean> {
+  const { empty } = await session.one<{ empty: boolean }>(
+    `SELECT NOT EXISTS (SELECT FROM ONLY ${relation(leaf)}) AS empty`,
+  )
+  return empty
+}
+
+async function settle(
+  session: Session,
+  conclusion: Conclusion,
+  { leaf, twin, how }: Destination,
+  columns: MergeColumns,
+): Promise<Merged & { name: string }> {
+  const { target, onDuplicate } = conclusion
+  const parent = target.dataset.target
+  if (how === 'merge') {
+    const into = twin ?? (target.leaves ? await makeLeaf(session, target, leaf) : parent)
+    const merged = await merge(session, target, columns, leaf, target.isAligned ? into : parent, onDuplicate)
+    return { ...merged, name: into.name }
+  }
+  const policy = target.dataset.partition as Policy
+  const name = twin ?? nameOf(target, leaf)
+  if (twin) {
+    await session.run(`ALTER TABLE ${relation(parent)} DETACH PARTITION ${relation(twin)}`)
+    await session.run(`DROP TABLE ${relation(twin)}`)
+  }
+  await session.run(`ALTER TABLE ${relation(leaf)} RENAME TO ${ident(name.name)}`)
+  const here = { schema: leaf.schema, name: name.name }
+  if (name.schema !== leaf.schema) await session.run(`ALTER TABLE ${relation(here)} SET SCHEMA ${ident(name.schema)}`)
+  const there = { schema: name.schema, name: name.name }
+  for (const index of leaf.indexes) {
+    const final = leafIndexName(there, { name: index.of }, parent)
+    await session.run(`ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`)
+  }
+  await session.run(
+    `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(there)} ${forValues(policy, leaf.range as NonNullable<typeof leaf.range>)}`,
+  )
+  await session.run(`ALTER TABLE ${relation(there)} DROP CONSTRAINT ${ident(boundName(leaf.name))}`)
+  return { inserted: leaf.rows, updated: 0, unchanged: 0, moved: 0, name: there.name }
+}
+
+/** A leaf of the target for rows that come by INSERT. */
+async function makeLeaf(session: Session, target: LoadTarget, leaf: ReadyLeaf): Promise<RelationName> {
+  const { dataset, oid } = target
+  const named = { ...nameOf(target, leaf), range: leaf.range }
+  const furniture = await readFurniture(session, oid, dataset)
+  for (const statement of createLeafStatements(dataset.target, dataset.partition as Policy, named, furniture))
+    await session.run(statement)
+  return named
+}
+
+function nameOf({ dataset: { target, partition } }: LoadTarget, { from, until }: ReadyLeaf): RelationName {
+  const policy = partition as Policy
+  const period = { start: from as Temporal.PlainDate, end: until as Temporal.PlainDate }
+  return { schema: target.schema, name: fitName(target.name, `_${periodLabel(period, policy.grain)}`) }
+}
+
+/**
+ * Deletes the rows that the file stands for: those of its scope within the days that its rows reach over.
+ *
+ * @throws DwhError ROWS_UNFIT for rows of the file outside the scope
+ */
+async function replaceScope(session: Session, { target, leaves, scope }: Conclusion): Promise<number> {
+  const policy = target.leaves ? target.dataset.partition : undefined
+  const condition = scope ?? 'true'
+  const spans: string[] = []
+  for (const leaf of leaves) {
+    const position = policy ? positionSql(policy) : 'NULL'
+    const { outside, low, high } = await session.one<{ outside: number; low: string | null; high: string | null }>(
+      `SELECT count(*) FILTER (WHERE (${condition}) IS NOT TRUE) AS outside, min(${position})::text AS low, max(${position})::text AS high FROM ${relation(leaf)}`,
+    )
+    if (outside > 0) throw outsideScope(target, outside, condition)
+    if (policy && low !== null && high !== null) spans.push(windowCondition(policy, low, high))
+  }
+  if (policy && spans.length === 0) return 0
+  const window = spans.length === 0 ? '' : ` AND (${spans.join(' OR ')})`
+  return session.run(`DELETE FROM ${relation(target.dataset.target)} WHERE (${condition})${window}`)
+}
+
+/** From the start of the day of the first row to the end of the day of the last one. */
+export function windowCondition(policy: Policy, low: string, high: string): string {
+  const position = positionSql(policy)
+  const from = positionDate(policy, low)
+  const step = policy.kind === 'year_quarter' ? { months: 3 } : { days: 1 }
+  const until = positionDate(policy, high).add(step)
+  return `(${position} >= ${positionOf(policy, from)} AND ${position} < ${positionOf(policy, until)})`
+}
+
+function loadedLeaf(name: string, { proof }: ReadyLeaf, rows: number | undefined): LoadedLeaf {
+  if (rows === undefined) return { name }
+  if (!proof) return { name, rows }
+  return { name, rows, hash_1: String(proof.hash1), hash_2: String(proof.hash2), algorithm: proofAlgorithm }
+}
+
+/** Every record of the file is accounted for, to the last one. */
+function requireWhole({ figures, target }: Conclusion, leaves: ReadyLeaf[], sum: Merged): void {
+  const ended = sum.inserted + sum.updated + sum.unchanged + sum.moved
+  const kept = leaves.reduce((total, { rows }) => total + rows, 0)
+  if (ended === kept && kept + figures.duplicates + figures.rejected === figures.records) return
+  throw new DwhError(
+    'PROOF_FAILED',
+    `of ${figures.records} records ${kept} were kept, ${figures.duplicates} were duplicates and ${figures.rejected} rejects, and ${ended} came to ${shown(target.dataset.target)}: that does not add up; nothing was loaded`,
+    { hint: 'a trigger or a rule may change or keep rows: see which, and run the same command again' },
+  )
+}
+
+function outsideScope({ dataset }: LoadTarget, rows: number, scope: string): DwhError {
+  return new DwhError(
+    'ROWS_UNFIT',
+    `${rows.toLocaleString('en')} rows of the file lie outside the scope of ${dataset.name}, ${scope}; nothing was loaded`,
+    { hint: 'give the parameters of the scope with --param, or mend the file' },
+  )
+}
+
+function changed({ dataset }: LoadTarget, how: string): DwhError {
+  return new DwhError('TARGET_UNFIT', `${shown(dataset.target)} ${how}; nothing was loaded`, {
+    hint: 'run the same command again',
+  })
+}

@@ -1,0 +1,126 @@
+import { ident, identList, relation } from '../postgres/identifiers.ts'
+import type { RelationName } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import { type ProofColumn, proofColumns } from '../proof/columns.ts'
+import { type OnDuplicate, refuseKnown } from './deduplicate.ts'
+import type { LoadTarget } from './target.ts'
+
+/** What became of the rows of a landing. */
+export interface Merged {
+  inserted: number
+  updated: number
+  /** The table's row is the same, or was kept. */
+  unchanged: number
+  /** Updated and in another leaf now. */
+  moved: number
+}
+
+/** What rows of the target are compared and filled with. */
+export interface MergeColumns {
+  /** All that a row of a landing has for the target. */
+  inserted: string[]
+  /** Those that the file has, each with how its values are told apart. */
+  compared: ProofColumn[]
+}
+
+export async function mergeColumns(session: Session, target: LoadTarget): Promise<MergeColumns> {
+  const filled = new Set(target.plan.filled.map(({ column }) => column.name))
+  const proof = await proofColumns(session, target.oid)
+  return {
+    inserted: target.columns.filter(({ generated }) => !generated).map(({ name }) => name),
+    compared: proof.filter(({ name }) => filled.has(name)),
+  }
+}
+
+/**
+ * Brings rows of a landing, one a key, into the target: those with a new key are inserted, those that are newer and differ
+ * replace what is there. A row whose partition key has changed moves to its leaf.
+ *
+ * To be called in a transaction that keeps other writers out of the rows' leaves: SHARE ROW EXCLUSIVE.
+ *
+ * @param into the leaf that has all rows with these keys, or the target itself
+ */
+export async function merge(
+  session: Session,
+  target: LoadTarget,
+  columns: MergeColumns,
+  from: RelationName,
+  into: RelationName,
+  onDuplicate: OnDuplicate,
+): Promise<Merged> {
+  const rows = relation(from)
+  const table = relation(into)
+  const { total } = await session.one<{ total: number }>(`SELECT count(*) AS total FROM ${rows}`)
+  const list = identList(columns.inserted)
+  if (!target.dataset.key) {
+    await session.run(`INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${rows}`)
+    return { inserted: total, updated: 0, unchanged: 0, moved: 0 }
+  }
+  const same = sameKey(target)
+  if (onDuplicate === 'error') await refuseMatches(session, target, rows, table, same)
+  const { updated, moved } =
+    onDuplicate === 'newest'
+      ? await update(session, target, columns, rows, table, same)
+      : { updated: 0, moved: 0 }
+  const inserted = await session.run(
+    `INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE ` +
+      `SELECT ${list} FROM ${rows} AS s WHERE NOT EXISTS (SELECT FROM ${table} AS t WHERE ${same})`,
+  )
+  return { inserted, updated, moved, unchanged: total - inserted - updated - moved }
+}
+
+/** The rows are found first, by their places, so that it can be told afterwards which of them have moved. */
+async function update(
+  session: Session,
+  target: LoadTarget,
+  { compared }: MergeColumns,
+  rows: string,
+  table: string,
+  same: string,
+): Promise<{ updated: number; moved: number }> {
+  const { key = [], recency, nulls_equal } = target.dataset
+  const newer = recency ? `(t.${ident(recency)} IS NULL OR s.${ident(recency)} >= t.${ident(recency)})` : 'true'
+  const others = compared.filter(({ name }) => nulls_equal || !key.includes(name))
+  if (others.length === 0) return { updated: 0, moved: 0 }
+  const differs = others.map((column) => `${told('t', column)} IS DISTINCT FROM ${told('s', column)}`)
+  const set = others.map(({ name }) => `${ident(name)} = s.${ident(name)}`).join(', ')
+  const { updated, moved } = await session.one<{ updated: number; moved: number }>(
+    `WITH changed AS (UPDATE ${table} AS u SET ${set} FROM (` +
+      `SELECT s.*, t.tableoid AS dwh_leaf, t.ctid AS dwh_row FROM ${rows} AS s JOIN ${table} AS t ON ${same} ` +
+      `WHERE ${newer} AND (${differs.join(' OR ')})) AS s ` +
+      `WHERE u.tableoid = s.dwh_leaf AND u.ctid = s.dwh_row RETURNING u.tableoid <> s.dwh_leaf AS moved) ` +
+      `SELECT count(*) FILTER (WHERE NOT moved) AS updated, count(*) FILTER (WHERE moved) AS moved FROM changed`,
+  )
+  return { updated, moved }
+}
+
+function told(alias: string, { name, hashed }: ProofColumn): string {
+  return hashed === 'text' ? `${alias}.${ident(name)}::text COLLATE "C"` : `${alias}.${ident(name)}`
+}
+
+/** The join condition of a row `s` of the landing and one `t` of the target. */
+function sameKey({ dataset: { key = [], nulls_equal } }: LoadTarget): string {
+  const plain = key.map((column) => `t.${ident(column)} = s.${ident(column)}`).join(' AND ')
+  if (!nulls_equal) return plain
+  // IS NOT DISTINCT FROM alone can neither hash nor use an index.
+  const record = (alias: string) => `ROW(${key.map((column) => `${alias}.${ident(column)}`).join(', ')})`
+  return (
+    `hash_record_extended(${record('t')}, 0) = hash_record_extended(${record('s')}, 0) ` +
+    `AND ${record('t')} IS NOT DISTINCT FROM ${record('s')}`
+  )
+}
+
+async function refuseMatches(
+  session: Session,
+  target: LoadTarget,
+  rows: string,
+  table: string,
+  same: string,
+): Promise<void> {
+  const key = (target.dataset.key ?? []).map((column) => `s.${ident(column)}`).join(', ')
+  const { matches, example } = await session.one<{ matches: number; example: string }>(
+    `SELECT count(*) AS matches, min(ROW(${key})::text) AS example FROM ${rows} AS s ` +
+      `WHERE EXISTS (SELECT FROM ${table} AS t WHERE ${same})`,
+  )
+  if (matches > 0) refuseKnown(target, matches, example)
+}

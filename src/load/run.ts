@@ -1,0 +1,305 @@
+import { createHash } from 'node:crypto'
+import { DwhError, toDwhError } from '../errors.ts'
+import { step, type Work } from '../events.ts'
+import { type Lease, underLease } from '../ledger/lease.ts'
+import {
+  failLoad,
+  findAbandonedLoads,
+  findFinishedLoad,
+  hasLoadOfSize,
+  type Load,
+  type LoadFigures,
+  openLoad,
+} from '../ledger/loads.ts'
+import { Crew } from '../postgres/crew.ts'
+import { identList, relation, shown } from '../postgres/identifiers.ts'
+import { Session } from '../postgres/session.ts'
+import type { Input } from '../sources/file/find.ts'
+import type { Reader } from '../sources/file/reader.ts'
+import { append } from './append.ts'
+import { conclude } from './conclude.ts'
+import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
+import { openCourt } from './judge.ts'
+import { dropTables, Landing } from './landing.ts'
+import type { LoadPlan } from './plan.ts'
+import { type Prepared, letGo, prepare } from './prepare.ts'
+import { type RejectBudget, RejectLog } from './reject-log.ts'
+import { Dispatch, openArrivals, sendAll } from './send.ts'
+import type { LoadTarget } from './target.ts'
+
+export interface LoadOptions {
+  warehouse: string
+  onDuplicate: OnDuplicate
+  budget: RejectBudget
+  /** Load what was loaded once more. */
+  again: boolean
+  /** Hash the leaves that are made, for later comparisons. */
+  prove: boolean
+  /** Connections that send rows and build indexes. */
+  jobs: number
+}
+
+/** How a load of one file has ended. */
+export interface Loaded extends LoadFigures {
+  load: number
+}
+
+/** What a file is to the ledger: the same file, read in another way, is another one. */
+export function mappingHash(target: LoadTarget, reader: Reader): string {
+  const { plan, dataset } = target
+  const columns = plan.filled.map(({ column, from }) => [
+    column.name,
+    'input' in from ? (plan.input[from.input] as string) : { expression: from.expression },
+  ])
+  const what = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  return createHash('sha256').update(JSON.stringify(what)).digest('hex')
+}
+
+/**
+ * The load that has brought this file into the table already; its hash is only computed where a file of its size was loaded.
+ */
+export async function findEarlier(
+  session: Session,
+  work: Work,
+  input: Input,
+  target: LoadTarget,
+  mapping: string,
+): Promise<Load | undefined> {
+  const table = target.dataset.target
+  if (!(await hasLoadOfSize(session, table, input.bytes))) return undefined
+  return findFinishedLoad(session, table, { bytes: input.bytes, sha256: await input.digest(work), mapping })
+}
+
+/**
+ * Loads one file: nothing of it is visible before the end, then all of it that is no reject.
+ *
+ * Killed anywhere, the next load of the table removes what is left, and the same command begins the file again.
+ *
+ * @throws DwhError REJECTS_TOO_MANY, ROWS_UNFIT, INPUT_BROKEN, LOADED_MEANWHILE, LOCK_HELD, LEASE_LOST, PROOF_FAILED
+ */
+export async function loadInput(
+  session: Session,
+  work: Work,
+  input: Input,
+  reader: Reader,
+  plan: LoadPlan,
+  run: number,
+  options: LoadOptions,
+): Promise<Loaded> {
+  const { target } = plan
+  const table = target.dataset.target
+  return underLease(session, work, `load ${shown(table)} ${input.name}`, run, async (lease) => {
+    await removeLeftovers(session, target)
+    const load = await openLoad(session, {
+      run,
+      warehouse: options.warehouse,
+      dataset: target.dataset.name,
+      table,
+      input: input.name,
+      header: reader.header ?? null,
+      bytes: input.bytes,
+      mapping: mappingHash(target, reader),
+      strategy: plan.strategy,
+    })
+    try {
+      await using crew = await Crew.hire(
+        session,
+        work,
+        plan.landing === 'target' ? 1 : options.jobs,
+        `dwh load ${run}`,
+      )
+      for (const member of crew.sessions) await lease.join(member)
+      const attempt = new Attempt(session, crew, work, lease, load, input, reader, plan, options)
+      const figures = await attempt.run()
+      return { load, ...figures }
+    } catch (error) {
+      await giveUp(session, load, toDwhError(error))
+      throw error
+    }
+  })
+}
+
+class Attempt {
+  readonly #session: Session
+  readonly #crew: Crew
+  readonly #work: Work
+  readonly #lease: Lease
+  readonly #load: number
+  readonly #input: Input
+  readonly #reader: Reader
+  readonly #plan: LoadPlan
+  readonly #options: LoadOptions
+
+  constructor(
+    session: Session,
+    crew: Crew,
+    work: Work,
+    lease: Lease,
+    load: number,
+    input: Input,
+    reader: Reader,
+    plan: LoadPlan,
+    options: LoadOptions,
+  ) {
+    this.#session = session
+    this.#crew = crew
+    this.#work = work
+    this.#lease = lease
+    this.#load = load
+    this.#input = input
+    this.#reader = reader
+    this.#plan = plan
+    this.#options = options
+  }
+
+  async run(): Promise<LoadFigures> {
+    for (const member of this.#crew.sessions) {
+      await openCourt(member, this.#plan.target)
+      await openArrivals(member, this.#plan.target)
+      // The last transaction waits for the disk, and with it for all that was written before.
+      if (this.#plan.landing !== 'target') await member.run('SET synchronous_commit = off')
+    }
+    if (this.#plan.landing === 'target') return this.#append()
+    try {
+      return await this.#byLanding(this.#plan.landing)
+    } catch (error) {
+      if (!(error instanceof PlacesNeeded)) throw error
+      this.#work.emit({
+        type: 'note',
+        message: 'rows of one key are equally new and differ: the file is read again, with the place of each row',
+      })
+      return this.#byLanding('staging')
+    }
+  }
+
+  async #append(): Promise<LoadFigures> {
+    const [sender] = this.#crew.sessions
+    const rejects = this.#rejects()
+    return append(sender as Session, this.#work, this.#lease, {
+      plan: this.#plan,
+      reader: this.#reader,
+      rejects,
+      load: this.#load,
+      again: this.#options.again,
+      send: (dispatch) => this.#send(dispatch),
+    })
+  }
+
+  #rejects(): RejectLog {
+    return new RejectLog(this.#session, this.#load, this.#options.budget)
+  }
+
+  /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
+  async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
+    const { target, dates, strategy, scope } = this.#plan
+    const [session, work] = [this.#session, this.#work]
+    const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
+    await landing.reach(session, dates)
+    const rejects = this.#rejects()
+    const dispatch = new Dispatch(this.#reader, target, landing, rejects)
+    const digest = await this.#send(dispatch)
+    const records = dispatch.landed + rejects.count
+    rejects.settle(records)
+    const prepared = await step(
+      work,
+      'leaves',
+      () => prepare(session, this.#crew, work, target, landing, this.#options),
+      ({ leaves, duplicates }) =>
+        `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
+    )
+    const [last, ready] =
+      strategy === 'aside' && kind === 'staging' ? await this.#rebuild(landing, prepared) : [landing, prepared]
+    return step(work, 'publish', async () => {
+      await letGo(session, target, last, ready.leaves)
+      return conclude(session, work, this.#lease, {
+        target,
+        landing: last,
+        also: last === landing ? [] : [landing],
+        leaves: ready.leaves,
+        onDuplicate: this.#options.onDuplicate,
+        scope,
+        load: this.#load,
+        digest,
+        again: this.#options.again,
+        figures: { records, duplicates: prepared.duplicates, rejected: rejects.count },
+      })
+    })
+  }
+
+  /** Writes the rows that are kept once more, into tables that can become leaves. */
+  async #rebuild(staging: Landing, { leaves }: Prepared): Promise<[Landing, Prepared]> {
+    const { target } = this.#plan
+    const [session, work] = [this.#session, this.#work]
+    const landing = await Landing.create(
+      session,
+      this.#load,
+      target.dataset,
+      target,
+      target.columns,
+      'leaves',
+      '_leaves',
+    )
+    await landing.reach(
+      session,
+      leaves.flatMap(({ from }) => (from ? [from] : [])),
+    )
+    const columns = identList(target.columns.filter(({ generated }) => !generated).map(({ name }) => name))
+    await this.#crew.each(leaves, async (worker, leaf) => {
+      await worker.run(
+        `INSERT INTO ${relation(landing.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${relation(leaf)}`,
+      )
+    })
+    const prepared = await prepare(session, this.#crew, work, target, landing, {
+      ...this.#options,
+      isUnique: true,
+    })
+    void staging
+    return [landing, prepared]
+  }
+
+  /** Sends the whole file; it is hashed at the same time. */
+  async #send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }> {
+    const { bytes } = this.#input
+    return step(
+      this.#work,
+      'send',
+      async () => {
+        const [sha256] = await Promise.all([
+          this.#input.digest(this.#work),
+          sendAll(this.#crew.sessions, this.#work, this.#reader, dispatch, (done) =>
+            this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' }),
+          ),
+        ])
+        return { bytes, sha256 }
+      },
+      () =>
+        `${dispatch.landed.toLocaleString('en')} rows${dispatch.rejects.count > 0 ? `, ${dispatch.rejects.count.toLocaleString('en')} rejects` : ''}`,
+    )
+  }
+}
+
+/** Tables of loads that died. */
+async function removeLeftovers(session: Session, { dataset }: LoadTarget): Promise<void> {
+  for (const { load, landing } of await findAbandonedLoads(session, dataset.target)) {
+    await dropTables(session, landing)
+    await failLoad(
+      session,
+      load,
+      new DwhError('INTERRUPTED', 'the run died; its tables were removed by a later one'),
+    )
+  }
+}
+
+/** What a load that failed has made goes at once; where the server has gone, with the next load. */
+async function giveUp(session: Session, load: number, error: DwhError): Promise<void> {
+  try {
+    // The session of the run may have been told to stop.
+    const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
+    await using own = await Session.open(session.target, 'dwh load', quiet)
+    const row = await own.row<{ landing: string[] }>('SELECT landing FROM dwh.loads WHERE load = $1', [load])
+    await dropTables(own, row?.landing ?? [])
+    await failLoad(own, load, error)
+  } catch {
+    // The next load of the table finds them.
+  }
+}
