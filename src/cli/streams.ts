@@ -3,6 +3,8 @@ import { Chalk, type ChalkInstance } from 'chalk'
 /** One of the two output streams with what it can show. */
 export interface Stream {
   write(text: string): void
+  /** Text or bytes of which more will follow than fits into memory: waits until they are taken; false when the reader has gone. */
+  send(data: string | Uint8Array): Promise<boolean>
   /** A terminal that can redraw lines. */
   live: boolean
   columns: number
@@ -35,6 +37,7 @@ export function openStreams(color: boolean): Streams {
 function openStream(stream: NodeJS.WriteStream, color: boolean): Stream {
   return {
     write: (text) => void stream.write(text),
+    send: (data) => new Promise((resolve) => stream.write(data, (error) => resolve(!error))),
     live: Boolean(stream.isTTY) && process.env.TERM !== 'dumb',
     columns: stream.columns ?? 110,
     paint: new Chalk({ level: colorLevel(stream, color) }),

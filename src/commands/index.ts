@@ -5,8 +5,10 @@ import { dedupCommand } from './dedup/index.ts'
 import { dev } from './dev/index.ts'
 import { doctor } from './doctor/index.ts'
 import { init } from './init/index.ts'
+import { load } from './load/index.ts'
 import { migrateGroup } from './migrate/index.ts'
 import { partitionsGroup } from './partitions/index.ts'
+import { rejectsGroup } from './rejects/index.ts'
 import { runsGroup } from './runs/index.ts'
 import { setup } from './setup/index.ts'
 import { status } from './status/index.ts'
@@ -19,8 +21,10 @@ export const commands: (Command | Group)[] = [
   doctor,
   migrateGroup,
   partitionsGroup,
+  load,
   dedupCommand,
   compressGroup,
+  rejectsGroup,
   runsGroup,
   configGroup,
   dev,

@@ -1,5 +1,6 @@
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import type { LoadState } from './loads.ts'
 import { storable } from './storable.ts'
 
 export type RejectKind =
@@ -87,4 +88,94 @@ function storableReason({ kind, column, message, sqlstate, constraint }: Reason)
     ...(sqlstate === undefined ? {} : { sqlstate }),
     ...(constraint === undefined ? {} : { constraint }),
   }
+}
+
+/** A reject as the ledger has it. */
+export interface KeptReject extends Reject {
+  /** The load that took it at last. */
+  replayed_by: number | null
+}
+
+/** Bytes of originals that are in memory at once, beyond one that is longer. */
+const bytesInMemory = 4 * 1024 * 1024
+const rejectsInMemory = 1000
+
+/**
+ * The rejects of a load in the order of the input, read as they are asked for: those of a whole load may be more than fit
+ * into memory.
+ *
+ * @param from first record
+ * @param open leaves out those that were replayed
+ */
+export async function* eachReject(
+  session: Session,
+  load: number,
+  { from = 1, limit = Infinity, open = false }: { from?: number; limit?: number; open?: boolean } = {},
+): AsyncGenerator<KeptReject> {
+  let after = from - 1
+  let left = limit
+  while (left > 0) {
+    const most = Math.min(left, rejectsInMemory)
+    const parameters = [load, after, most, bytesInMemory, open]
+    const some = await session.rows<KeptReject>(sql('ledger/list_rejects'), parameters)
+    yield* some
+    const last = some.at(-1)
+    if (!last) return
+    after = last.record
+    left -= some.length
+  }
+}
+
+/** Why rows of a load were refused: reasons that differ only in the values they quote. */
+export interface Cause {
+  kind: RejectKind
+  column: string | null
+  constraint: string | null
+  /** With … for values. */
+  message: string
+  /** Rows. */
+  count: number
+  /** How many of them a later load has taken. */
+  replayed: number
+  /** The message of the first of them as it was. */
+  example: string
+  /** The first lines in the input. */
+  lines: number[]
+}
+
+/** Most frequent first; a row with several reasons counts for each. */
+export async function listCauses(session: Session, load: number, lines = 5): Promise<Cause[]> {
+  return session.rows<Cause>(sql('ledger/list_causes'), [load, lines])
+}
+
+/** A load that has rejects. */
+export interface RejectLoad {
+  load: number
+  run: number | null
+  warehouse: string
+  dataset: string
+  schema_name: string
+  table_name: string
+  input: string
+  state: LoadState
+  started_at: Date
+  finished_at: Date | null
+  failed_at: Date | null
+  error_code: string | null
+  /** Rejects. */
+  kept: number
+  /** How many of them a later load has taken. */
+  replayed: number
+}
+
+/** Newest first. */
+export async function listRejectLoads(
+  session: Session,
+  {
+    dataset,
+    load,
+    limit = 20,
+  }: { dataset?: string | undefined; load?: number | undefined; limit?: number | undefined },
+): Promise<RejectLoad[]> {
+  return session.rows<RejectLoad>(sql('ledger/list_reject_loads'), [limit, dataset ?? null, load ?? null])
 }

@@ -30,7 +30,12 @@ export interface Appending {
  *
  * @throws DwhError ROWS_UNFIT when a key is there already
  */
-export async function append(session: Session, work: Work, lease: Lease, appending: Appending): Promise<LoadFigures> {
+export async function append(
+  session: Session,
+  work: Work,
+  lease: Lease,
+  appending: Appending,
+): Promise<LoadFigures> {
   const { plan, reader, rejects, load, again } = appending
   const { target } = plan
   await using transaction = await Transaction.begin(session)

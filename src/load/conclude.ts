@@ -1,8 +1,8 @@
 import type { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import { finishLoad, type LoadedLeaf, type LoadFigures, recordDigest, supersede } from '../ledger/loads.ts'
 import type { Lease } from '../ledger/lease.ts'
+import { finishLoad, type LoadedLeaf, type LoadFigures, recordDigest, supersede } from '../ledger/loads.ts'
 import { forValues, positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
 import { readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
@@ -23,7 +23,8 @@ import type { LoadTarget } from './target.ts'
 /** What the last transaction does with a landing. */
 export interface Conclusion {
   target: LoadTarget
-  landing: Landing
+  /** Tables of the load that are of no use any more. */
+  landings: Landing[]
   leaves: ReadyLeaf[]
   onDuplicate: OnDuplicate
   /** The predicate of the rows that the file stands for; undefined where it replaces none. */
@@ -49,7 +50,12 @@ interface Destination {
  * writers wait, readers do not); SHARE UPDATE EXCLUSIVE on the target where leaves are attached, ACCESS EXCLUSIVE on it for
  * as long as that takes where they replace empty ones.
  */
-export async function conclude(session: Session, work: Work, lease: Lease, conclusion: Conclusion): Promise<LoadFigures> {
+export async function conclude(
+  session: Session,
+  work: Work,
+  lease: Lease,
+  conclusion: Conclusion,
+): Promise<LoadFigures> {
   const { target, leaves, load, figures } = conclusion
   await using transaction = await Transaction.begin(session)
   const destinations = await climb(session, work, { relations: [target.dataset.target] }, (timeout) =>
@@ -62,10 +68,16 @@ export async function conclude(session: Session, work: Work, lease: Lease, concl
   for (const destination of destinations) {
     const merged = await settle(session, conclusion, destination, columns)
     for (const key of ['inserted', 'updated', 'unchanged', 'moved'] as const) sum[key] += merged[key]
-    loaded.push(loadedLeaf(merged.name, destination.leaf, destination.how === 'merge' ? undefined : destination.leaf.rows))
+    loaded.push(
+      loadedLeaf(
+        merged.name,
+        destination.leaf,
+        destination.how === 'merge' ? undefined : destination.leaf.rows,
+      ),
+    )
   }
   requireWhole(conclusion, leaves, sum)
-  await conclusion.landing.drop(session)
+  for (const landing of conclusion.landings) await landing.drop(session)
   const result: LoadFigures = { ...figures, ...sum, replaced, leaves: loaded }
   await finish(session, lease, load, conclusion, result)
   await transaction.commit()
@@ -98,7 +110,9 @@ async function lockAll(session: Session, conclusion: Conclusion, timeout: number
     const mode = exchanges ? 'ACCESS EXCLUSIVE' : attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
     if (target.leaves) await session.run(`LOCK TABLE ONLY ${table} IN ${mode} MODE`)
     const destinations = await findDestinations(session, target, leaves, exchanges)
-    const written = destinations.flatMap(({ twin, how }) => (twin && how !== 'attach' ? [relation(twin)] : []))
+    const written = destinations.flatMap(({ twin, how }) =>
+      twin && how !== 'attach' ? [relation(twin)] : [],
+    )
     // Rows that move, and rows of a scope, may be anywhere.
     const all = scope !== undefined || (!target.isAligned && destinations.some(({ how }) => how === 'merge'))
     const locked = all || !target.leaves ? [table] : written.toSorted().map((leaf) => `ONLY ${leaf}`)
@@ -166,11 +180,14 @@ async function settle(
   }
   await session.run(`ALTER TABLE ${relation(leaf)} RENAME TO ${ident(name.name)}`)
   const here = { schema: leaf.schema, name: name.name }
-  if (name.schema !== leaf.schema) await session.run(`ALTER TABLE ${relation(here)} SET SCHEMA ${ident(name.schema)}`)
+  if (name.schema !== leaf.schema)
+    await session.run(`ALTER TABLE ${relation(here)} SET SCHEMA ${ident(name.schema)}`)
   const there = { schema: name.schema, name: name.name }
   for (const index of leaf.indexes) {
     const final = leafIndexName(there, { name: index.of }, parent)
-    await session.run(`ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`)
+    await session.run(
+      `ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`,
+    )
   }
   await session.run(
     `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(there)} ${forValues(policy, leaf.range as NonNullable<typeof leaf.range>)}`,
@@ -206,7 +223,11 @@ async function replaceScope(session: Session, { target, leaves, scope }: Conclus
   const spans: string[] = []
   for (const leaf of leaves) {
     const position = policy ? positionSql(policy) : 'NULL'
-    const { outside, low, high } = await session.one<{ outside: number; low: string | null; high: string | null }>(
+    const { outside, low, high } = await session.one<{
+      outside: number
+      low: string | null
+      high: string | null
+    }>(
       `SELECT count(*) FILTER (WHERE (${condition}) IS NOT TRUE) AS outside, min(${position})::text AS low, max(${position})::text AS high FROM ${relation(leaf)}`,
     )
     if (outside > 0) throw outsideScope(target, outside, condition)

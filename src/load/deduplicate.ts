@@ -36,7 +36,9 @@ export async function deduplicate(
 ): Promise<number> {
   const { key = [] } = target.dataset
   await session.run(`DROP TABLE IF EXISTS ${twice}`)
-  await session.run(`CREATE TEMPORARY TABLE dwh_twice AS ${twiceSelect(target, table, onDuplicate, isPlaced)}`)
+  await session.run(
+    `CREATE TEMPORARY TABLE dwh_twice AS ${twiceSelect(target, table, onDuplicate, isPlaced)}`,
+  )
   if (onDuplicate === 'error') await refuseTwice(session, key, table)
   if (!isPlaced) {
     const { tied } = await session.one<{ tied: boolean }>(

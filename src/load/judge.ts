@@ -123,7 +123,9 @@ function judgeFunction(target: LoadTarget): string {
   )
   const missing = references.flatMap(({ columns, foreignColumns, table, onMissing }) => {
     if (onMissing !== 'reject') return []
-    const values = columns.map((name) => variable(plan.filled.findIndex(({ column }) => column.name === name)))
+    const values = columns.map((name) =>
+      variable(plan.filled.findIndex(({ column }) => column.name === name)),
+    )
     const found = `SELECT FROM ${relation(table)} AS d WHERE ${foreignColumns.map((name, n) => `d.${ident(name)} = ${values[n]}`).join(' AND ')}`
     return [
       `IF ${values.map((value) => `${value} IS NOT NULL`).join(' AND ')} AND NOT EXISTS (${found}) THEN ` +
@@ -153,7 +155,12 @@ function positionStatement(policy: Policy | undefined, row: string): string {
   return policy ? `SELECT (${positionSql(policy)})::text INTO v_position FROM ${row};` : ''
 }
 
-function guarded(statement: string, kind: Reason['kind'], column: string | undefined, onError: string): string {
+function guarded(
+  statement: string,
+  kind: Reason['kind'],
+  column: string | undefined,
+  onError: string,
+): string {
   return (
     `BEGIN ${statement} EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS v_message = MESSAGE_TEXT; ` +
     `${add(kind, column, 'v_message', undefined, 'SQLSTATE')} ${onError} END;`

@@ -51,13 +51,14 @@ export class Landing {
   #reaching: Promise<number> = Promise.resolve(0)
 
   private constructor(
+    name: RelationName,
     load: number,
     dataset: Dataset,
     kind: Landing['kind'],
     furniture: Furniture,
     targetLeaves: Leaf[] | undefined,
   ) {
-    this.name = kind === 'target' ? dataset.target : { schema: dataset.target.schema, name: `dwh_load_${load}` }
+    this.name = name
     this.kind = kind
     this.#load = load
     this.#dataset = dataset
@@ -87,7 +88,7 @@ export class Landing {
     target: { oid: number; leaves: Leaf[] | undefined },
   ): Promise<Landing> {
     const furniture = await readFurniture(session, target.oid, dataset)
-    const landing = new Landing(0, dataset, 'target', furniture, target.leaves)
+    const landing = new Landing(dataset.target, 0, dataset, 'target', furniture, target.leaves)
     const { partition: policy } = dataset
     for (const twin of target.leaves ?? []) {
       const dates = policy && twin.range ? datesOf(policy, twin.range) : undefined
@@ -102,7 +103,7 @@ export class Landing {
    *
    * Locks: ACCESS SHARE on the target.
    *
-   * @param partitioned whether the target is; its leaves are told
+   * @param suffix for a second landing of one load
    */
   static async create(
     session: Session,
@@ -111,18 +112,31 @@ export class Landing {
     target: { oid: number; leaves: Leaf[] | undefined },
     columns: TableColumn[],
     kind: 'leaves' | 'staging',
+    suffix = '',
   ): Promise<Landing> {
     const furniture = await readFurniture(session, target.oid, dataset)
-    const landing = new Landing(load, dataset, kind, furniture, target.leaves)
+    const name = { schema: dataset.target.schema, name: `dwh_load_${load}${suffix}` }
+    const landing = new Landing(name, load, dataset, kind, furniture, target.leaves)
     await inTransaction(session, async () => {
       for (const statement of landing.#parentStatements(columns, target.leaves !== undefined))
         await session.run(statement)
       await recordLanding(session, load, [landing.name])
     })
     if (target.leaves === undefined)
-      landing.leaves.push({ ...landing.name, range: undefined, from: undefined, until: undefined, twin: undefined })
+      landing.leaves.push({
+        ...landing.name,
+        range: undefined,
+        from: undefined,
+        until: undefined,
+        twin: undefined,
+      })
     const unknown = target.leaves?.find(({ range }) => range === undefined)
-    if (unknown) await landing.#add(session, { range: undefined, from: undefined, until: undefined, twin: unknown }, 'unknown')
+    if (unknown)
+      await landing.#add(
+        session,
+        { range: undefined, from: undefined, until: undefined, twin: unknown },
+        'unknown',
+      )
     return landing
   }
 
@@ -153,7 +167,12 @@ export class Landing {
       `CREATE ${unlogged}TABLE ${name} (LIKE ${relation(target)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS EXCLUDING IDENTITY)` +
         (partitioned && partition ? ` PARTITION BY RANGE (${identList(partition.key)})` : ''),
       ...(alterations.length > 0 ? [`ALTER TABLE ${name} ${alterations.join(', ')}`] : []),
-      ...furnishStatements(this.name, { ...this.#furniture, grants: null, column_grants: null, comment: null }),
+      ...furnishStatements(this.name, {
+        ...this.#furniture,
+        grants: null,
+        column_grants: null,
+        comment: null,
+      }),
     ]
   }
 
@@ -177,7 +196,11 @@ export class Landing {
     let made = 0
     for (const date of dates.toSorted(compare)) {
       if (compare(date, floor) < 0 || compare(date, ceiling) >= 0) continue
-      if (this.leaves.some(({ from, until }) => from && until && compare(from, date) <= 0 && compare(date, until) < 0))
+      if (
+        this.leaves.some(
+          ({ from, until }) => from && until && compare(from, date) <= 0 && compare(date, until) < 0,
+        )
+      )
         continue
       const [leaf, label] = this.#leafAt(policy, date)
       if (this.#overlaps(policy, leaf)) continue
@@ -194,7 +217,10 @@ export class Landing {
       if (!twin.range) continue
       const { from, until } = datesOf(policy, twin.range)
       if (compare(from, date) <= 0 && compare(date, until) < 0)
-        return [{ range: twin.range, from, until, twin }, periodLabel({ start: from, end: until }, policy.grain)]
+        return [
+          { range: twin.range, from, until, twin },
+          periodLabel({ start: from, end: until }, policy.grain),
+        ]
     }
     const period: Period = periodOf(date, policy.grain)
     return [

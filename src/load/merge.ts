@@ -1,5 +1,5 @@
-import { ident, identList, relation } from '../postgres/identifiers.ts'
 import type { RelationName } from '../postgres/identifiers.ts'
+import { ident, identList, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { type ProofColumn, proofColumns } from '../proof/columns.ts'
 import { type OnDuplicate, refuseKnown } from './deduplicate.ts'
@@ -79,7 +79,9 @@ async function update(
   same: string,
 ): Promise<{ updated: number; moved: number }> {
   const { key = [], recency, nulls_equal } = target.dataset
-  const newer = recency ? `(t.${ident(recency)} IS NULL OR s.${ident(recency)} >= t.${ident(recency)})` : 'true'
+  const newer = recency
+    ? `(t.${ident(recency)} IS NULL OR s.${ident(recency)} >= t.${ident(recency)})`
+    : 'true'
   const others = compared.filter(({ name }) => nulls_equal || !key.includes(name))
   if (others.length === 0) return { updated: 0, moved: 0 }
   const differs = others.map((column) => `${told('t', column)} IS DISTINCT FROM ${told('s', column)}`)

@@ -61,7 +61,11 @@ export async function planLoad(
 ): Promise<LoadPlan> {
   const target = await readTarget(session, dataset, reader.columns)
   const sample = await reader.sample()
-  const judged = await judgeSample(session, target, sample.records.filter(({ problem }) => !problem))
+  const judged = await judgeSample(
+    session,
+    target,
+    sample.records.filter(({ problem }) => !problem),
+  )
   const policy = target.leaves ? dataset.partition : undefined
   const positions = judged.flatMap(({ position }) => (position === null ? [] : [position]))
   const dates = policy ? leafDates(policy, target, positions) : []
@@ -132,7 +136,8 @@ function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
     refuseForced(look, options.strategy, mayAttach)
     return chosen(options.strategy, 'asked for')
   }
-  if (!key) return chosen('scope', isFree || isEmpty ? 'no key, and nothing is there to be replaced' : 'no key')
+  if (!key)
+    return chosen('scope', isFree || isEmpty ? 'no key, and nothing is there to be replaced' : 'no key')
   if (isFree) return chosen('aside', 'the leaves are absent or empty')
   if (!target.leaves) return chosen('merge', 'the table has no leaves')
   if (obstacles.length > 0) return chosen('merge', `the rows must go by ${obstacles[0]}`)
@@ -235,4 +240,3 @@ async function refuseSilentReplacement(
 function byValue(a: string, b: string): number {
   return /^-?\d+$/.test(a) && /^-?\d+$/.test(b) ? Number(a) - Number(b) : a < b ? -1 : 1
 }
-

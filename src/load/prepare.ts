@@ -32,6 +32,8 @@ export interface Prepared {
 export interface PrepareOptions {
   onDuplicate: OnDuplicate
   prove: boolean
+  /** No key stands twice any more. */
+  isUnique?: boolean
 }
 
 /**
@@ -44,11 +46,11 @@ export async function prepare(
   work: Work,
   target: LoadTarget,
   landing: Landing,
-  { onDuplicate, prove }: PrepareOptions,
+  { onDuplicate, prove, isUnique = false }: PrepareOptions,
 ): Promise<Prepared> {
-  const hasKey = target.dataset.key !== undefined
+  const isSifted = isUnique || target.dataset.key === undefined
   const prepared: Prepared = { leaves: [], duplicates: 0 }
-  if (hasKey && !target.isAligned)
+  if (!isSifted && !target.isAligned)
     prepared.duplicates += await deduplicate(session, target, landing.name, onDuplicate, landing.isPlaced)
   const occupied = await occupiedLeaves(session, target)
   const hung = await hungLeaves(session, landing)
@@ -56,7 +58,7 @@ export async function prepare(
   const columns = prove ? await proofColumns(session, target.oid) : undefined
   let done = 0
   await crew.each(landing.leaves.toSorted(byDate), async (worker, leaf) => {
-    if (hasKey && target.isAligned)
+    if (!isSifted && target.isAligned)
       prepared.duplicates += await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
     const attachable =
       landing.kind === 'leaves' &&
@@ -98,7 +100,9 @@ async function prepareLeaf(
     built.push({ name: own, of: index.name })
   }
   for (const { name: key, definition } of target.foreignKeys) {
-    await session.run(`ALTER TABLE ${name} ADD CONSTRAINT ${ident(key)} ${definition.replace(/ NOT VALID$/, '')} NOT VALID`)
+    await session.run(
+      `ALTER TABLE ${name} ADD CONSTRAINT ${ident(key)} ${definition.replace(/ NOT VALID$/, '')} NOT VALID`,
+    )
     await session.run(`ALTER TABLE ${name} VALIDATE CONSTRAINT ${ident(key)}`)
   }
   await session.run(`ANALYZE ${name}`)
@@ -110,7 +114,12 @@ async function prepareLeaf(
  *
  * Locks: ACCESS EXCLUSIVE on the landing.
  */
-export async function letGo(session: Session, target: LoadTarget, landing: Landing, leaves: ReadyLeaf[]): Promise<void> {
+export async function letGo(
+  session: Session,
+  target: LoadTarget,
+  landing: Landing,
+  leaves: ReadyLeaf[],
+): Promise<void> {
   await inTransaction(session, async () => {
     for (const leaf of leaves.filter(({ attachable }) => attachable)) {
       await session.run(`ALTER TABLE ${relation(landing.name)} DETACH PARTITION ${relation(leaf)}`)
@@ -127,7 +136,10 @@ export async function letGo(session: Session, target: LoadTarget, landing: Landi
 }
 
 /** The oids of the target's leaves that hold a row. */
-export async function occupiedLeaves(session: Session, target: Pick<LoadTarget, 'leaves'>): Promise<Set<number>> {
+export async function occupiedLeaves(
+  session: Session,
+  target: Pick<LoadTarget, 'leaves'>,
+): Promise<Set<number>> {
   const occupied = new Set<number>()
   for (const leaf of target.leaves ?? []) {
     const { has } = await session.one<{ has: boolean }>(

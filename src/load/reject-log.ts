@@ -42,7 +42,9 @@ export class RejectLog {
   #tooMany(records: number | undefined): DwhError {
     const of = records === undefined ? '' : ` of ${records.toLocaleString('en')}`
     const budget =
-      'records' in this.#budget ? `${this.#budget.records}` : `${Math.round(this.#budget.share * 10_000) / 100} %`
+      'records' in this.#budget
+        ? `${this.#budget.records}`
+        : `${Math.round(this.#budget.share * 10_000) / 100} %`
     return new DwhError(
       'REJECTS_TOO_MANY',
       `${this.count.toLocaleString('en')}${of} records were refused and ${budget} are allowed; nothing of the file was loaded`,

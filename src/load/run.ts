@@ -22,7 +22,7 @@ import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
 import { openCourt } from './judge.ts'
 import { dropTables, Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
-import { type Prepared, letGo, prepare } from './prepare.ts'
+import { letGo, type Prepared, prepare } from './prepare.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
 import { Dispatch, openArrivals, sendAll } from './send.ts'
 import type { LoadTarget } from './target.ts'
@@ -166,7 +166,8 @@ class Attempt {
       if (!(error instanceof PlacesNeeded)) throw error
       this.#work.emit({
         type: 'note',
-        message: 'rows of one key are equally new and differ: the file is read again, with the place of each row',
+        message:
+          'rows of one key are equally new and differ: the file is read again, with the place of each row',
       })
       return this.#byLanding('staging')
     }
@@ -208,13 +209,12 @@ class Attempt {
         `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
     )
     const [last, ready] =
-      strategy === 'aside' && kind === 'staging' ? await this.#rebuild(landing, prepared) : [landing, prepared]
+      strategy === 'aside' && kind === 'staging' ? await this.#rebuild(prepared) : [landing, prepared]
     return step(work, 'publish', async () => {
       await letGo(session, target, last, ready.leaves)
       return conclude(session, work, this.#lease, {
         target,
-        landing: last,
-        also: last === landing ? [] : [landing],
+        landings: last === landing ? [landing] : [last, landing],
         leaves: ready.leaves,
         onDuplicate: this.#options.onDuplicate,
         scope,
@@ -227,7 +227,7 @@ class Attempt {
   }
 
   /** Writes the rows that are kept once more, into tables that can become leaves. */
-  async #rebuild(staging: Landing, { leaves }: Prepared): Promise<[Landing, Prepared]> {
+  async #rebuild({ leaves }: Prepared): Promise<[Landing, Prepared]> {
     const { target } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(
@@ -253,7 +253,6 @@ class Attempt {
       ...this.#options,
       isUnique: true,
     })
-    void staging
     return [landing, prepared]
   }
 

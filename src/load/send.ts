@@ -122,7 +122,13 @@ export class Dispatch {
   ): Promise<boolean> {
     if (records.length === 0) return true
     return this.#try(session, async () => {
-      this.landed += await this.#copy(session, relation(this.landing.name), records, place, this.landing.isPlaced)
+      this.landed += await this.#copy(
+        session,
+        relation(this.landing.name),
+        records,
+        place,
+        this.landing.isPlaced,
+      )
     })
   }
 
@@ -138,7 +144,8 @@ export class Dispatch {
     const lines = records.map((record) => {
       const { fields } = record
       let line = isPlaced ? `${place.get(record)},` : ''
-      for (const [n, input] of inputs.entries()) line += (n === 0 ? '' : ',') + field(fields[input] as string | null)
+      for (const [n, input] of inputs.entries())
+        line += (n === 0 ? '' : ',') + field(fields[input] as string | null)
       // COPY takes a line of one empty field for a row, but one of backslash and dot for the end.
       return `${line}\n`
     })
@@ -229,7 +236,10 @@ export class Dispatch {
       const reference = toNull.find(({ columns }) => columns[0] === name)
       return reference ? `CASE WHEN ${isMissing(reference)} THEN NULL ELSE ${ident(name)} END` : ident(name)
     })
-    const columns = [...(this.landing.isPlaced ? [placeColumn] : []), ...filled.map(({ column }) => column.name)]
+    const columns = [
+      ...(this.landing.isPlaced ? [placeColumn] : []),
+      ...filled.map(({ column }) => column.name),
+    ]
     this.landed += await session.run(
       `INSERT INTO ${relation(this.landing.name)} (${identList(columns)}) OVERRIDING SYSTEM VALUE ` +
         `SELECT ${[...(this.landing.isPlaced ? [placeColumn] : []), ...values].join(', ')} FROM ${arrived} AS a ` +
@@ -256,7 +266,8 @@ export class Dispatch {
       const breaksConstraint = hasState(error, sqlstate.checkViolation, sqlstate.foreignKeyViolation)
       const missesLeaf = error instanceof DwhError && error.code === 'ROWS_UNFIT'
       if (breaksConstraint && !missesLeaf && lasting) this.#care = 'arrived'
-      else if (!missesLeaf && lasting) this.#care = this.#care === 'raw' || this.#care === 'cut' ? 'examined' : 'arrived'
+      else if (!missesLeaf && lasting)
+        this.#care = this.#care === 'raw' || this.#care === 'cut' ? 'examined' : 'arrived'
       return false
     }
   }
@@ -313,7 +324,9 @@ export async function sendAll(
 function firstCare({ plan, references, dataset, columns }: LoadTarget, landing: Landing): Care {
   if (plan.derived || references.length > 0) return 'arrived'
   const isStraight = plan.ignored.length === 0 && plan.input.length === plan.filled.length
-  const isChecked = landing.kind !== 'target' || columns.every(({ name, not_null }) => not_null || !dataset.columns[name]?.required)
+  const isChecked =
+    landing.kind !== 'target' ||
+    columns.every(({ name, not_null }) => not_null || !dataset.columns[name]?.required)
   if (!isChecked) return 'examined'
   return isStraight && !landing.isPlaced ? 'raw' : 'cut'
 }

@@ -74,9 +74,13 @@ export async function readTarget(session: Session, dataset: Dataset, input: stri
     })
   }
   if (target.kind === 'partitioned' && !partition) {
-    throw new DwhError('TARGET_UNFIT', `${shown(name)} is partitioned, and dataset ${dataset.name} has no policy; nothing was changed`, {
-      hint: 'describe how it is partitioned as `partition` of the dataset; dwh init proposes it',
-    })
+    throw new DwhError(
+      'TARGET_UNFIT',
+      `${shown(name)} is partitioned, and dataset ${dataset.name} has no policy; nothing was changed`,
+      {
+        hint: 'describe how it is partitioned as `partition` of the dataset; dwh init proposes it',
+      },
+    )
   }
   const columns = await readTableColumns(session, target.oid)
   const foreignKeys = await session.rows<ForeignKey>(sql('load/foreign_keys'), [target.oid])
@@ -96,12 +100,14 @@ export async function readTarget(session: Session, dataset: Dataset, input: stri
 /** Those of the warehouse file, and the foreign keys of the table that it does not speak of. */
 function references(dataset: Dataset, foreignKeys: ForeignKey[], plan: ColumnPlan): Reference[] {
   const isFilled = (name: string) => plan.filled.some(({ column }) => column.name === name)
-  const declared = Object.entries(dataset.references).map(([column, { table, column: foreign, on_missing }]) => ({
-    columns: [column],
-    table,
-    foreignColumns: [foreign],
-    onMissing: on_missing,
-  }))
+  const declared = Object.entries(dataset.references).map(
+    ([column, { table, column: foreign, on_missing }]) => ({
+      columns: [column],
+      table,
+      foreignColumns: [foreign],
+      onMissing: on_missing,
+    }),
+  )
   const own = foreignKeys
     .filter(({ columns }) => columns.length > 1 || !declared.some((one) => one.columns[0] === columns[0]))
     .map(({ columns, schema, table_name, foreign_columns }) => ({

@@ -47,7 +47,12 @@ export interface LeafIndexStatements {
 export function leafIndexStatements(
   leaf: RelationName,
   name: string,
-  index: { isUnique: boolean; constraint: 'PRIMARY KEY' | 'UNIQUE' | undefined; tail: string; tablespace: string | null },
+  index: {
+    isUnique: boolean
+    constraint: 'PRIMARY KEY' | 'UNIQUE' | undefined
+    tail: string
+    tablespace: string | null
+  },
 ): LeafIndexStatements {
   const { isUnique, constraint, tail } = index
   const tablespace = index.tablespace ? ` TABLESPACE ${ident(index.tablespace)}` : ''

@@ -1,6 +1,6 @@
 import type { RowSurvey } from '../../convert/rows.ts'
-import { readIndexes, type TableIndex } from '../../partitions/indexes.ts'
 import { keyRule, surveyDuplicates } from '../../dedup/rule.ts'
+import { readIndexes, type TableIndex } from '../../partitions/indexes.ts'
 import { identList, relation, shown } from '../../postgres/identifiers.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import type { Dataset } from '../../warehouse/load.ts'

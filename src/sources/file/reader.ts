@@ -55,6 +55,8 @@ export interface Sample {
 export interface Reader extends AsyncDisposable {
   /** Names as in the file, in order: header, --columns, keys of the first JSON records, schema of Parquet. */
   columns: string[]
+  /** The line that names the columns, with its line end, as it stands in the file. */
+  header?: Buffer | undefined
   /** For batches with `raw`. */
   dialect: Dialect
   sample(): Promise<Sample>

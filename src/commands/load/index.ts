@@ -1,0 +1,180 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { argument, command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
+import { namedDataset } from '../../cli/datasets.ts'
+import { recorded } from '../../cli/recorded.ts'
+import { ledgerPresence } from '../../ledger/migrations.ts'
+import { type FileOptions, type FileResult, loadFiles, type PlannedFile, planFile } from '../../load/files.ts'
+import { strategies } from '../../load/plan.ts'
+import { findInputs } from '../../sources/file/find.ts'
+import { stateFolder } from '../../state-folder.ts'
+import { budget, columnNames, parameters } from './flags.ts'
+import { planJson, resultJson } from './json.ts'
+import { renderPlan, renderResult } from './render.ts'
+
+export const load = command({
+  name: 'load',
+  summary: 'load files into a dataset: deduplicated, accounted for to the last row, safe to repeat',
+  description:
+    'Streams files (csv, tsv, ndjson, json, parquet; plain, gzip, zstd, members of zips; - for standard input) into the ' +
+    'table of a dataset with COPY. Rows arrive out of sight of all readers and become visible in one last transaction, with ' +
+    'the ledger’s row: a file is loaded whole, once, or not at all. What cannot be a row is kept as a reject with every ' +
+    'reason (dwh rejects). Killed anywhere, the same command begins the file again.',
+  arguments: {
+    dataset: argument('<dataset>', 'that receives the rows', z.string()),
+    files: argument(
+      '<file...>',
+      'files, globs, a.zip!member; - is standard input',
+      z.array(z.string()).min(1),
+    ),
+  },
+  options: {
+    strategy: option(
+      '--strategy <name>',
+      'how rows come into the table; chosen by what is there unless named',
+      z.enum(strategies).optional(),
+    ),
+    onDuplicate: option(
+      '--on-duplicate <rule>',
+      'which of two rows with one key is kept; skip: the table’s, then the newest of the file',
+      z.enum(['newest', 'first', 'skip', 'error']).default('newest'),
+    ),
+    maxRejects: option(
+      '--max-rejects <n|n%>',
+      'refuse the file as a whole when more of its records cannot be loaded; as in thresholds of the dataset unless given',
+      budget.optional(),
+    ),
+    param: option('--param <name=value...>', 'parameters of the dataset’s scope', parameters.optional()),
+    again: flag('--again', 'load a file once more that was loaded already'),
+    format: option(
+      '--format <name>',
+      'by the content and the name of the file unless given',
+      z.enum(['csv', 'tsv', 'ndjson', 'json', 'parquet']).optional(),
+    ),
+    delimiter: option(
+      '--delimiter <character>',
+      'between the fields of csv; guessed unless given',
+      z.string().optional(),
+    ),
+    quote: option('--quote <character>', 'around fields of csv', z.string().length(1).optional()),
+    escape: option(
+      '--escape <character>',
+      'before a quote within quotes; the quote itself unless given',
+      z.string().length(1).optional(),
+    ),
+    header: option(
+      '--no-header',
+      'the first line of csv is a row; --columns names the columns',
+      z.boolean().default(true),
+    ),
+    columns: option(
+      '--columns <names>',
+      'names of the columns of csv, separated by commas, instead of those of its header',
+      columnNames.optional(),
+    ),
+    encoding: option(
+      '--encoding <name>',
+      'of the text, such as latin1 or windows-1252; utf-8 unless given',
+      z.string().optional(),
+    ),
+    null: option(
+      '--null <text>',
+      'unquoted text of csv that stands for NULL; the empty one unless given',
+      z.string().optional(),
+    ),
+    decimalComma: flag('--decimal-comma', 'numbers are written with a comma'),
+    proof: option('--no-proof', 'do not hash the leaves that are made', z.boolean().default(true)),
+    jobs: option(
+      '--jobs <n>',
+      'connections that send rows and build indexes',
+      positiveInteger.max(64).default(2),
+    ),
+    dryRun: shared.dryRun,
+    yes: shared.yes,
+    timeout: shared.timeout,
+    json: shared.json,
+  },
+  exits: {
+    1: 'a file could not be loaded; nothing of it is in the table',
+    5: 'some of several files could not be loaded; the others are',
+    6: 'another run loads this file, or a lock did not come within the ladder',
+  },
+  examples: [
+    'dwh load measure 2024-*.csv.gz',
+    'dwh load measure archive.zip!*.txt --delimiter ";" --encoding latin1',
+    'psql -c "COPY … TO STDOUT CSV HEADER" | dwh load measure - --yes',
+    'dwh load measure dirty.csv --dry-run',
+  ],
+  async run(context, input) {
+    const dataset = namedDataset(context, input.dataset)
+    const options: FileOptions = {
+      warehouse: context.warehouse().name,
+      strategy: input.strategy,
+      onDuplicate: input.onDuplicate,
+      parameters: input.param ?? {},
+      budget: input.maxRejects ?? { share: dataset.thresholds.rejects },
+      again: input.again,
+      prove: input.proof,
+      jobs: input.jobs,
+      decimalComma: input.decimalComma,
+      reading: {
+        format: input.format,
+        delimiter: input.delimiter,
+        quote: input.quote,
+        escape: input.escape,
+        header: input.header,
+        columns: input.columns,
+        encoding: input.encoding,
+        nullText: input.null,
+      },
+    }
+    const spoolFolder = join(stateFolder(), 'spool')
+    await mkdir(spoolFolder, { recursive: true, mode: 0o700 })
+    await using stack = new AsyncDisposableStack()
+    const { work } = context
+    const surroundings = { cwd: process.cwd(), stdin: process.stdin, spoolFolder }
+    const inputs = await findInputs(input.files, surroundings, work)
+    for (const one of inputs) stack.use(one)
+    const files: PlannedFile[] = []
+    {
+      await using session = await context.open()
+      const knowsLoads = (await ledgerPresence(session)).has_loads
+      for (const one of inputs) {
+        const file = await planFile(session, work, dataset, one, options, knowsLoads)
+        stack.use(file.reader)
+        files.push(file)
+      }
+    }
+    if (input.dryRun) {
+      if (input.json) return context.printJson(files.map(planJson))
+      return context.print(files.map((file) => renderPlan(context.streams.out, file)).join('\n'))
+    }
+    context.say(files.map((file) => renderPlan(context.streams.err, file)).join('\n'))
+    const results: FileResult[] = []
+    if (files.every(({ earlier }) => earlier)) {
+      context.say('nothing to do; --again loads them once more')
+      if (input.json) context.printJson([])
+      return
+    }
+    if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
+    try {
+      await recorded(
+        context,
+        [dataset.name],
+        async ({ session, work, run }) => {
+          await loadFiles(session, work, files, run, options, (result) => {
+            results.push(result)
+            if (!input.json) context.say(renderResult(context.streams.err, result))
+          })
+          return results.map(resultJson)
+        },
+        input.timeout,
+      )
+    } catch (error) {
+      if (input.json && results.length > 0) context.printJson(results.map(resultJson))
+      throw error
+    }
+    if (input.json) context.printJson(results.map(resultJson))
+  },
+})

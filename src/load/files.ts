@@ -1,0 +1,137 @@
+import { DwhError, toDwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
+import type { Load } from '../ledger/loads.ts'
+import type { Session } from '../postgres/session.ts'
+import type { Input } from '../sources/file/find.ts'
+import type { Reader, ReadOptions } from '../sources/file/reader.ts'
+import type { Dataset } from '../warehouse/load.ts'
+import { readDecimalCommas } from './decimal-comma.ts'
+import { type LoadPlan, type PlanOptions, planLoad } from './plan.ts'
+import { findEarlier, type Loaded, type LoadOptions, loadInput, mappingHash } from './run.ts'
+import { readTarget } from './target.ts'
+
+/** How files are read, and what becomes of their rows. */
+export interface FileOptions extends PlanOptions, LoadOptions {
+  reading: ReadOptions
+  decimalComma: boolean
+}
+
+/** A file with its plan. */
+export interface PlannedFile {
+  input: Input
+  reader: Reader
+  plan: LoadPlan
+  /** The load that has brought it into the table already. */
+  earlier: Load | undefined
+}
+
+/** What became of one file. */
+export type FileResult =
+  | { file: string; state: 'loaded'; strategy: LoadPlan['strategy']; seconds: number; loaded: Loaded }
+  | { file: string; state: 'already loaded'; load: number; run: number | null }
+  | { file: string; state: 'failed'; error: DwhError }
+
+/**
+ * Opens one file and plans its load.
+ *
+ * @param knowsLoads whether the ledger has a table of loads yet
+ */
+export async function planFile(
+  session: Session,
+  work: Work,
+  dataset: Dataset,
+  input: Input,
+  options: FileOptions,
+  knowsLoads: boolean,
+): Promise<PlannedFile> {
+  const opened = await input.open(options.reading)
+  const reader = options.decimalComma
+    ? readDecimalCommas(opened, (await readTarget(session, dataset, opened.columns)).plan)
+    : opened
+  const plan = await planLoad(session, dataset, reader, options)
+  const mapping = mappingHash(plan.target, reader)
+  const earlier =
+    knowsLoads && !options.again ? await findEarlier(session, work, input, plan.target, mapping) : undefined
+  return { input, reader, plan, earlier }
+}
+
+/**
+ * Loads files, one after the other; each by itself is loaded whole or not at all.
+ *
+ * @throws DwhError what the only file failed with; PARTLY_DONE when some of several did
+ */
+export async function loadFiles(
+  session: Session,
+  work: Work,
+  files: PlannedFile[],
+  run: number,
+  options: FileOptions,
+  told: (result: FileResult) => void,
+): Promise<FileResult[]> {
+  const results: FileResult[] = []
+  for (const file of files) {
+    // What was loaded since may have changed what is best.
+    const fresh = results.length === 0 ? file : await replan(session, work, file, options)
+    const result = await loadFile(session, work, fresh, run, options)
+    results.push(result)
+    told(result)
+  }
+  const failed = results.filter((result) => result.state === 'failed')
+  const [first] = failed
+  if (first && failed.length === results.length) throw first.error
+  if (first) {
+    throw new DwhError(
+      'PARTLY_DONE',
+      `${failed.length} of ${results.length} files could not be loaded: ${failed.map(({ file }) => file).join(', ')}; the others are`,
+      {
+        cause: first.error,
+        hint: 'mend what the errors say, and run the same command again: it loads what is missing',
+      },
+    )
+  }
+  return results
+}
+
+async function replan(
+  session: Session,
+  work: Work,
+  { input, reader, plan }: PlannedFile,
+  options: FileOptions,
+) {
+  const { dataset } = plan.target
+  const fresh = await planLoad(session, dataset, reader, options)
+  const mapping = mappingHash(fresh.target, reader)
+  const earlier = options.again ? undefined : await findEarlier(session, work, input, fresh.target, mapping)
+  return { input, reader, plan: fresh, earlier }
+}
+
+async function loadFile(
+  session: Session,
+  work: Work,
+  { input, reader, plan, earlier }: PlannedFile,
+  run: number,
+  options: FileOptions,
+): Promise<FileResult> {
+  const file = input.name
+  if (earlier) return { file, state: 'already loaded', load: earlier.load, run: earlier.run }
+  const started = performance.now()
+  try {
+    const loaded = await loadInput(session, work, input, reader, plan, run, options)
+    return {
+      file,
+      state: 'loaded',
+      strategy: plan.strategy,
+      seconds: (performance.now() - started) / 1000,
+      loaded,
+    }
+  } catch (thrown) {
+    const error = toDwhError(thrown)
+    if (!isOfFile(error)) throw error
+    return { file, state: 'failed', error }
+  }
+}
+
+/** The next file may fare better. */
+function isOfFile({ code }: DwhError): boolean {
+  return ['REJECTS_TOO_MANY', 'ROWS_UNFIT', 'INPUT_BROKEN', 'LOADED_MEANWHILE', 'PROOF_FAILED'].includes(code)
+}
