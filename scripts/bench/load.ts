@@ -5,7 +5,7 @@ import type { Bench, BenchServer, Way } from './bench.ts'
 import { clientEnvironment, serverMajor } from './database.ts'
 import { dumpFolder } from './load/peers.ts'
 import { type FileName, files } from './load/rows.ts'
-import { type Scene, setScene, verify } from './load/scene.ts'
+import { type Scene, setScene, verify, verifyRejects } from './load/scene.ts'
 import { Targets } from './load/targets.ts'
 import { type Load, loads, unit } from './load/works.ts'
 import { runProgram } from './measure.ts'
@@ -28,9 +28,8 @@ export const load: Bench = {
       return !missing
     })
     const scene = await setScene(stage, new Set(['clean', ...possible.map(({ file }) => file)] as FileName[]))
-    const clean = join(scene.folder, files.clean.name)
-    const first = { server: stage.server, targets: new Targets(stage.server, clean) }
-    const other = second && { server: second, targets: new Targets(second, clean) }
+    const first = { server: stage.server, targets: new Targets(stage.server, scene.folder) }
+    const other = second && { server: second, targets: new Targets(second, scene.folder) }
     return possible.map((load) => loadWay(load, scene, (load.server && other) || first))
   },
 }
@@ -60,6 +59,7 @@ function loadWay(
       const figures = await load.run(place)
       const seconds = (performance.now() - started) / 1000
       await verify(server, load.target, expected[load.outcome])
+      if (load.file === 'broken') await verifyRejects(server, expected.all.rows - expected.sound.rows)
       return { seconds, ...figures }
     },
   }

@@ -39,6 +39,11 @@ export function writeWarehouses(folder: string): void {
   }
 }
 
+/** Prepares the ledger, as a warehouse has it before its first load. */
+export async function makeLedger(folder: string, env: Record<string, string>): Promise<void> {
+  await runDwh(folder, 'key', ['migrate', 'up', '--yes'], env)
+}
+
 /** `dwh load` as a process of its own, with its start and its end. */
 export async function dwhLoad(
   folder: string,
@@ -47,7 +52,16 @@ export async function dwhLoad(
   flags: string[],
   env: Record<string, string>,
 ): Promise<Figures> {
-  const words = [join(packageRoot, 'bin', 'dwh.js'), 'load', 'measure', file, '--yes', ...flags]
-  const { rss_mb } = await runProgram(process.execPath, words, { env, cwd: join(folder, rule) })
+  return await runDwh(folder, rule, ['load', 'measure', file, '--yes', ...flags], env)
+}
+
+async function runDwh(
+  folder: string,
+  rule: keyof typeof rules,
+  words: string[],
+  env: Record<string, string>,
+): Promise<Figures> {
+  const path = join(packageRoot, 'bin', 'dwh.js')
+  const { rss_mb } = await runProgram(process.execPath, [path, ...words], { env, cwd: join(folder, rule) })
   return { rss_mb }
 }

@@ -71,3 +71,10 @@ export async function verify(server: BenchServer, target: TargetName, expected: 
   const whole = { leaves: leafCount, indexes: indexes * (1 + leafCount) }
   deepStrictEqual(shape, whole, `the tree of ${table} is not whole`)
 }
+
+/** Refuses a load whose ledger has not kept every broken row. */
+export async function verifyRejects(server: BenchServer, expected: number): Promise<void> {
+  await using session = await server.open(database)
+  const { kept } = await session.one<{ kept: number }>('SELECT count(*) AS kept FROM dwh.rejects')
+  deepStrictEqual(kept, expected, 'the ledger does not hold every broken row')
+}

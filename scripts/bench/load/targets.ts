@@ -1,7 +1,10 @@
+import { join } from 'node:path'
 import { ident } from '../../../src/postgres/identifiers.ts'
 import type { BenchServer } from '../bench.ts'
 import { clientEnvironment, cloneDatabase } from '../database.ts'
 import { runProgram } from '../measure.ts'
+import { makeLedger } from './dwh.ts'
+import { files } from './rows.ts'
 
 /** Months of the leaves, as a condition of psql's \gexec scripts. */
 export const months = `(SELECT m AS low, m + interval '1 month' AS high, to_char(m, 'YYYY_MM') AS suffix
@@ -53,12 +56,13 @@ export type TargetName = keyof typeof targets
 /** The states of the database from which loads start, each made once as a template. */
 export class Targets {
   readonly #server: BenchServer
-  readonly #clean: string
+  readonly #folder: string
   readonly #made = new Map<TargetName, Promise<string>>()
 
-  constructor(server: BenchServer, clean: string) {
+  /** @param folder of the files and the warehouses */
+  constructor(server: BenchServer, folder: string) {
     this.#server = server
-    this.#clean = clean
+    this.#folder = folder
   }
 
   /** Makes the database of the bench anew as the target says. */
@@ -74,8 +78,10 @@ export class Targets {
       await using admin = await this.#server.open()
       await admin.run(`CREATE DATABASE ${ident(template)}`)
     }
-    const input = targets[name].replace('CLEAN', this.#clean)
-    await psql(clientEnvironment(this.#server, template), input)
+    const env = clientEnvironment(this.#server, template)
+    await psql(env, targets[name].replace('CLEAN', join(this.#folder, files.clean.name)))
+    // Whoever loads nothing with dwh has a schema more that nobody looks at.
+    if (name !== 'empty' && name !== 'sorted') await makeLedger(this.#folder, env)
     return template
   }
 }
