@@ -29,7 +29,7 @@ export interface LoadPlan {
   landing: 'leaves' | 'staging' | 'target'
   /** Records of the file, guessed from a sample. */
   rows: number
-  /** Dates in the sample, one for each leaf that it touches. */
+  /** One date for each leaf that the sample touches. */
   dates: Temporal.PlainDate[]
   /** Names of leaves that the sample touches, and of those among them that have to be made. */
   touched: string[]
@@ -61,15 +61,15 @@ export async function planLoad(
 ): Promise<LoadPlan> {
   const target = await readTarget(session, dataset, reader.columns)
   const sample = await reader.sample()
+  const looked = evenly(sample.records, mostLookedAt)
   const judged = await judgeSample(
     session,
     target,
-    sample.records.filter(({ problem }) => !problem),
+    looked.filter(({ problem }) => !problem),
   )
   const policy = target.leaves ? dataset.partition : undefined
   const positions = judged.flatMap(({ position }) => (position === null ? [] : [position]))
-  const dates = policy ? leafDates(policy, target, positions) : []
-  const touched = policy ? dates.map((date) => leafName(policy, target, date)) : []
+  const touched = policy ? touchedLeaves(policy, target, positions) : []
   const occupied = await occupiedLeaves(session, target)
   const scope = fillScope(dataset, options.parameters)
   const look: Look = {
@@ -87,17 +87,26 @@ export async function planLoad(
     target,
     ...choice,
     rows: sample.rows,
-    dates,
+    dates: touched.map(({ from }) => from),
     touched: touched.map(({ name }) => name),
     missing: touched.filter(({ isThere }) => !isThere).map(({ name }) => name),
     sampled: {
-      records: sample.records.length,
+      records: looked.length,
       refused:
-        sample.records.filter(({ problem }) => problem).length +
+        looked.filter(({ problem }) => problem).length +
         judged.filter(({ reasons }) => reasons.length > 0).length,
     },
     scope: choice.strategy === 'scope' ? (scope ?? 'true') : undefined,
   }
+}
+
+/** Records of a sample that are judged: enough to meet every leaf of a few years. */
+const mostLookedAt = 2000
+
+/** All, or some of them from beginning to end. */
+function evenly<T>(all: T[], most: number): T[] {
+  const step = Math.max(1, all.length / most)
+  return Array.from({ length: Math.min(all.length, most) }, (_, n) => all[Math.floor(n * step)] as T)
 }
 
 async function judgeSample(
@@ -171,33 +180,43 @@ async function isEmptyTable(session: Session, { dataset }: LoadTarget): Promise<
   return empty
 }
 
-/** One date for each period or leaf that positions lie in, within the limits of the policy. */
-function leafDates(policy: Policy, target: LoadTarget, positions: string[]): Temporal.PlainDate[] {
+/** A leaf that a date belongs to. */
+interface TouchedLeaf {
+  name: string
+  isThere: boolean
+  from: Temporal.PlainDate
+  until: Temporal.PlainDate
+}
+
+/** The leaves, there or to be made, that positions lie in, within the limits of the policy. */
+function touchedLeaves(
+  policy: Policy,
+  { leaves = [], dataset }: LoadTarget,
+  positions: string[],
+): TouchedLeaf[] {
   const { compare } = Temporal.PlainDate
   const { floor, ceiling } = limits(policy)
-  const byLeaf = new Map<string, Temporal.PlainDate>()
+  const there = leaves.flatMap(({ name, range }) =>
+    range ? [{ name, isThere: true, ...datesOf(policy, range) }] : [],
+  )
+  const touched = new Map<string, TouchedLeaf>()
+  const holds = ({ from, until }: TouchedLeaf, date: Temporal.PlainDate) =>
+    compare(from, date) <= 0 && compare(date, until) < 0
   for (const position of new Set(positions)) {
     const date = positionDate(policy, position)
     if (compare(date, floor) < 0 || compare(date, ceiling) >= 0) continue
-    const { name } = leafName(policy, target, date)
-    if (!byLeaf.has(name)) byLeaf.set(name, date)
+    if ([...touched.values()].some((leaf) => holds(leaf, date))) continue
+    const period = periodOf(date, policy.grain)
+    const label = periodLabel(period, policy.grain)
+    const found = there.find((leaf) => holds(leaf, date)) ?? {
+      name: `${dataset.target.name}_${label}`,
+      isThere: false,
+      from: period.start,
+      until: period.end,
+    }
+    touched.set(found.name, found)
   }
-  return [...byLeaf.values()].toSorted(compare)
-}
-
-function leafName(
-  policy: Policy,
-  { leaves = [], dataset }: Pick<LoadTarget, 'leaves' | 'dataset'>,
-  date: Temporal.PlainDate,
-): { name: string; isThere: boolean } {
-  const { compare } = Temporal.PlainDate
-  for (const { range, name } of leaves) {
-    if (!range) continue
-    const { from, until } = datesOf(policy, range)
-    if (compare(from, date) <= 0 && compare(date, until) < 0) return { name, isThere: true }
-  }
-  const label = periodLabel(periodOf(date, policy.grain), policy.grain)
-  return { name: `${dataset.target.name}_${label}`, isThere: false }
+  return [...touched.values()].toSorted((a, b) => compare(a.from, b.from))
 }
 
 /** The predicate with its `:parameters` as literals. */

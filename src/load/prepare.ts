@@ -58,8 +58,10 @@ export async function prepare(
   const columns = prove ? await proofColumns(session, target.oid) : undefined
   let done = 0
   await crew.each(landing.leaves.toSorted(byDate), async (worker, leaf) => {
-    if (!isSifted && target.isAligned)
-      prepared.duplicates += await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
+    if (!isSifted && target.isAligned) {
+      const duplicates = await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
+      prepared.duplicates += duplicates
+    }
     const attachable =
       landing.kind === 'leaves' &&
       leaf.range !== undefined &&

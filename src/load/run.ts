@@ -14,6 +14,7 @@ import {
 import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
@@ -156,6 +157,7 @@ class Attempt {
     for (const member of this.#crew.sessions) {
       await openCourt(member, this.#plan.target)
       await openArrivals(member, this.#plan.target)
+      await member.run(sql('load/give_memory'))
       // The last transaction waits for the disk, and with it for all that was written before.
       if (this.#plan.landing !== 'target') await member.run('SET synchronous_commit = off')
     }

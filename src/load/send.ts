@@ -74,7 +74,8 @@ export class Dispatch {
     })
     const statement = copyStatement(relation(this.landing.name), columns, this.#reader.dialect)
     return this.#try(session, async () => {
-      this.landed += await session.copyIn(statement, [raw])
+      const rows = await session.copyIn(statement, [raw])
+      this.landed += rows
     })
   }
 
@@ -122,13 +123,14 @@ export class Dispatch {
   ): Promise<boolean> {
     if (records.length === 0) return true
     return this.#try(session, async () => {
-      this.landed += await this.#copy(
+      const rows = await this.#copy(
         session,
         relation(this.landing.name),
         records,
         place,
         this.landing.isPlaced,
       )
+      this.landed += rows
     })
   }
 
@@ -240,12 +242,13 @@ export class Dispatch {
       ...(this.landing.isPlaced ? [placeColumn] : []),
       ...filled.map(({ column }) => column.name),
     ]
-    this.landed += await session.run(
+    const rows = await session.run(
       `INSERT INTO ${relation(this.landing.name)} (${identList(columns)}) OVERRIDING SYSTEM VALUE ` +
         `SELECT ${[...(this.landing.isPlaced ? [placeColumn] : []), ...values].join(', ')} FROM ${arrived} AS a ` +
         `WHERE ${placeColumn} <> ALL ($1::bigint[])`,
       [offenders],
     )
+    this.landed += rows
   }
 
   /**

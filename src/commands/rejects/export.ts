@@ -14,7 +14,7 @@ export const rejectsExport = command({
     'Rows that were replayed are left out. raw is the bytes of each row as they stood in the file, one after the other. csv and jsonl say why as well; a row that is not UTF-8 stands there in base64.',
   arguments: { load: loadArgument },
   options: {
-    format: option('--format <format>', 'how', z.enum(['csv', 'jsonl', 'raw']).default('csv')),
+    format: option('--format <format>', 'what is written', z.enum(['csv', 'jsonl', 'raw']).default('csv')),
     header: flag('--header', 'with raw: the line that names the columns first, where the input had one'),
   },
   examples: [
