@@ -6,9 +6,9 @@ import type { Input } from '../sources/file/find.ts'
 import type { Reader, ReadOptions } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import { readDecimalCommas } from './decimal-comma.ts'
-import { type LoadPlan, type PlanOptions, planLoad } from './plan.ts'
+import { type LoadPlan, type PlanOptions, planLoad, type Strategy } from './plan.ts'
 import { findEarlier, type Loaded, type LoadOptions, loadInput, mappingHash } from './run.ts'
-import { readTarget } from './target.ts'
+import { type LoadTarget, readTarget } from './target.ts'
 
 /** How files are read, and what becomes of their rows. */
 export interface FileOptions extends PlanOptions, LoadOptions {
@@ -16,18 +16,18 @@ export interface FileOptions extends PlanOptions, LoadOptions {
   decimalComma: boolean
 }
 
-/** A file with its plan. */
+/** A file with its plan, or with the load that has brought it into the table already. */
 export interface PlannedFile {
   input: Input
   reader: Reader
-  plan: LoadPlan
-  /** The load that has brought it into the table already. */
+  target: LoadTarget
+  plan: LoadPlan | undefined
   earlier: Load | undefined
 }
 
 /** What became of one file. */
 export type FileResult =
-  | { file: string; state: 'loaded'; strategy: LoadPlan['strategy']; seconds: number; loaded: Loaded }
+  | { file: string; state: 'loaded'; strategy: Strategy; seconds: number; loaded: Loaded }
   | { file: string; state: 'already loaded'; load: number; run: number | null }
   | { file: string; state: 'failed'; error: DwhError }
 
@@ -45,14 +45,24 @@ export async function planFile(
   knowsLoads: boolean,
 ): Promise<PlannedFile> {
   const opened = await input.open(options.reading)
-  const reader = options.decimalComma
-    ? readDecimalCommas(opened, (await readTarget(session, dataset, opened.columns)).plan)
-    : opened
-  const plan = await planLoad(session, dataset, reader, options)
-  const mapping = mappingHash(plan.target, reader)
-  const earlier =
-    knowsLoads && !options.again ? await findEarlier(session, work, input, plan.target, mapping) : undefined
-  return { input, reader, plan, earlier }
+  const columns = await readTarget(session, dataset, opened.columns)
+  const reader = options.decimalComma ? readDecimalCommas(opened, columns.plan) : opened
+  return plan(session, work, { input, reader, target: columns }, options, knowsLoads && !options.again)
+}
+
+async function plan(
+  session: Session,
+  work: Work,
+  file: Pick<PlannedFile, 'input' | 'reader' | 'target'>,
+  options: FileOptions,
+  asksLedger: boolean,
+): Promise<PlannedFile> {
+  const { input, reader, target } = file
+  const earlier = asksLedger
+    ? await findEarlier(session, work, input, target, mappingHash(target, reader))
+    : undefined
+  if (earlier) return { ...file, plan: undefined, earlier }
+  return { ...file, plan: await planLoad(session, target, reader, options), earlier }
 }
 
 /**
@@ -95,14 +105,11 @@ export async function loadFiles(
 async function replan(
   session: Session,
   work: Work,
-  { input, reader, plan }: PlannedFile,
+  file: PlannedFile,
   options: FileOptions,
-) {
-  const { dataset } = plan.target
-  const fresh = await planLoad(session, dataset, reader, options)
-  const mapping = mappingHash(fresh.target, reader)
-  const earlier = options.again ? undefined : await findEarlier(session, work, input, fresh.target, mapping)
-  return { input, reader, plan: fresh, earlier }
+): Promise<PlannedFile> {
+  const target = await readTarget(session, file.target.dataset, file.reader.columns)
+  return plan(session, work, { ...file, target }, options, !options.again)
 }
 
 async function loadFile(
@@ -114,6 +121,7 @@ async function loadFile(
 ): Promise<FileResult> {
   const file = input.name
   if (earlier) return { file, state: 'already loaded', load: earlier.load, run: earlier.run }
+  if (!plan) throw new DwhError('FAILED', `${file} has no plan`)
   const started = performance.now()
   try {
     const loaded = await loadInput(session, work, input, reader, plan, run, options)

@@ -102,7 +102,7 @@ function judgeFunction(target: LoadTarget): string {
       'input' in from
         ? `${variable(n)} := r.${ident(plan.input[from.input] as string)};`
         : `SELECT (${from.expression}) INTO ${variable(n)} FROM (SELECT r.*) AS input;`
-    const failed = `v_failed := v_failed || ${literal(column.name)};`
+    const failed = `v_failed := array_append(v_failed, ${literal(column.name)});`
     return guarded(value, 'type', column.name, failed)
   })
   const nulls = plan.filled.flatMap(({ column }, n) =>

@@ -13,7 +13,7 @@ import { windowCondition } from './conclude.ts'
 import { needsPlaces, type OnDuplicate } from './deduplicate.ts'
 import { checkExpressions, type Judgement, judge, openCourt } from './judge.ts'
 import { occupiedLeaves } from './prepare.ts'
-import { type LoadTarget, readTarget } from './target.ts'
+import type { LoadTarget } from './target.ts'
 
 /** How a file comes into the target. */
 export const strategies = ['append', 'merge', 'aside', 'scope'] as const
@@ -55,11 +55,11 @@ export interface PlanOptions {
  */
 export async function planLoad(
   session: Session,
-  dataset: Dataset,
+  target: LoadTarget,
   reader: Reader,
   options: PlanOptions,
 ): Promise<LoadPlan> {
-  const target = await readTarget(session, dataset, reader.columns)
+  const { dataset } = target
   const sample = await reader.sample()
   const looked = evenly(sample.records, mostLookedAt)
   const judged = await judgeSample(

@@ -1,13 +1,17 @@
 import type { FileResult, PlannedFile } from '../../load/files.ts'
 import { shown } from '../../postgres/identifiers.ts'
 
-export function planJson({ input, plan, earlier }: PlannedFile) {
-  const { target, strategy, why, rows, touched, missing, sampled, scope } = plan
-  return {
+export function planJson({ input, target, plan, earlier }: PlannedFile) {
+  const file = {
     file: input.name,
     bytes: input.bytes,
     table: shown(target.dataset.target),
     already_loaded: earlier ? { load: earlier.load, run: earlier.run } : null,
+  }
+  if (!plan) return file
+  const { strategy, why, rows, touched, missing, sampled, scope } = plan
+  return {
+    ...file,
     strategy,
     why,
     rows_guessed: rows,

@@ -3,13 +3,13 @@ import type { Stream } from '../../cli/streams.ts'
 import type { FileResult, PlannedFile } from '../../load/files.ts'
 import { shown } from '../../postgres/identifiers.ts'
 
-export function renderPlan({ paint }: Stream, { input, plan, earlier }: PlannedFile): string {
-  const { target, strategy, why, rows, touched, missing, sampled, scope } = plan
+export function renderPlan({ paint }: Stream, { input, target, plan, earlier }: PlannedFile): string {
   const name = paint.bold(printable(input.name))
-  if (earlier) {
-    const run = earlier.run === null ? '' : ` by run ${earlier.run}`
-    return `${name}  was loaded already${run} (load ${earlier.load}): it is left out\n`
+  if (!plan) {
+    const run = earlier?.run ? ` by run ${earlier.run}` : ''
+    return `${name}  was loaded already${run} (load ${earlier?.load}): it is left out\n`
   }
+  const { strategy, why, rows, touched, missing, sampled, scope } = plan
   const { ignored, missing: unfilled } = target.plan
   const names = (list: string[]) => printable(list.join(', '))
   const lines = [

@@ -61,9 +61,12 @@ export class CsvBatch implements Batch {
 
   original({ offset }: InputRecord): Buffer {
     const start = offset - this.#position.offset
-    const text = this.#bytes.subarray(start).toString('latin1')
-    const { end } = this.#cutter(text)(0)
-    return Buffer.from(this.#bytes.subarray(start, start + end))
+    for (let length = 4096; ; length *= 4) {
+      const text = this.#bytes.toString('latin1', start, start + length)
+      const { end } = this.#cutter(text)(0)
+      if (end < text.length || start + length >= this.#bytes.length)
+        return Buffer.from(this.#bytes.subarray(start, start + end))
+    }
   }
 
   #cutter(text: string): (start: number) => Cut {

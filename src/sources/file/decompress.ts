@@ -22,7 +22,7 @@ export async function plain(stored: Stored): Promise<Plain> {
   return {
     stored,
     compression,
-    open: async (from = 0) => discard(decompress(stored, compression, await stored.open()), from),
+    open: async (from = 0) => discard(new DecompressedBytes(stored, compression), from),
   }
 }
 
@@ -39,71 +39,59 @@ function compressionOf(bytes: Buffer): Compression | undefined {
   return undefined
 }
 
-function decompress(stored: Stored, compression: Compression, bytes: ByteStream): ByteStream {
-  const engine = compression === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize })
-  return new DecompressedBytes(stored, compression, bytes, engine)
-}
-
-/** Feeds an engine of node:zlib, and holds against it what it passes over in silence: bytes after the end. */
+/**
+ * Feeds an engine of node:zlib, and looks at what it leaves when it ends: more frames of zstd are read by another engine, and
+ * what is neither data nor padding is held against the file, for node:zlib passes over it in silence.
+ */
 class DecompressedBytes implements ByteStream {
   readonly #stored: Stored
   readonly #compression: Compression
-  readonly #bytes: ByteStream
-  readonly #engine: Transform & { bytesWritten: number }
-  readonly #text: StreamBytes
+  #frame: Frame | undefined
 
-  constructor(
-    stored: Stored,
-    compression: Compression,
-    bytes: ByteStream,
-    engine: Transform & { bytesWritten: number },
-  ) {
+  constructor(stored: Stored, compression: Compression) {
     this.#stored = stored
     this.#compression = compression
-    this.#bytes = bytes
-    this.#engine = engine
-    const input = Readable.from(copies(bytes), { objectMode: false, highWaterMark: chunkSize })
-    input.once('error', (error) => engine.destroy(error))
-    this.#text = new StreamBytes(input.pipe(engine), (error) => this.#broken(error))
   }
 
   get stored(): number {
-    return this.#engine.bytesWritten
+    return this.#frame?.end ?? 0
   }
 
   async read(into: Buffer, at: number): Promise<number> {
-    const count = await this.#text.read(into, at)
-    if (count === 0) await this.#refuseRest()
-    return count
+    this.#frame ??= await this.#open(0)
+    for (;;) {
+      const count = await this.#frame.text.read(into, at)
+      const { end } = this.#frame
+      if (count > 0 || end >= this.#stored.bytes) return count
+      if (!(await this.#goesOn(end))) return 0
+      await this.#frame[Symbol.asyncDispose]()
+      this.#frame = await this.#open(end)
+    }
   }
 
-  /** Zeros after the end are the padding of tapes and block devices; anything else was meant to be read. */
-  async #refuseRest(): Promise<void> {
-    const end = this.#engine.bytesWritten
-    if (end >= this.#stored.bytes) return
-    await using rest = await this.#stored.open()
-    let at = 0
-    for await (const piece of pieces(rest)) {
-      const tail = piece.subarray(Math.max(0, end - at))
-      if (tail.some((byte) => byte !== 0))
-        throw this.#error(`goes on after the end of its ${this.#compression}, at byte ${end}`)
-      at += piece.length
-    }
+  async #open(from: number): Promise<Frame> {
+    return new Frame(await this.#stored.open(from), from, this.#compression, (error) => this.#broken(error))
+  }
+
+  /** Zeros after the end are the padding of tapes and block devices; anything else but another frame was meant to be read. */
+  async #goesOn(end: number): Promise<boolean> {
+    await using rest = await this.#stored.open(end)
+    const start = Buffer.alloc(4)
+    const length = await fill(rest, start)
+    if (this.#compression === 'zstd' && isZstdFrame(start)) return true
+    let padding = isZero(start.subarray(0, length))
+    for await (const piece of pieces(rest)) padding &&= isZero(piece)
+    if (!padding) throw this.#error(`goes on after the end of its ${this.#compression}, at byte ${end}`)
+    return false
   }
 
   #broken(error: unknown): DwhError {
     if (error instanceof DwhError) return error
-    const { code } = error as NodeJS.ErrnoException
-    const at = this.#engine.bytesWritten
-    if (code === 'Z_BUF_ERROR' || code === 'ZSTD_error_srcSize_wrong')
-      return this.#error(
-        `is cut in the middle: its ${this.#compression} goes on after byte ${this.#stored.bytes}`,
-        error,
-      )
-    return this.#error(
-      `is broken near byte ${at}: no ${this.#compression} goes on like this (${(error as Error).message})`,
-      error,
-    )
+    const { code, message } = error as NodeJS.ErrnoException
+    const what = this.#compression
+    return code === 'Z_BUF_ERROR' || code === 'ZSTD_error_srcSize_wrong'
+      ? this.#error(`is cut in the middle: its ${what} goes on after byte ${this.#stored.bytes}`, error)
+      : this.#error(`is broken near byte ${this.stored}: no ${what} goes on like this (${message})`, error)
   }
 
   #error(what: string, cause?: unknown): DwhError {
@@ -114,9 +102,50 @@ class DecompressedBytes implements ByteStream {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#text[Symbol.asyncDispose]()
+    await this.#frame?.[Symbol.asyncDispose]()
+  }
+}
+
+/** One run of an engine: all members of a gzip, one frame of zstd. */
+class Frame implements AsyncDisposable {
+  readonly text: StreamBytes
+  readonly #bytes: ByteStream
+  readonly #from: number
+  readonly #engine: Transform & { bytesWritten: number }
+
+  constructor(
+    bytes: ByteStream,
+    from: number,
+    compression: Compression,
+    explain: (error: unknown) => DwhError,
+  ) {
+    this.#bytes = bytes
+    this.#from = from
+    this.#engine = compression === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize })
+    const input = Readable.from(copies(bytes), { objectMode: false, highWaterMark: chunkSize })
+    input.once('error', (error) => this.#engine.destroy(error))
+    this.text = new StreamBytes(input.pipe(this.#engine), explain)
+  }
+
+  /** Bytes of the stored file that the engine has taken. */
+  get end(): number {
+    return this.#from + this.#engine.bytesWritten
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.text[Symbol.asyncDispose]()
     await this.#bytes[Symbol.asyncDispose]()
   }
+}
+
+/** One of data, or one of those that decoders skip. */
+function isZstdFrame(start: Buffer): boolean {
+  const magic = start.readUInt32LE()
+  return magic === 0xfd2fb528 || magic >>> 4 === 0x184d2a5
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0)
 }
 
 /** The engine keeps what it is given for a while, and `pieces` does not. */

@@ -38,6 +38,12 @@ const labels: Record<string, string> = {
   KOI8U: 'koi8-u',
 }
 
+/** Where PostgreSQL does not follow the web. */
+const departures: Record<string, Record<number, string | undefined>> = {
+  KOI8U: { 174: '╝', 190: '╬' },
+  WIN1255: { 202: undefined },
+}
+
 /** The names of all encodings that are read, as PostgreSQL spells them. */
 export const encodingNames = ['UTF8', ...Object.keys(labels)]
 
@@ -64,7 +70,7 @@ const utf8: Encoding = {
 }
 
 function singleByte(name: string, label: string): Encoding {
-  const table = decodingTable(label)
+  const table = Object.assign(decodingTable(label), departures[name])
   return {
     name,
     decode: (bytes) => {

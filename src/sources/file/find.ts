@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Stats } from 'node:fs'
+import { createReadStream, type Stats } from 'node:fs'
 import { access, constants, glob, stat } from 'node:fs/promises'
 import { isAbsolute, relative, resolve } from 'node:path'
 import { DwhError } from '../../errors.ts'
@@ -8,6 +8,8 @@ import { pieces, type Stored, storedFile } from './byte-stream.ts'
 import { plain } from './decompress.ts'
 import { openReader } from './format.ts'
 import type { Reader, ReadOptions } from './reader.ts'
+import { spool } from './spool.ts'
+import { beginsAsZip, zipMembers } from './zip.ts'
 
 /** Something to load. Closing it deletes what was put aside for it. */
 export interface Input extends AsyncDisposable {
@@ -24,7 +26,7 @@ export interface Surroundings {
   /** Where relative paths begin. */
   cwd: string
   stdin: NodeJS.ReadableStream
-  /** Where standard input is put aside; it must exist. */
+  /** Where standard input and packed Parquet are put aside; it must exist. */
   spoolFolder: string
 }
 
@@ -36,25 +38,98 @@ export interface Surroundings {
  */
 export async function findInputs(words: string[], surroundings: Surroundings, work: Work): Promise<Input[]> {
   const found = new Map<string, Input>()
-  for (const word of words) {
-    for (const path of await pathsOf(word, surroundings.cwd)) {
-      work.signal.throwIfAborted()
-      const { dev, ino, size } = await statReadable(path, surroundings.cwd)
-      const identity = `${dev}:${ino}`
-      if (!found.has(identity))
-        found.set(identity, inputOf(storedFile(path, resolve(surroundings.cwd, path), size)))
+  try {
+    for (const word of words) {
+      for (const { identity, stored, glob } of await storedOf(word, surroundings, work, found)) {
+        work.signal.throwIfAborted()
+        for (const [name, input] of await inputsOf(stored, glob, surroundings.spoolFolder)) {
+          const key = `${identity}!${name}`
+          if (!found.has(key)) found.set(key, input)
+        }
+      }
     }
+    return [...found.values()]
+  } catch (error) {
+    for (const input of found.values()) await input[Symbol.asyncDispose]()
+    throw error
   }
-  return [...found.values()]
 }
 
-function inputOf(stored: Stored): Input {
+interface Found {
+  /** Of the same file the same, whatever its name. */
+  identity: string
+  stored: Stored & { path: string } & Partial<AsyncDisposable>
+  /** Which members of a zip. */
+  glob: string | undefined
+}
+
+async function storedOf(
+  word: string,
+  { cwd, stdin, spoolFolder }: Surroundings,
+  work: Work,
+  before: Map<string, Input>,
+): Promise<Found[]> {
+  if (word === '-') {
+    if ([...before.keys()].some((key) => key.startsWith('-!'))) return []
+    return [
+      {
+        identity: '-',
+        stored: await spool('standard input', stdin, spoolFolder, work.signal),
+        glob: undefined,
+      },
+    ]
+  }
+  const { paths, glob } = await pathsOf(word, cwd)
+  const found: Found[] = []
+  for (const name of paths) {
+    const path = resolve(cwd, name)
+    const stats = await statReadable(name, path)
+    // A pipe, such as what `<(command)` of a shell names, can be read once only.
+    const stored = stats.isFile()
+      ? { ...storedFile(name, path, stats.size), path }
+      : await spool(name, createReadStream(path), spoolFolder, work.signal)
+    found.push({ identity: `${stats.dev}:${stats.ino}`, stored, glob })
+  }
+  return found
+}
+
+/** A file, or the members of a zip by their names; what was put aside for them goes with the last of them. */
+async function inputsOf(
+  stored: Found['stored'],
+  glob: string | undefined,
+  spoolFolder: string,
+): Promise<[member: string, Input][]> {
+  const remove = async () => stored[Symbol.asyncDispose]?.()
+  try {
+    const members = (await beginsAsZip(stored)) ? await zipMembers(stored, glob) : undefined
+    if (members === undefined && glob !== undefined)
+      throw new DwhError('INPUT_BROKEN', `${stored.name} is no zip, so it has no member ${glob}`)
+    let left = members?.length ?? 1
+    const close = async () => {
+      left -= 1
+      if (left === 0) await remove()
+    }
+    return (members ?? [stored]).map((one) => [
+      one.name.slice(stored.name.length),
+      inputOf(one, spoolFolder, close),
+    ])
+  } catch (error) {
+    await remove()
+    throw error
+  }
+}
+
+function inputOf(stored: Stored, spoolFolder: string, close: () => Promise<void>): Input {
+  let closed = false
   return {
     name: stored.name,
     bytes: stored.bytes,
     digest: (work) => digest(stored, work),
-    open: async (options) => openReader(await plain(stored), options),
-    [Symbol.asyncDispose]: async () => {},
+    open: async (options) => openReader(await plain(stored), options, spoolFolder),
+    [Symbol.asyncDispose]: async () => {
+      if (!closed) await close()
+      closed = true
+    },
   }
 }
 
@@ -68,33 +143,41 @@ async function digest(stored: Stored, work: Work): Promise<string> {
   return hash.digest('hex')
 }
 
-async function statReadable(path: string, cwd: string): Promise<Stats> {
+async function statReadable(name: string, path: string): Promise<Stats> {
   try {
-    await access(resolve(cwd, path), constants.R_OK)
-    return await stat(resolve(cwd, path))
+    await access(path, constants.R_OK)
+    return await stat(path)
   } catch (cause) {
-    throw new DwhError('USAGE', `${path} cannot be read: ${(cause as Error).message}`, { cause })
+    throw new DwhError('USAGE', `${name} cannot be read: ${(cause as Error).message}`, { cause })
   }
 }
 
 /** A word that is the name of a file is that file, whatever signs it holds. */
-async function pathsOf(word: string, cwd: string): Promise<string[]> {
-  const path = resolve(cwd, word)
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error)
-  if (!(found instanceof Error)) {
-    if (found.isDirectory())
-      throw new DwhError('USAGE', `${word} is a folder`, {
-        hint: `name its files: '${word.replace(/\/$/, '')}/*.csv'`,
-      })
-    return [word]
-  }
-  if (found.code !== 'ENOENT' && found.code !== 'ENOTDIR')
-    throw new DwhError('USAGE', `${word} cannot be opened: ${found.message}`, { cause: found })
-  const paths: string[] = []
+async function pathsOf(word: string, cwd: string): Promise<{ paths: string[]; glob: string | undefined }> {
+  if (await isFile(word, cwd)) return { paths: [word], glob: undefined }
+  const archive = /^(.+?\.zip)!(.+)$/is.exec(word)
+  if (archive) return { ...(await pathsOf(archive[1] as string, cwd)), glob: archive[2] }
+  const found: string[] = []
   for await (const entry of glob(word, { cwd, withFileTypes: true })) {
-    if (entry.isFile() || entry.isSymbolicLink()) paths.push(resolve(entry.parentPath, entry.name))
+    if (entry.isFile() || entry.isSymbolicLink()) found.push(resolve(entry.parentPath, entry.name))
   }
-  if (paths.length === 0)
+  if (found.length === 0)
     throw new DwhError('USAGE', /[*?[{]/.test(word) ? `no file matches ${word}` : `there is no file ${word}`)
-  return paths.map((found) => (isAbsolute(word) ? found : relative(cwd, found))).toSorted()
+  const paths = found.map((path) => (isAbsolute(word) ? path : relative(cwd, path))).toSorted()
+  return { paths, glob: undefined }
+}
+
+/** @throws DwhError USAGE for a folder and for what may not be looked at */
+async function isFile(word: string, cwd: string): Promise<boolean> {
+  try {
+    const found = await stat(resolve(cwd, word))
+    if (!found.isDirectory()) return true
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw new DwhError('USAGE', `${word} cannot be opened: ${message}`, { cause })
+  }
+  throw new DwhError('USAGE', `${word} is a folder`, {
+    hint: `name its files: '${word.replace(/\/$/, '')}/*.csv'`,
+  })
 }

@@ -56,7 +56,7 @@ type Sketch = typeof sketches extends fc.Arbitrary<infer T> ? T : never
 /** A writer that quotes where it must and at random. */
 function write({ dialect, mark, ends, lastEnd, rows }: Sketch): Written {
   const { delimiter, quote, nullText } = dialect
-  const escape = dialect.escape === 'same' ? quote : dialect.escape
+  const escaping = dialect.escape === 'same' ? quote : dialect.escape
   const header = `${mark ? '\ufeff' : ''}${columns.join(delimiter)}${ends[0]}`
   const written: Row[] = []
   let text = header
@@ -75,7 +75,7 @@ function write({ dialect, mark, ends, lastEnd, rows }: Sketch): Written {
         [delimiter, quote, '\r', '\n'].some((sign) => value.includes(sign))
       if (!must && !row.quoted[column]) return value
       const inner = [...value]
-        .map((sign) => (sign === quote || sign === escape ? escape + sign : sign))
+        .map((sign) => (sign === quote || sign === escaping ? escaping + sign : sign))
         .join('')
       return quote + inner + quote
     })
@@ -89,7 +89,7 @@ function write({ dialect, mark, ends, lastEnd, rows }: Sketch): Written {
     headerBytes: Buffer.byteLength(header),
     rows: written,
     tidy,
-    dialect: { delimiter, quote, escape, nullText },
+    dialect: { delimiter, quote, escape: escaping, nullText },
   }
 }
 

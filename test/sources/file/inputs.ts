@@ -33,7 +33,8 @@ export async function readAll(
   options: ReadOptions = {},
 ): Promise<{ columns: string[]; batches: Batch[]; records: ReadRecord[] }> {
   await using reader = await input.open(options)
-  const batches = await Array.fromAsync(reader.batches(quietWork()))
+  const batches: Batch[] = []
+  for await (const batch of reader.batches(quietWork())) batches.push(batch)
   const records = batches.flatMap((batch) =>
     batch.records().map((record) => ({ ...record, original: batch.original(record) })),
   )

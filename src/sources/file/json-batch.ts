@@ -1,0 +1,97 @@
+import { isAscii } from 'node:buffer'
+import type { Position } from './csv-batch.ts'
+import type { Encoding } from './encoding.ts'
+import { fieldsOf, parseObject } from './json-record.ts'
+import type { Spans } from './json-spans.ts'
+import type { Batch, InputRecord } from './reader.ts'
+
+/** What all batches of a file have in common. */
+export interface JsonFormat {
+  columns: string[]
+  encoding: Encoding
+  /** Keys that are no columns are passed over: the user has named those that count. */
+  chosen: boolean
+}
+
+/** Objects of an array, or the lines of NDJSON. */
+export class JsonBatch implements Batch {
+  readonly number: number
+  readonly firstRecord: number
+  readonly bytesRead: number
+  readonly raw = undefined
+  readonly #bytes: Buffer
+  readonly #values: Spans['values']
+  readonly #position: Position
+  readonly #format: JsonFormat
+
+  constructor(bytes: Buffer, values: Spans['values'], position: Position, format: JsonFormat) {
+    this.number = position.number
+    this.firstRecord = position.firstRecord
+    this.bytesRead = position.bytesRead
+    this.#bytes = bytes
+    this.#values = values
+    this.#position = position
+    this.#format = format
+  }
+
+  records(): InputRecord[] {
+    const text = this.#bytes.toString('latin1')
+    const ascii = isAscii(this.#bytes)
+    // Escapes of what PostgreSQL does not store: NUL and halves of surrogate pairs.
+    const escapes = /\\u(?:0000|[dD][89a-fA-F])/.test(text)
+    const { line, offset } = this.#position
+    return this.#values.map((span) => {
+      const record: InputRecord = { line: line + span.line, offset: offset + span.start, fields: [] }
+      this.#parse(record, text.slice(span.start, span.end), ascii)
+      if (escapes) refuseUnstorable(record, this.#format.columns)
+      return record
+    })
+  }
+
+  #parse(record: InputRecord, bytes: string, ascii: boolean): void {
+    const { columns, encoding, chosen } = this.#format
+    const text = ascii ? bytes : encoding.decode(bytes)
+    if (text === undefined) {
+      record.problem = { kind: 'encoding', message: `holds bytes that are not ${encoding.name}` }
+      return
+    }
+    try {
+      const object = parseObject(text)
+      if (object === undefined) {
+        record.problem = { kind: 'json', message: 'is JSON but no object' }
+        return
+      }
+      const { fields, known } = fieldsOf(object, columns)
+      record.fields = fields
+      if (!chosen && Object.keys(object).length > known) record.problem = unknownKey(object, columns)
+    } catch (error) {
+      record.problem = { kind: 'json', message: (error as Error).message }
+    }
+  }
+
+  original({ offset }: InputRecord): Buffer {
+    const start = offset - this.#position.offset
+    const span = this.#values.find((value) => value.start === start)
+    return Buffer.from(this.#bytes.subarray(start, span?.end))
+  }
+}
+
+function unknownKey(object: Record<string, unknown>, columns: string[]): InputRecord['problem'] {
+  const key = Object.keys(object).find((name) => !columns.includes(name)) as string
+  const message = `has the key ${JSON.stringify(key)}, which none of the first records has`
+  return { kind: 'columns', column: key, message }
+}
+
+function refuseUnstorable(record: InputRecord, columns: string[]): void {
+  for (const [index, field] of record.fields.entries()) {
+    const column = columns[index] as string
+    if (field?.includes('\0'))
+      record.problem = {
+        kind: 'nul',
+        column,
+        message: 'holds a NUL character, which PostgreSQL does not store',
+      }
+    else if (field?.isWellFormed() === false)
+      record.problem = { kind: 'encoding', column, message: 'holds half of a surrogate pair' }
+  }
+}

@@ -1,0 +1,67 @@
+/** What ES2025 has and its types do not: the text that a number was written as. */
+interface RawJson {
+  rawJSON: string
+}
+declare global {
+  interface JSON {
+    rawJSON(text: string): RawJson
+    isRawJSON(value: unknown): value is RawJson
+    parse(
+      text: string,
+      reviver: (this: unknown, key: string, value: unknown, context: { source: string }) => unknown,
+    ): unknown
+  }
+}
+
+/**
+ * May hold a number that JavaScript would write otherwise than it stands there: with an exponent, more than 15 digits, zeros at
+ * the end of its fraction, less than 0.000001, minus zero. Finds too much in strings that look so, which costs only time.
+ */
+const unusualNumber = /[[:,]\s*(?:-0[\s,}\]]|-?(?:[\d.]{16}|0\.0{6}|\d+(?:\.\d*0[\s,}\]]|(?:\.\d+)?[eE])))/
+
+/** Parses an object so that its numbers keep the text they are written as. @throws SyntaxError */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  const value = unusualNumber.test(text) ? JSON.parse(text, keepSource) : JSON.parse(text)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+}
+
+function keepSource(_key: string, value: unknown, { source }: { source: string }): unknown {
+  return typeof value === 'number' ? JSON.rawJSON(source) : value
+}
+
+/** What PostgreSQL is given for a value; of an object or an array its JSON. */
+export function textOf(value: unknown): string | null {
+  switch (typeof value) {
+    case 'string':
+      return value
+    case 'number':
+    case 'boolean':
+      return String(value)
+    case 'object':
+      if (value === null) return null
+      return JSON.isRawJSON(value) ? value.rawJSON : JSON.stringify(value)
+    default:
+      return null
+  }
+}
+
+/**
+ * The values of an object in the order of columns, those it lacks as NULL.
+ *
+ * @returns how many columns it has beside the fields: fewer than its keys means that it has others
+ */
+export function fieldsOf(
+  object: Record<string, unknown>,
+  columns: string[],
+): { fields: (string | null)[]; known: number } {
+  const fields: (string | null)[] = []
+  let known = 0
+  for (const column of columns) {
+    const value = object[column]
+    // A column named `constructor` or `__proto__` is found in every object.
+    const absent = value === undefined || typeof value === 'function' || value === Object.prototype
+    if (!absent) known++
+    fields.push(absent ? null : textOf(value))
+  }
+  return { fields, known }
+}
