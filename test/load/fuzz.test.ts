@@ -4,8 +4,8 @@ import { identList, literal } from '../../src/postgres/identifiers.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import { hasStateClass } from '../../src/postgres/sqlstate.ts'
 import type { ByteStream } from '../../src/sources/file/byte-stream.ts'
+import { openCsv } from '../../src/sources/file/csv.ts'
 import type { Plain } from '../../src/sources/file/decompress.ts'
-import { openReader } from '../../src/sources/file/format.ts'
 import type { Batch, Dialect, InputRecord } from '../../src/sources/file/reader.ts'
 import { freshDatabase } from '../support/database.ts'
 import { fc } from '../support/random.ts'
@@ -114,7 +114,7 @@ describe.each(servers)('texts that may be csv on $name', (server) => {
         tally.texts++
         const taken = await tables.copy(statementOf(csv), Buffer.from(csv.text, 'latin1'))
         const bytes = Buffer.from((csv.mark ? bytesOf('\ufeff') : '') + csv.text, 'latin1')
-        await using reader = await openReader(inMemory(bytes), readOptions(csv))
+        await using reader = await openCsv(inMemory(bytes), readOptions(csv))
         const records: InputRecord[] = []
         for await (const batch of reader.batches(quietWork())) {
           records.push(...batch.records())

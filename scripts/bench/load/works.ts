@@ -124,7 +124,7 @@ export function loads(major: number): Load[] {
   const asideC = { ...aside, work: 'dirty-aside-c', target: 'indexedC' } as const
   const merge = { work: 'dirty-merge-half', ...dirty, target: 'half' } as const
   const cleanAside = { ...aside, ...clean }
-  const eighteen = 'rejects-1pct-18'
+  const eighteen = { work: 'rejects-1pct-18', way: heap }
   return [
     { ...unit, ...bare },
     { ...append, way: 'psql \\copy', run: copy('public.measure') },
@@ -146,8 +146,8 @@ export function loads(major: number): Load[] {
     { ...asideC, way: 'each row once, 2 connections', run: shell(peers.asideOnce) },
     { ...asideC, way: 'dwh', run: dwh, bar: 2.7 },
     ...rejects('rejects-1pct', major >= 17 ? 1.3 : 1.6),
-    { work: eighteen, way: heap, ...bare, server: 'second' },
-    ...rejects(eighteen, 1.3, { server: 'second', unit: { work: eighteen, way: heap } }),
+    { ...eighteen, ...bare, server: 'second', unit: eighteen },
+    ...rejects(eighteen.work, 1.3, { server: 'second', unit: eighteen }),
     { ...merge, way: 'naive dedup', run: script(peers.naiveMerge) },
     { ...merge, way: 'update, then insert', run: script(peers.mergeByHand) },
     { ...merge, way: 'dwh', run: dwh, bar: { times: 0.6, of: 'naive dedup' } },
