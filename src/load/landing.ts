@@ -243,10 +243,8 @@ export class Landing {
     if (this.leaves.length >= policy.most) throw tooMany(this.#dataset, policy)
     const { schema, name } = this.name
     const named = { schema, name: fitName(name, `_${label}`), ...leaf }
-    const statements = createLeafStatements(this.name, policy, named, this.#furniture, {
-      unlogged: this.kind === 'staging',
-      keepCheck: this.kind === 'leaves',
-    })
+    const isStaging = this.kind === 'staging'
+    const statements = createLeafStatements(this.name, policy, named, this.#furniture, isStaging)
     const create = async () => {
       for (const statement of statements) await session.run(statement)
       if (this.kind !== 'target') await recordLanding(session, this.#load, [named])

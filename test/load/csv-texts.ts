@@ -12,6 +12,9 @@ export interface CsvText {
   batchBytes: number
 }
 
+/** Longer than what readers look at in one piece. */
+const longText = 150_000
+
 /** Names of the most columns that a text has. */
 export const columnNames = ['c1', 'c2', 'c3', 'c4']
 
@@ -97,6 +100,10 @@ function sheet(dialect: DialectOf, width: number) {
   })
 }
 
+function repeated(text: string): string {
+  return text.repeat(Math.ceil(longText / Math.max(text.length, 10)))
+}
+
 /** Texts that may be csv. */
 export const csvTexts: fc.Arbitrary<CsvText> = fc
   .record({
@@ -104,6 +111,7 @@ export const csvTexts: fc.Arbitrary<CsvText> = fc
     width: fc.integer({ min: 1, max: columnNames.length }),
     mark: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     header: fc.boolean(),
+    isLong: fc.integer({ min: 0, max: 79 }).map((n) => n === 0),
     headerEnd: fc.constantFrom('\n', '\n', '\r\n', '\r'),
     batchBytes: fc.constantFrom(1, 20, 50, 1000),
   })
@@ -111,7 +119,7 @@ export const csvTexts: fc.Arbitrary<CsvText> = fc
     ({ dialect: { delimiter, quote, nullText } }) =>
       !nullText.includes(delimiter) && !nullText.includes(quote),
   )
-  .chain(({ dialect, width, header, headerEnd, ...more }) => {
+  .chain(({ dialect, width, header, headerEnd, isLong, ...more }) => {
     const columns = columnNames.slice(0, width)
     const head = header ? columns.join(dialect.delimiter) + headerEnd : ''
     const body = fc.oneof(
@@ -119,8 +127,17 @@ export const csvTexts: fc.Arbitrary<CsvText> = fc
       { weight: 5, arbitrary: sheet(dialect, width) },
     )
     // COPY takes a mark for data, so it is shown the text without.
-    const unmarked = body.map((text) => (head + text).replace(/^(\xef\xbb\xbf)+/, ''))
-    return unmarked.map((text) => ({ ...more, dialect, columns, header, text }))
+    const unmarked = body.map((text) =>
+      (head + (isLong ? repeated(text) : text)).replace(/^(\xef\xbb\xbf)+/, ''),
+    )
+    return unmarked.map((text) => ({
+      ...more,
+      dialect,
+      columns,
+      header,
+      text,
+      ...(isLong ? { batchBytes: 1_000_000 } : {}),
+    }))
   })
 
 /** How a reader is told. */
