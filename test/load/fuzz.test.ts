@@ -39,7 +39,7 @@ class Tables {
   /** One COPY, whole or not at all. @returns whether it was taken */
   async copy(statement: string, bytes: Buffer): Promise<boolean> {
     try {
-      await this.#session.copyIn(statement, [bytes])
+      await this.#session.copyIn(statement, bytes)
       return true
     } catch (error) {
       if (hasStateClass(error, '22')) return false
