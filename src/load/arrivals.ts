@@ -6,6 +6,7 @@ import type { Batch, InputRecord } from '../sources/file/reader.ts'
 import { copyStatement, field } from './encode.ts'
 import { judge, sendTexts, textsSelect } from './judge.ts'
 import { type Landing, placeColumn } from './landing.ts'
+import type { Scratch } from './scratch.ts'
 import type { LoadTarget, Reference } from './target.ts'
 
 /** A record with its 1-based number in the file. */
@@ -37,19 +38,27 @@ export async function copyRecords(
   session: Session,
   { plan: { filled } }: LoadTarget,
   table: string,
-  records: Placed[],
+  records: Iterable<Placed>,
   isPlaced: boolean,
+  scratch: Scratch,
 ): Promise<number> {
   const inputs = filled.flatMap(({ from }) => ('input' in from ? [from.input] : []))
-  const lines = records.map(({ record: { fields }, place }) => {
-    let line = isPlaced ? `${place},` : ''
-    for (const [n, input] of inputs.entries())
-      line += (n === 0 ? '' : ',') + field(fields[input] as string | null)
-    return `${line}\n`
-  })
+  scratch.clear()
+  for (const { record, place } of records)
+    scratch.text(line(record.fields, inputs, isPlaced ? place : undefined))
+  if (scratch.filled.length === 0) return 0
   const columns = filled.map(({ column }) => column.name)
-  const statement = copyStatement(table, isPlaced ? [placeColumn, ...columns] : columns)
-  return session.copyIn(statement, Buffer.from(lines.join('')))
+  return session.copyIn(copyStatement(table, isPlaced ? [placeColumn, ...columns] : columns), scratch.filled)
+}
+
+function line(fields: (string | null)[], inputs: number[], place: number | undefined): string {
+  let text = place === undefined ? '' : `${place}`
+  let separator = place === undefined ? '' : ','
+  for (const input of inputs) {
+    text += separator + field(fields[input] as string | null)
+    separator = ','
+  }
+  return `${text}\n`
 }
 
 /** Shows the server some records, and splits all by what it says. */
@@ -85,9 +94,10 @@ export async function sendByArrival(
   landing: Landing,
   records: Placed[],
   attempt: (work: () => Promise<void>) => Promise<boolean>,
+  scratch: Scratch,
 ): Promise<{ landed: number; refused: Refused[] }> {
   await session.run(`TRUNCATE ${arrived}`)
-  const { fine, refused } = await arrive(session, target, records, attempt)
+  const { fine, refused } = await arrive(session, target, records, attempt, scratch)
   if (fine.length === 0) return { landed: 0, refused }
   await reachLeaves(session, landing)
   const offenders = await findOffenders(session, target, landing)
@@ -112,10 +122,11 @@ async function arrive(
   target: LoadTarget,
   records: Placed[],
   attempt: (work: () => Promise<void>) => Promise<boolean>,
+  scratch: Scratch,
 ): Promise<{ fine: Placed[]; refused: Refused[] }> {
   const bring = async (some: Placed[]) => {
     if (!target.plan.derived) {
-      await copyRecords(session, target, arrived, some, true)
+      await copyRecords(session, target, arrived, some, true, scratch)
       return
     }
     await sendTexts(

@@ -11,8 +11,9 @@ import type { FilledColumn } from './columns.ts'
 import { copyStatement } from './encode.ts'
 import { certainty } from './examine.ts'
 import { type ByteExamination, byteExamination, doubtfulSpans } from './examine-bytes.ts'
-import type { Landing } from './landing.ts'
+import { type Landing, placeColumn } from './landing.ts'
 import type { RejectLog } from './reject-log.ts'
+import { Scratch } from './scratch.ts'
 import type { LoadTarget } from './target.ts'
 
 /**
@@ -26,6 +27,11 @@ type Care = 'none' | 'types' | 'all'
 
 /** What a batch that did not arrive has failed with. */
 type Fault = 'value' | 'constraint' | 'leaf'
+
+/** A record that the server must be asked about, and where in its batch's bytes it ends, line end included. */
+interface Doubtful extends Placed {
+  end: number
+}
 
 /** What all connections of one load share. */
 export class Dispatch {
@@ -41,7 +47,7 @@ export class Dispatch {
   readonly #certain: ((record: InputRecord) => boolean) | undefined
   /** By column of the file; only where the bytes are sent as they stand. */
   readonly #examinations: ByteExamination[]
-  readonly #scratch = new WeakMap<Session, Buffer>()
+  readonly #scratches = new WeakMap<Session, Scratch>()
   #care: Care
 
   constructor(reader: Reader, target: LoadTarget, landing: Landing, rejects: RejectLog) {
@@ -50,7 +56,7 @@ export class Dispatch {
     this.target = target
     this.landing = landing
     this.rejects = rejects
-    this.#isStraight = ignored.length === 0 && input.length === filled.length && !landing.isPlaced
+    this.#isStraight = ignored.length === 0 && input.length === filled.length
     this.#certain = certainRecord(target)
     this.#examinations = this.#isStraight ? examinations(target) : []
     this.#care = firstCare(target, landing)
@@ -71,16 +77,20 @@ export class Dispatch {
   }
 
   async #deliver(session: Session, batch: Batch): Promise<Refused[]> {
-    const raw = this.#isStraight ? batch.raw : undefined
+    // Places are written before lines, and only where there are no quotes each line is a record.
+    const raw = this.#isStraight && (batch.plain || !this.landing.isPlaced) ? batch.raw : undefined
     let care = this.#care
     if (care === 'none' && raw) {
-      const fault = await this.#try(session, () => this.#copyRaw(session, raw))
+      const fault = await this.#try(session, () => this.#copyRaw(session, batch, raw, []))
       if (!fault) return []
       care = this.#learn(fault)
     }
     if (care === 'types' && raw && this.#certain) {
-      const { refused, rest } = await this.#siftRaw(session, batch, raw)
-      const fault = await this.#try(session, () => this.#copyRaw(session, rest))
+      const doubtful = this.#doubtful(batch, raw)
+      const refused = await this.#refuse(session, doubtful)
+      const places = new Set(refused.map(({ place }) => place))
+      const out = doubtful.filter(({ place }) => places.has(place))
+      const fault = await this.#try(session, () => this.#copyRaw(session, batch, raw, out))
       if (!fault) return refused
       care = this.#learn(fault)
     }
@@ -88,13 +98,15 @@ export class Dispatch {
   }
 
   async #deliverRecords(session: Session, batch: Batch, asked: Care): Promise<Refused[]> {
-    const { whole, broken } = split(batch)
     let care = asked
     if (care === 'none') {
-      const fault = await this.#try(session, () => this.#copyRecords(session, whole))
+      const broken: Refused[] = []
+      const fault = await this.#try(session, () => this.#copyRecords(session, goodRecords(batch, broken)))
       if (!fault) return broken
       care = this.#learn(fault)
     }
+    const broken: Refused[] = []
+    const whole = [...goodRecords(batch, broken)]
     const certain = this.#certain
     // Expressions compute values that nobody has seen yet: the arrivals show whether they are right.
     const { fine, refused } = certain
@@ -107,65 +119,85 @@ export class Dispatch {
       this.#learn(fault)
     }
     const attempt = async (work: () => Promise<void>) => !(await this.#try(session, work))
-    const arrived = await sendByArrival(session, this.target, this.landing, fine, attempt)
+    const arrived = await sendByArrival(
+      session,
+      this.target,
+      this.landing,
+      fine,
+      attempt,
+      this.#scratch(session),
+    )
     this.landed += arrived.landed
     return [...out, ...arrived.refused]
   }
 
-  async #copyRaw(session: Session, bytes: Buffer): Promise<void> {
+  /** Sends the bytes of the file as they stand, but for some records, behind their places where the landing has them. */
+  async #copyRaw(session: Session, batch: Batch, raw: Buffer, without: Doubtful[]): Promise<void> {
     const { filled, input } = this.target.plan
+    const { dialect } = this.#reader
     const columns = input.map((_, index) => {
       const fits = filled.find(({ from }) => 'input' in from && from.input === index)
       return (fits as FilledColumn).column.name
     })
-    const statement = copyStatement(relation(this.landing.name), columns, this.#reader.dialect)
-    const rows = await session.copyIn(statement, bytes)
+    const { isPlaced, name } = this.landing
+    const statement = copyStatement(relation(name), isPlaced ? [placeColumn, ...columns] : columns, dialect)
+    const rows = await session.copyIn(
+      statement,
+      isPlaced || without.length > 0 ? this.#piecesOf(session, batch, raw, without) : raw,
+    )
     this.landed += rows
   }
 
-  async #copyRecords(session: Session, records: Placed[]): Promise<void> {
-    if (records.length === 0) return
+  #piecesOf(session: Session, batch: Batch, raw: Buffer, without: Doubtful[]): Buffer {
+    const scratch = this.#scratch(session).clear()
+    const { delimiter } = this.#reader.dialect
+    let from = 0
+    let place = batch.firstRecord
+    for (const one of [...without, undefined]) {
+      const to = one ? one.record.offset - batch.offset : raw.length
+      if (this.landing.isPlaced) scratch.numbered(raw, from, to, place, delimiter)
+      else scratch.copy(raw, from, to)
+      if (one) {
+        from = one.end
+        place = one.place + 1
+      }
+    }
+    return scratch.filled
+  }
+
+  #scratch(session: Session): Scratch {
+    const found = this.#scratches.get(session) ?? new Scratch()
+    this.#scratches.set(session, found)
+    return found
+  }
+
+  async #copyRecords(session: Session, records: Iterable<Placed>): Promise<void> {
     const { target, landing } = this
-    const rows = await copyRecords(session, target, relation(landing.name), records, landing.isPlaced)
+    const scratch = this.#scratch(session)
+    const rows = await copyRecords(
+      session,
+      target,
+      relation(landing.name),
+      records,
+      landing.isPlaced,
+      scratch,
+    )
     this.landed += rows
   }
 
-  /** Cuts out of the bytes what cannot be loaded, keeping the rest as it stands. */
-  async #siftRaw(session: Session, batch: Batch, raw: Buffer): Promise<{ refused: Refused[]; rest: Buffer }> {
-    const doubtful = this.#doubtful(batch, raw)
+  /** What of the records in doubt cannot be loaded. */
+  async #refuse(session: Session, doubtful: Doubtful[]): Promise<Refused[]> {
     const broken = doubtful.filter(({ record }) => record.problem)
     const whole = doubtful.filter(({ record }) => !record.problem)
     const { refused } = await sift(session, this.target, whole, () => true)
-    const out = [...broken.map(asRefused), ...refused]
-    const places = new Set(out.map(({ place }) => place))
-    const pieces: Buffer[] = []
-    let from = 0
-    for (const { place, record, end } of doubtful) {
-      if (!places.has(place)) continue
-      pieces.push(raw.subarray(from, record.offset - batch.offset))
-      from = end
-    }
-    pieces.push(raw.subarray(from))
-    return { refused: out, rest: this.#joined(session, pieces, raw.length) }
+    return [...broken.map(asRefused), ...refused]
   }
 
-  /** In a buffer that each connection uses again and again, since freed ones wait long for their collection. */
-  #joined(session: Session, pieces: Buffer[], most: number): Buffer {
-    let scratch = this.#scratch.get(session)
-    if (!scratch || scratch.length < most) {
-      scratch = Buffer.allocUnsafeSlow(most * 2)
-      this.#scratch.set(session, scratch)
-    }
-    let length = 0
-    for (const piece of pieces) length += piece.copy(scratch, length)
-    return scratch.subarray(0, length)
-  }
-
-  #doubtful(batch: Batch, raw: Buffer): (Placed & { end: number })[] {
+  #doubtful(batch: Batch, raw: Buffer): Doubtful[] {
     return this.#doubtfulLines(batch, raw) ?? this.#doubtfulRecords(batch, raw)
   }
 
-  #doubtfulLines(batch: Batch, raw: Buffer): (Placed & { end: number })[] | undefined {
+  #doubtfulLines(batch: Batch, raw: Buffer): Doubtful[] | undefined {
     const { plain, part } = batch
     if (!plain || !part || !(this.#reader.dialect.encoding !== 'UTF8' || isUtf8(raw))) return undefined
     const { delimiter, nullText } = this.#reader.dialect
@@ -177,17 +209,18 @@ export class Dispatch {
     })
   }
 
-  #doubtfulRecords(batch: Batch, raw: Buffer): (Placed & { end: number })[] {
+  #doubtfulRecords(batch: Batch, raw: Buffer): Doubtful[] {
     const certain = this.#certain as (record: InputRecord) => boolean
-    const doubtful: (Placed & { end: number })[] = []
+    const doubtful: Doubtful[] = []
     let place = batch.firstRecord
     let last: { end: number } | undefined
     for (const record of batch.records()) {
       if (last) last.end = record.offset - batch.offset
       last = undefined
       if (record.problem || !certain(record)) {
-        last = { record, place, end: raw.length } as Placed & { end: number }
-        doubtful.push(last as Placed & { end: number })
+        const one = { record, place, end: raw.length }
+        doubtful.push(one)
+        last = one
       }
       place += 1
     }
@@ -264,16 +297,14 @@ export async function sendAll(
   }
 }
 
-function split(batch: Batch): { whole: Placed[]; broken: Refused[] } {
-  const whole: Placed[] = []
-  const broken: Refused[] = []
+/** Records with their places; what is none goes to `broken`. */
+function* goodRecords(batch: Batch, broken: Refused[]): Generator<Placed> {
   let place = batch.firstRecord
   for (const record of batch.records()) {
     if (record.problem) broken.push(asRefused({ record, place }))
-    else whole.push({ record, place })
+    else yield { record, place }
     place += 1
   }
-  return { whole, broken }
 }
 
 function asRefused(placed: Placed): Refused {
