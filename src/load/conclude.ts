@@ -70,6 +70,7 @@ export async function conclude(
   const sum: Merged = { inserted: 0, updated: 0, unchanged: 0, moved: 0 }
   const loaded: LoadedLeaf[] = []
   for (const destination of destinations) {
+    work.signal.throwIfAborted()
     const merged = await settle(session, conclusion, destination, columns)
     for (const key of ['inserted', 'updated', 'unchanged', 'moved'] as const) sum[key] += merged[key]
     loaded.push(
@@ -83,7 +84,7 @@ export async function conclude(
   requireWhole(conclusion, leaves, sum)
   for (const landing of conclusion.landings) await landing.drop(session)
   const result: LoadFigures = { ...figures, ...sum, replaced, leaves: loaded }
-  await finish(session, lease, load, conclusion, result)
+  await finish(session, work, lease, load, conclusion, result)
   await transaction.commit()
   return result
 }
@@ -91,6 +92,7 @@ export async function conclude(
 /** The end of the last transaction, of every strategy. */
 export async function finish(
   session: Session,
+  work: Work,
   lease: Lease,
   load: number,
   { digest, again, replay }: Pick<Conclusion, 'digest' | 'again' | 'replay'>,
@@ -99,6 +101,8 @@ export async function finish(
   await recordDigest(session, load, digest)
   if (again) await supersede(session, load)
   if (replay) await handOn(session, load, replay)
+  // The cancel of a Ctrl-C that comes between two statements cancels nothing.
+  work.signal.throwIfAborted()
   await finishLoad(session, load, figures)
   await lease.check(session)
 }

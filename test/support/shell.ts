@@ -13,7 +13,7 @@ export interface Typed {
 export function dwhCalls(line: string): Typed[] {
   return line
     .replace(/\s#\s.*$/, '')
-    .split(/\|\|?|&&|;|\$\(|>|\)/)
+    .split(/\|\|?|&&|;(?=(?:[^"']|"[^"]*"|'[^']*')*$)|\$\(|>|\)/)
     .flatMap((part) => {
       const words = [...part.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*')+/g)].map(([word]) =>
         word.replace(/["']/g, ''),

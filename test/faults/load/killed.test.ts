@@ -34,10 +34,11 @@ function faultsOf(way: Way): Fault[] {
 }
 
 const faults = ways.flatMap(faultsOf)
-/** One of each way, and both sides of the COMMIT of one. */
+const some = fc.sample(fc.shuffledSubarray([...ways], { minLength: 4, maxLength: 4 }), 1).flat()
+/** One of three ways, and both sides of the COMMIT of another. */
 const sample = [
-  ...ways.flatMap((way) => fc.sample(fc.constantFrom(...faultsOf(way).slice(0, -2)), 1)),
-  ...fc.sample(fc.constantFrom(...ways), 1).flatMap((way) => faultsOf(way).slice(-2)),
+  ...some.slice(1).flatMap((way) => fc.sample(fc.constantFrom(...faultsOf(way).slice(0, -2)), 1)),
+  ...some.slice(0, 1).flatMap((way) => faultsOf(way).slice(-2)),
 ]
 
 describe('a load that is killed is begun again by the same command', () => {
@@ -85,11 +86,12 @@ describe('a load that is killed is begun again by the same command', () => {
     expect(await endState(session, way)).toEqual(uninterrupted.get(way))
   })
 
-  const pieces = everyFault ? [1, 2, 3, 4, 5] : fc.sample(fc.integer({ min: 2, max: 5 }), 1)
+  const pieces = everyFault ? [1, 2, 3, 4, 5] : fc.sample(fc.integer({ min: 1, max: 2 }), 1)
   test.each(pieces)('killed once %i pieces of a file of many were sent', async (sent) => {
     await using database = await freshDatabase(server, { template: template.name })
     using warehouse = loadWarehouse()
-    warehouse.write('dirty.csv', csv(450_000, { duplicates: 1000 }))
+    const rows = everyFault ? 450_000 : 130_000
+    warehouse.write('dirty.csv', csv(rows, { duplicates: 1000 }))
     const options = warehouse.at(database.target)
     const progress = { type: 'progress', step: 'send' } as const
     const killAt = Array.from({ length: sent }, () => progress)
@@ -97,8 +99,8 @@ describe('a load that is killed is begun again by the same command', () => {
     await dwhDone(command('aside'), options)
     await using session = await database.open()
     expect(await endState(session, 'aside')).toMatchObject({
-      table: { rows: [{ n: 449_991 }] },
-      loads: [{ records: 451_000, inserted: 449_991, duplicates: 1000, rejected: 9 }],
+      table: { rows: [{ n: rows - 9 }] },
+      loads: [{ records: rows + 1000, inserted: rows - 9, duplicates: 1000, rejected: 9 }],
       landings: [],
       open: [],
       idle: [],

@@ -144,7 +144,7 @@ describe('others work on the table of a load', () => {
     await dwhDone(command('merged'), at)
   })
 
-  test('a leaf is dropped: the rows of the file are there in the end', async () => {
+  test.runIf(everyFault)('a leaf is dropped: the rows of the file are there in the end', async () => {
     await using place = await setUp()
     const { session, at } = place
     const drop = () => session.run('DROP TABLE public.merged_2024_02')
@@ -157,7 +157,7 @@ describe('others work on the table of a load', () => {
     expect(await leftovers(session)).toEqual(clean)
   })
 
-  test.each<Way>(everyFault ? ['aside', 'rebuilt', 'merged', 'scoped'] : ['aside', 'merged'])(
+  test.each<Way>(everyFault ? ['aside', 'rebuilt', 'merged', 'scoped'] : ['aside'])(
     'a column is added to %s: rows get its default',
     async (way) => {
       await using place = await setUp()
@@ -175,10 +175,10 @@ describe('others work on the table of a load', () => {
   )
 
   test.each<[Way, string, string]>([
-    ['aside', 'dropped', 'DROP COLUMN region'],
     ['merged', 'given another type', 'ALTER COLUMN amount TYPE float8'],
     ...(everyFault
       ? ([
+          ['aside', 'dropped', 'DROP COLUMN region'],
           ['merged', 'dropped', 'DROP COLUMN region'],
           ['rebuilt', 'dropped', 'DROP COLUMN region'],
           ['scoped', 'renamed', 'RENAME COLUMN client TO customer'],
