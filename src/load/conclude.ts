@@ -11,6 +11,7 @@ import { inspectTarget, type Leaf } from '../partitions/tree.ts'
 import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climb } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import { proofAlgorithm } from '../proof/hash.ts'
 import type { Policy } from '../warehouse/schema.ts'
@@ -174,7 +175,10 @@ async function settle(
   }
   const policy = target.dataset.partition as Policy
   const name = twin ?? nameOf(target, leaf)
+  const indexNames = new Map<string, string>()
   if (twin) {
+    const rows = await session.rows<{ of: string; name: string }>(sql('load/leaf_indexes'), [twin.oid])
+    for (const index of rows) indexNames.set(index.of, index.name)
     await session.run(`ALTER TABLE ${relation(parent)} DETACH PARTITION ${relation(twin)}`)
     await session.run(`DROP TABLE ${relation(twin)}`)
   }
@@ -184,7 +188,7 @@ async function settle(
     await session.run(`ALTER TABLE ${relation(here)} SET SCHEMA ${ident(name.schema)}`)
   const there = { schema: name.schema, name: name.name }
   for (const index of leaf.indexes) {
-    const final = leafIndexName(there, { name: index.of }, parent)
+    const final = indexNames.get(index.of) ?? leafIndexName(there, { name: index.of }, parent)
     await session.run(
       `ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`,
     )

@@ -243,7 +243,12 @@ export class Landing {
     if (this.leaves.length >= policy.most) throw tooMany(this.#dataset, policy)
     const { schema, name } = this.name
     const named = { schema, name: fitName(name, `_${label}`), ...leaf }
-    const statements = createLeafStatements(this.name, policy, named, this.#furniture, {
+    // Who takes a leaf's place has its owner, grants and storage.
+    const furniture =
+      this.kind === 'leaves' && leaf.twin
+        ? await readFurniture(session, leaf.twin.oid, this.#dataset)
+        : this.#furniture
+    const statements = createLeafStatements(this.name, policy, named, furniture, {
       unlogged: this.kind === 'staging',
       keepCheck: this.kind === 'leaves',
     })
