@@ -66,6 +66,11 @@ export async function keepRejects(session: Session, load: number, rejects: Rejec
   }
 }
 
+/** For a load that reads its input once more, and meets them again. */
+export async function forgetRejects(session: Session, load: number): Promise<void> {
+  await session.run(sql('ledger/forget_rejects'), [load])
+}
+
 function* inPieces(rejects: Reject[]): Generator<Reject[]> {
   let from = 0
   let bytes = 0

@@ -8,7 +8,15 @@ import { readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
 import { periodLabel } from '../partitions/periods.ts'
 import { inspectTarget, type Leaf } from '../partitions/tree.ts'
-import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import {
+  boundName,
+  fitName,
+  ident,
+  literal,
+  type RelationName,
+  relation,
+  shown,
+} from '../postgres/identifiers.ts'
 import { climb } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -245,10 +253,10 @@ async function replaceScope(session: Session, { target, leaves, scope }: Conclus
 /** From the start of the day of the first row to the end of the day of the last one. */
 export function windowCondition(policy: Policy, low: string, high: string): string {
   const position = positionSql(policy)
-  const from = positionDate(policy, low)
   const step = policy.kind === 'year_quarter' ? { months: 3 } : { days: 1 }
-  const until = positionDate(policy, high).add(step)
-  return `(${position} >= ${positionOf(policy, from)} AND ${position} < ${positionOf(policy, until)})`
+  const from = low === '-infinity' ? literal(low) : positionOf(policy, positionDate(policy, low))
+  const until = positionOf(policy, positionDate(policy, high).add(step))
+  return `(${position} >= ${from} AND ${high === 'infinity' ? 'true' : `${position} < ${until}`})`
 }
 
 function loadedLeaf(name: string, { proof }: ReadyLeaf, rows: number | undefined): LoadedLeaf {

@@ -76,7 +76,7 @@ function twiceSelect(
   const keys = `SELECT ${identList(key)} FROM ${name} GROUP BY ${identList(key)} HAVING count(*) > 1`
   // Where NULLs are equal no hash join finds them: all rows are sorted then.
   const from = nulls_equal
-    ? `(SELECT *, tableoid, ctid FROM (SELECT *, tableoid, ctid, count(*) OVER (PARTITION BY ${identList(key)}) AS dwh_rows FROM ${name}) AS counted WHERE dwh_rows > 1) AS t`
+    ? `(SELECT *, tableoid, ctid, count(*) OVER (PARTITION BY ${identList(key)}) AS dwh_rows FROM ${name}) AS t WHERE dwh_rows > 1`
     : `${name} AS t JOIN (${keys}) AS k USING (${identList(key)})`
   return `${ranked} FROM ${from} WINDOW ${windows}`
 }

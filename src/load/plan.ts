@@ -2,7 +2,7 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { datesOf, limits, positionDate } from '../partitions/bounds.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
-import { literal, relation, shown } from '../postgres/identifiers.ts'
+import { fitName, literal, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { Transaction } from '../postgres/transaction.ts'
@@ -204,17 +204,14 @@ function touchedLeaves(
     compare(from, date) <= 0 && compare(date, until) < 0
   for (const position of new Set(positions)) {
     const date = positionDate(policy, position)
-    if (compare(date, floor) < 0 || compare(date, ceiling) >= 0) continue
     if ([...touched.values()].some((leaf) => holds(leaf, date))) continue
-    const period = periodOf(date, policy.grain)
-    const label = periodLabel(period, policy.grain)
-    const found = there.find((leaf) => holds(leaf, date)) ?? {
-      name: `${dataset.target.name}_${label}`,
-      isThere: false,
-      from: period.start,
-      until: period.end,
-    }
-    touched.set(found.name, found)
+    const found = there.filter((leaf) => holds(leaf, date))
+    for (const leaf of found) touched.set(leaf.name, leaf)
+    if (found.length > 0 || compare(date, floor) < 0 || compare(date, ceiling) >= 0) continue
+    const { start: from, end: until } = periodOf(date, policy.grain)
+    if (there.some((leaf) => compare(leaf.from, until) < 0 && compare(from, leaf.until) < 0)) continue
+    const name = fitName(dataset.target.name, `_${periodLabel({ start: from, end: until }, policy.grain)}`)
+    touched.set(name, { name, isThere: false, from, until })
   }
   return [...touched.values()].toSorted((a, b) => compare(a.from, b.from))
 }

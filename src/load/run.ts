@@ -11,6 +11,7 @@ import {
   type LoadFigures,
   openLoad,
 } from '../ledger/loads.ts'
+import { forgetRejects } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
@@ -18,6 +19,7 @@ import { sql } from '../postgres/sql-files.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
+import { declaredDefault } from './columns.ts'
 import { conclude } from './conclude.ts'
 import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
 import { openCourt } from './judge.ts'
@@ -52,7 +54,18 @@ export function mappingHash(target: LoadTarget, reader: Reader): string {
     column.name,
     'input' in from ? (plan.input[from.input] as string) : { expression: from.expression },
   ])
-  const what = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  const rules = Object.entries(dataset.columns).flatMap(([name, column]) => {
+    const fallback = declaredDefault(dataset, name) ?? null
+    return column.required || fallback !== null ? [[name, column.required, fallback]] : []
+  })
+  const what = [
+    columns,
+    reader.dialect,
+    dataset.references,
+    dataset.key ?? null,
+    ...(dataset.nulls_equal ? ['NULLs are equal'] : []),
+    ...(rules.length > 0 ? [rules] : []),
+  ]
   return createHash('sha256').update(JSON.stringify(what)).digest('hex')
 }
 
@@ -171,6 +184,7 @@ class Attempt {
         message:
           'rows of one key are equally new and differ: the file is read again, with the place of each row',
       })
+      await forgetRejects(this.#session, this.#load)
       return this.#byLanding('staging')
     }
   }
@@ -209,7 +223,10 @@ class Attempt {
       () => prepare(session, this.#crew, work, target, landing, this.#options),
       ({ leaves, duplicates }) =>
         `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
-    )
+    ).catch(async (error) => {
+      if (error instanceof PlacesNeeded) await landing.drop(session)
+      throw error
+    })
     const [last, ready] =
       strategy === 'aside' && kind === 'staging' ? await this.#rebuild(prepared) : [landing, prepared]
     return step(work, 'publish', async () => {

@@ -324,12 +324,13 @@ export async function sendAll(
   }
 }
 
-function firstCare({ plan, references, dataset, columns }: LoadTarget, landing: Landing): Care {
+function firstCare(target: LoadTarget, landing: Landing): Care {
+  const { plan, references, columns } = target
   if (plan.derived || references.length > 0) return 'arrived'
   const isStraight = plan.ignored.length === 0 && plan.input.length === plan.filled.length
   const isChecked =
     landing.kind !== 'target' ||
-    columns.every(({ name, not_null }) => not_null || !dataset.columns[name]?.required)
+    columns.every((column) => column.not_null || !target.mustHaveValue(column))
   if (!isChecked) return 'examined'
   return isStraight && !landing.isPlaced ? 'raw' : 'cut'
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { stringify } from 'yaml'
 import { startRun } from '../../src/ledger/runs.ts'
 import {
   type FileOptions,
@@ -38,7 +39,7 @@ type Options = Partial<FileOptions>
 export async function loadingPlace(
   server: TestServer,
   template: { readonly name: string },
-  datasets: object,
+  datasets: Record<string, object>,
 ) {
   const stack = new AsyncDisposableStack()
   const database = stack.use(await freshDatabase(server, { template: template.name }))
@@ -55,7 +56,9 @@ export async function loadingPlace(
     put('file.csv', content)
     const work = quietWork()
     const run = await startRun(working, 'load', [], 'test', [dataset])
-    const described = loadWarehouse(path('dwh.yaml')).datasets.find(({ name }) => name === dataset)
+    // Alone, for two datasets of one warehouse cannot share a table.
+    put('one.yaml', stringify({ name: 'test', datasets: { [dataset]: datasets[dataset] as object } }))
+    const [described] = loadWarehouse(path('one.yaml')).datasets
     if (!described) throw new Error(`no dataset ${dataset}`)
     const all = { ...usual, budget: { share: described.thresholds.rejects }, ...options }
     const surroundings = { cwd: warehouse.folder, stdin: Readable.from([]), spoolFolder: warehouse.folder }
