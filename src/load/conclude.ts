@@ -26,7 +26,7 @@ import type { Policy } from '../warehouse/schema.ts'
 import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
-import type { ReadyLeaf } from './prepare.ts'
+import { occupiedLeaves, type ReadyLeaf } from './prepare.ts'
 import type { LoadTarget } from './target.ts'
 
 /** What the last transaction does with a landing. */
@@ -118,14 +118,16 @@ async function lockAll(session: Session, conclusion: Conclusion, timeout: number
     const attaches = leaves.some(({ attachable, twin }) => attachable || !twin)
     const mode = exchanges ? 'ACCESS EXCLUSIVE' : attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
     if (target.leaves) await session.run(`LOCK TABLE ONLY ${table} IN ${mode} MODE`)
+    // Rows of a key that is not of one leaf, and rows of a scope, may be anywhere.
+    const isWhole = !target.leaves || !target.isAligned || scope !== undefined
+    if (isWhole) await session.run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`)
     const destinations = await findDestinations(session, target, leaves, exchanges)
     const written = destinations.flatMap(({ twin, how }) =>
       twin && how !== 'attach' ? [relation(twin)] : [],
     )
-    // Rows that move, and rows of a scope, may be anywhere.
-    const all = scope !== undefined || (!target.isAligned && destinations.some(({ how }) => how === 'merge'))
-    const locked = all || !target.leaves ? [table] : written.toSorted().map((leaf) => `ONLY ${leaf}`)
-    if (locked.length > 0) await session.run(`LOCK TABLE ${locked.join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
+    const alone = written.toSorted().map((leaf) => `ONLY ${leaf}`)
+    if (!isWhole && alone.length > 0)
+      await session.run(`LOCK TABLE ${alone.join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
     await session.run('SET LOCAL lock_timeout = 0')
     return destinations
   } catch (error) {
@@ -149,10 +151,11 @@ async function findDestinations(
     [target.oid, target.columns.map(({ name }) => name)],
   )
   const found: Destination[] = []
+  const mayAttach = columns.same && (target.isAligned || (await occupiedLeaves(session, now)).size === 0)
   for (const leaf of leaves) {
     const twin = now.leaves.find(({ range }) => JSON.stringify(range) === JSON.stringify(leaf.range))
     // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
-    const attachable = leaf.attachable && columns.same
+    const attachable = leaf.attachable && mayAttach
     if (!twin) found.push({ leaf, twin, how: attachable ? 'attach' : 'merge' })
     else if (attachable && mayExchange && leaf.twin?.oid === twin.oid && (await isEmpty(session, twin)))
       found.push({ leaf, twin, how: 'exchange' })

@@ -4,7 +4,6 @@ import { datesOf, limits, positionDate } from '../partitions/bounds.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
 import { fitName, literal, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
-import { sql } from '../postgres/sql-files.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
@@ -78,7 +77,6 @@ export async function planLoad(
     occupied: [...(target.leaves ?? [])].filter(({ oid }) => occupied.has(oid)).map(({ name }) => name),
     touched: touched.map(({ name }) => name),
     isEmpty: target.leaves ? occupied.size === 0 : await isEmptyTable(session, target),
-    obstacles: await obstacles(session, target),
   }
   const choice = choose(look)
   if (choice.strategy === 'scope' && !options.strategy && dataset.scope === undefined)
@@ -126,12 +124,12 @@ interface Look {
   occupied: string[]
   touched: string[]
   isEmpty: boolean
-  obstacles: string[]
 }
 
 function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
-  const { target, options, occupied, touched, isEmpty, obstacles } = look
-  const { key } = target.dataset
+  const { target, options, occupied, touched, isEmpty } = look
+  const { dataset, obstacles } = target
+  const { key } = dataset
   const taken = target.isAligned ? touched.filter((leaf) => occupied.includes(leaf)) : occupied
   const mayAttach = target.leaves !== undefined && obstacles.length === 0
   const isFree = mayAttach && taken.length === 0
@@ -153,7 +151,7 @@ function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
   return chosen('merge', `${taken.slice(0, 3).join(', ')}${taken.length > 3 ? ', …' : ''} hold rows`)
 }
 
-function refuseForced({ target, obstacles }: Look, strategy: Strategy, mayAttach: boolean): void {
+function refuseForced({ target }: Look, strategy: Strategy, mayAttach: boolean): void {
   const { key, name } = target.dataset
   const refuse = (why: string, hint: string) => {
     throw new DwhError('USAGE', `--strategy ${strategy}: ${why}; nothing was changed`, { hint })
@@ -162,15 +160,11 @@ function refuseForced({ target, obstacles }: Look, strategy: Strategy, mayAttach
     refuse(`dataset ${name} has no key`, 'use scope or append, or give the dataset a `key`')
   if (strategy === 'aside' && !mayAttach)
     refuse(
-      target.leaves ? `rows must go by ${obstacles[0]}` : `${shown(target.dataset.target)} has no leaves`,
+      target.leaves
+        ? `rows must go by ${target.obstacles[0]}`
+        : `${shown(target.dataset.target)} has no leaves`,
       'use merge',
     )
-}
-
-/** Row triggers and rules of the user, and indexes that cannot be built on a leaf alone. */
-async function obstacles(session: Session, { oid }: LoadTarget): Promise<string[]> {
-  const rows = await session.rows<{ obstacle: string }>(sql('load/obstacles'), [oid])
-  return rows.map(({ obstacle }) => obstacle)
 }
 
 async function isEmptyTable(session: Session, { dataset }: LoadTarget): Promise<boolean> {

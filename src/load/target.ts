@@ -33,6 +33,8 @@ export class LoadTarget {
   readonly checks: { name: string; condition: string }[]
   readonly foreignKeys: ForeignKey[]
   readonly references: Reference[]
+  /** Triggers and rules of the user that rows must go by. */
+  readonly obstacles: string[]
   readonly plan: ColumnPlan
 
   constructor(fields: Omit<LoadTarget, 'mustHaveValue' | 'isAligned'>) {
@@ -43,6 +45,7 @@ export class LoadTarget {
     this.checks = fields.checks
     this.foreignKeys = fields.foreignKeys
     this.references = fields.references
+    this.obstacles = fields.obstacles
     this.plan = fields.plan
   }
 
@@ -55,7 +58,7 @@ export class LoadTarget {
   /** Rows of one key are always in one leaf. */
   get isAligned(): boolean {
     const { partition, key } = this.dataset
-    return !this.leaves || (partition?.key.every((column) => key?.includes(column)) ?? false)
+    return !this.leaves || !key || (partition?.key.every((column) => key.includes(column)) ?? false)
   }
 }
 
@@ -84,6 +87,7 @@ export async function readTarget(session: Session, dataset: Dataset, input: stri
   }
   const columns = await readTableColumns(session, target.oid)
   const foreignKeys = await session.rows<ForeignKey>(sql('load/foreign_keys'), [target.oid])
+  const obstacles = await session.rows<{ obstacle: string }>(sql('load/obstacles'), [target.oid])
   const plan = planColumns(dataset, columns, input)
   return new LoadTarget({
     dataset,
@@ -93,6 +97,7 @@ export async function readTarget(session: Session, dataset: Dataset, input: stri
     checks: await session.rows(sql('load/checks'), [target.oid]),
     foreignKeys,
     references: references(dataset, foreignKeys, plan),
+    obstacles: obstacles.map(({ obstacle }) => obstacle),
     plan,
   })
 }

@@ -15,7 +15,7 @@ import type { Loaded } from '../../src/load/run.ts'
 import { ensureLedger } from '../../src/migrate/apply.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import { findInputs } from '../../src/sources/file/find.ts'
-import { loadWarehouse } from '../../src/warehouse/load.ts'
+import { type Dataset, loadWarehouse } from '../../src/warehouse/load.ts'
 import { type CliResult, dwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import type { TestServer } from '../support/servers.ts'
@@ -47,19 +47,24 @@ export async function loadingPlace(
   // What the load itself works with finds nothing by an unqualified name.
   await session.run('SET search_path = public')
   const working = stack.use(await database.open())
-  const warehouse = stack.use(testWarehouse({ datasets }))
+  const warehouse = stack.use(testWarehouse({}))
   const path = (name: string) => join(warehouse.folder, name)
   const put = (name: string, content: string | Buffer) => writeFileSync(path(name), content)
+
+  /** Alone in dwh.yaml, for two datasets of one warehouse cannot share a table. */
+  function describeAlone(dataset: string): Dataset {
+    put('dwh.yaml', stringify({ name: 'test', datasets: { [dataset]: datasets[dataset] as object } }))
+    const [described] = loadWarehouse(path('dwh.yaml')).datasets
+    if (!described) throw new Error(`no dataset ${dataset}`)
+    return described
+  }
 
   /** In this process, which is faster than the command. */
   async function load(dataset: string, content: string | Buffer, options: Options = {}): Promise<LoadedFile> {
     put('file.csv', content)
     const work = quietWork()
     const run = await startRun(working, 'load', [], 'test', [dataset])
-    // Alone, for two datasets of one warehouse cannot share a table.
-    put('one.yaml', stringify({ name: 'test', datasets: { [dataset]: datasets[dataset] as object } }))
-    const [described] = loadWarehouse(path('one.yaml')).datasets
-    if (!described) throw new Error(`no dataset ${dataset}`)
+    const described = describeAlone(dataset)
     const all = { ...usual, budget: { share: described.thresholds.rejects }, ...options }
     const surroundings = { cwd: warehouse.folder, stdin: Readable.from([]), spoolFolder: warehouse.folder }
     await using files = new AsyncDisposableStack()
@@ -89,6 +94,7 @@ export async function loadingPlace(
     rows: (query: string) => session.rows<Record<string, unknown>>(query),
     /** `dwh load WORDS --yes --json` */
     async command(...words: string[]): Promise<CliResult & { results: (FileResult & Loaded)[] }> {
+      describeAlone(words[0] ?? '')
       const result = await dwh(['load', ...words, '--yes', '--json'], warehouse.at(database.target))
       return { ...result, results: result.stdout === '' ? [] : JSON.parse(result.stdout) }
     },
