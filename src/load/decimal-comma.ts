@@ -37,7 +37,10 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
       firstRecord: batch.firstRecord,
       bytesRead: batch.bytesRead,
       raw: undefined,
-      records: () => batch.records().map(mend),
+      *records() {
+        for (const record of batch.records()) yield mend(record)
+      },
+      [Symbol.dispose]: () => batch[Symbol.dispose](),
       original: (record) => batch.original(record),
     }
   }

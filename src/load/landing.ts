@@ -261,10 +261,7 @@ export class Landing {
       this.kind === 'leaves' && leaf.twin
         ? await readFurniture(session, leaf.twin.oid, this.#dataset)
         : this.#furniture
-    const statements = createLeafStatements(this.name, policy, named, furniture, {
-      unlogged: this.kind === 'staging',
-      keepCheck: this.kind === 'leaves',
-    })
+    const statements = createLeafStatements(this.name, policy, named, furniture, this.kind === 'staging')
     const create = async () => {
       for (const statement of statements) await session.run(statement)
       if (this.kind !== 'target') await recordLanding(session, this.#load, [named])

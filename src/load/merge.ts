@@ -3,6 +3,7 @@ import { ident, identList, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { type ProofColumn, proofColumns } from '../proof/columns.ts'
 import { type OnDuplicate, refuseKnown } from './deduplicate.ts'
+import { sameKey } from './same-key.ts'
 import type { LoadTarget } from './target.ts'
 
 /** What became of the rows of a landing. */
@@ -58,7 +59,7 @@ export async function merge(
     )
     return { inserted, updated: 0, unchanged: 0, moved: 0 }
   }
-  const same = sameKey(target)
+  const same = sameKey(target.dataset, 't', 's')
   if (onDuplicate === 'error') await refuseMatches(session, target, rows, table, same)
   const { updated, moved } =
     onDuplicate === 'newest'
@@ -106,18 +107,6 @@ async function update(
 
 function told(alias: string, { name, hashed }: ProofColumn): string {
   return hashed === 'text' ? `${alias}.${ident(name)}::text COLLATE "C"` : `${alias}.${ident(name)}`
-}
-
-/** The join condition of a row `s` of the landing and one `t` of the target. */
-function sameKey({ dataset: { key = [], nulls_equal } }: LoadTarget): string {
-  const plain = key.map((column) => `t.${ident(column)} = s.${ident(column)}`).join(' AND ')
-  if (!nulls_equal) return plain
-  // IS NOT DISTINCT FROM alone can neither hash nor use an index.
-  const record = (alias: string) => `ROW(${key.map((column) => `${alias}.${ident(column)}`).join(', ')})`
-  return (
-    `hash_record_extended(${record('t')}, 0) = hash_record_extended(${record('s')}, 0) ` +
-    `AND ${record('t')} IS NOT DISTINCT FROM ${record('s')}`
-  )
 }
 
 async function refuseMatches(

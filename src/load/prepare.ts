@@ -1,13 +1,15 @@
 import type { Work } from '../events.ts'
+import { type Range, rangeCondition } from '../partitions/bounds.ts'
 import { leafIndexStatements, readIndexes, type TableIndex } from '../partitions/indexes.ts'
 import { leafIndexName } from '../partitions/leaf-sql.ts'
 import type { Crew } from '../postgres/crew.ts'
-import { ident, relation } from '../postgres/identifiers.ts'
+import { boundName, ident, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { type ProofColumn, proofColumns } from '../proof/columns.ts'
 import { type Proof, proveRelation } from '../proof/hash.ts'
+import type { Policy } from '../warehouse/schema.ts'
 import { deduplicate, type OnDuplicate } from './deduplicate.ts'
 import { type Landing, type LandingLeaf, requiredName } from './landing.ts'
 import type { LoadTarget } from './target.ts'
@@ -90,6 +92,9 @@ async function prepareLeaf(
   const proof = isProved ? await proveRelation(session, columns, name) : undefined
   const { rows } = proof ?? (await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${name}`))
   if (rows === 0 || !attachable) return { ...leaf, rows, proof, indexes: [], attachable }
+  // A CHECK while rows arrive would cost more than looking at all of them once; with it ATTACH need not look.
+  const bound = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
+  await session.run(`ALTER TABLE ${name} ADD CONSTRAINT ${ident(boundName(leaf.name))} CHECK (${bound})`)
   const built: ReadyLeaf['indexes'] = []
   for (const index of indexes) {
     const own = leafIndexName(leaf, index, target.dataset.target)

@@ -49,7 +49,7 @@ export class Dispatch {
   /** Sends one batch, with whatever care it needs. Each record of it has landed afterwards, or is a reject. */
   async send(session: Session, batch: Batch): Promise<void> {
     if (this.#care === 'raw' && batch.raw && (await this.#sendRaw(session, batch.raw))) return
-    const records = batch.records()
+    const records = [...batch.records()]
     const broken = records.filter(({ problem }) => problem)
     const whole = broken.length === 0 ? records : records.filter(({ problem }) => !problem)
     const place = new Map(records.map((record, index) => [record, batch.firstRecord + index]))
@@ -312,8 +312,9 @@ export async function sendAll(
           const mine = await takeNext()
           if (mine.done) return
           work.signal.throwIfAborted()
-          await dispatch.send(session, mine.value)
-          progress(mine.value.bytesRead)
+          using batch = mine.value
+          await dispatch.send(session, batch)
+          progress(batch.bytesRead)
         }
       } catch (error) {
         failed = true

@@ -38,14 +38,14 @@ interface Grant {
  * the unknown leaf, whose own CHECK spares its scan; SHARE ROW EXCLUSIVE on the tables that foreign keys of the parent
  * refer to, whose writers wait for that moment.
  *
- * @param options `unlogged` for rows that may be lost in a crash; `keepCheck` for a leaf that will be attached elsewhere
+ * @param unlogged for rows that may be lost in a crash
  */
 export function createLeafStatements(
   parent: RelationName,
   policy: Policy,
   leaf: PlannedLeaf,
   furniture: Furniture,
-  { unlogged = false, keepCheck = false }: { unlogged?: boolean; keepCheck?: boolean } = {},
+  unlogged = false,
 ): string[] {
   const check = boundName(leaf.name)
   const statements = standaloneLeafStatements(parent, leaf, furniture, unlogged)
@@ -58,7 +58,7 @@ export function createLeafStatements(
     statements.push(
       `ALTER TABLE ${relation(leaf)} ADD CONSTRAINT ${ident(check)} CHECK (${rangeCondition(policy, leaf.range)})`,
       `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(leaf)} ${forValues(policy, leaf.range)}`,
-      ...(keepCheck ? [] : [`ALTER TABLE ${relation(leaf)} DROP CONSTRAINT ${ident(check)}`]),
+      `ALTER TABLE ${relation(leaf)} DROP CONSTRAINT ${ident(check)}`,
     )
   }
   return statements

@@ -56,6 +56,12 @@ export async function* blocks<Found extends { end: number }>(
   }
 }
 
+/** Takes the memory of a block away from it, so that it is empty from then on. */
+export function releaseBlock(bytes: Buffer): void {
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0)
+}
+
 interface Filled {
   bytes: Buffer
   last: boolean

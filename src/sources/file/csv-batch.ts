@@ -1,13 +1,9 @@
-import { type Cut, cutLine, QuotedCutter } from './csv-cut.ts'
-import { type Encoding, everywhereTheSame } from './encoding.ts'
-import type { Batch, Dialect, InputRecord } from './reader.ts'
-
-/** What all batches of a file have in common. */
-export interface CsvFormat {
-  columns: string[]
-  dialect: Dialect
-  encoding: Encoding
-}
+import { releaseBlock } from './blocks.ts'
+import type { Cut } from './csv-cut.ts'
+import { openWindow, type Window } from './csv-window.ts'
+import type { CsvFormat } from './dialect.ts'
+import type { Encoding } from './encoding.ts'
+import type { Batch, InputRecord } from './reader.ts'
 
 /** Where a batch lies in its file. */
 export interface Position {
@@ -20,7 +16,7 @@ export interface Position {
   bytesRead: number
 }
 
-/** A batch of csv. Its text is made of single bytes, so that an index is an offset; only fields that need it are decoded. */
+/** A batch of csv, cut in windows of its text. */
 export class CsvBatch implements Batch {
   readonly number: number
   readonly firstRecord: number
@@ -43,48 +39,58 @@ export class CsvBatch implements Batch {
     this.#quoted = quoted
   }
 
-  records(): InputRecord[] {
-    const text = this.#bytes.toString('latin1')
-    const cut = this.#cutter(text)
+  *records(): Generator<InputRecord, void, undefined> {
+    const bytes = this.#bytes
+    const judge = this.#judge()
     const skipsBlank = this.#format.columns.length > 1
-    const judge = this.#judge(text)
-    const records: InputRecord[] = []
     let { line } = this.#position
-    for (let at = 0; at < text.length; ) {
-      const found = cut(at)
-      if (found.end > at || !skipsBlank) records.push(judge(found, line, at))
-      line += found.lines
-      at = found.next
+    let wanted = 0
+    for (let start = 0; start < bytes.length; ) {
+      const window = openWindow(bytes, start, wanted, this.#format, this.#quoted)
+      const { text, cutter, whole } = window
+      let taken = 0
+      for (let at = 0; at < text.length; ) {
+        const found = cutter.cut(at)
+        // It may go on after the window.
+        if (!whole && found.next >= text.length) break
+        const record = { line, offset: this.#position.offset + start + taken, fields: found.fields }
+        if (found.end > at || !skipsBlank) yield judge(record, found, window, at)
+        taken += window.bytesOf(at, Math.min(found.next, text.length))
+        line += found.lines
+        at = found.next
+      }
+      wanted = taken === 0 ? 2 * Buffer.byteLength(text) : 0
+      start += taken
     }
-    return records
   }
 
   original({ offset }: InputRecord): Buffer {
     const start = offset - this.#position.offset
-    for (let length = 4096; ; length *= 4) {
-      const text = this.#bytes.toString('latin1', start, start + length)
-      const { end } = this.#cutter(text)(0)
-      if (end < text.length || start + length >= this.#bytes.length)
-        return Buffer.from(this.#bytes.subarray(start, start + end))
+    for (let wanted = 0; ; ) {
+      const { text, cutter, whole, bytesOf } = openWindow(
+        this.#bytes,
+        start,
+        wanted,
+        this.#format,
+        this.#quoted,
+      )
+      const { end, next } = cutter.cut(0)
+      if (whole || next < text.length)
+        return Buffer.from(this.#bytes.subarray(start, start + bytesOf(0, end)))
+      wanted = 2 * Buffer.byteLength(text)
     }
   }
 
-  #cutter(text: string): (start: number) => Cut {
-    const { dialect } = this.#format
-    if (!this.#quoted) return (start) => cutLine(text, start, dialect)
-    const cutter = new QuotedCutter(text, dialect)
-    return (start) => cutter.cut(start)
+  [Symbol.dispose](): void {
+    releaseBlock(this.#bytes)
   }
 
-  /** What is common to all records is looked at once: most batches are ASCII without NUL. */
-  #judge(text: string): (found: Cut, line: number, at: number) => InputRecord {
+  /** Finds what makes it no record; most batches have no NUL at all. */
+  #judge(): (record: InputRecord, cut: Cut, window: Window, at: number) => InputRecord {
     const { columns, encoding } = this.#format
-    const start = this.#position.offset
-    const ascii = everywhereTheSame(this.#bytes)
     const nul = this.#bytes.includes(0)
-    return ({ fields, end, unclosed }, line, at) => {
-      const record: InputRecord = { line, offset: start + at, fields }
-      if (!ascii && /[\x80-\xff]/.test(text.slice(at, end))) decode(record, columns, encoding)
+    return (record, { fields, end, unclosed }, { text, encoded }, at) => {
+      if (encoded && beyondAscii.test(text.slice(at, end))) decode(record, columns, encoding)
       if (nul && text.slice(at, end).includes('\0')) refuseNul(record, columns)
       if (fields.length !== columns.length) record.problem = wrongCount(fields.length, columns)
       if (unclosed) record.problem = { kind: 'quote', message: `a quote is opened and never closed` }
@@ -93,9 +99,12 @@ export class CsvBatch implements Batch {
   }
 }
 
+/** Bytes that mean something else in each encoding. */
+const beyondAscii = /[\x80-\xff]/
+
 function decode(record: InputRecord, columns: string[], encoding: Encoding): void {
   for (const [index, bytes] of record.fields.entries()) {
-    if (bytes === null) continue
+    if (bytes === null || !beyondAscii.test(bytes)) continue
     const text = encoding.decode(bytes)
     record.fields[index] = text ?? Buffer.from(bytes, 'latin1').toString()
     if (text === undefined)

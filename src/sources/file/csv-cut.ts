@@ -1,8 +1,7 @@
 import type { Dialect } from './reader.ts'
 
-/** A record of csv between two indexes of a text of which each character is one byte. */
+/** A record of csv between two indexes of a text. */
 export interface Cut {
-  /** Not decoded yet. */
   fields: (string | null)[]
   /** Index of its line end, or the end of the text. */
   end: number
@@ -17,18 +16,45 @@ export interface Cut {
 const LF = 0x0a
 const CR = 0x0d
 
-/** Cuts the record that begins at an index, when its text has neither quotes nor CR. */
-export function cutLine(text: string, start: number, { delimiter, nullText }: Dialect): Cut {
-  const found = text.indexOf('\n', start)
-  const end = found < 0 ? text.length : found
-  const fields: (string | null)[] = []
-  let from = start
-  for (let at = text.indexOf(delimiter, from); at >= 0 && at < end; at = text.indexOf(delimiter, from)) {
-    fields.push(orNull(text.slice(from, at), nullText))
-    from = at + 1
+export interface Cutter {
+  /** Cuts the record that begins at an index. */
+  cut(start: number): Cut
+}
+
+/** Cuts a text without quotes and CR, by native searches. */
+export class LineCutter implements Cutter {
+  readonly #text: string
+  readonly #delimiter: string
+  readonly #nullText: string
+  /** The first delimiter that is not passed yet: in a file of one column it is far away, and is not looked for on each line. */
+  #ahead = -1
+
+  constructor(text: string, { delimiter, nullText }: Dialect) {
+    this.#text = text
+    this.#delimiter = delimiter
+    this.#nullText = nullText
   }
-  fields.push(orNull(text.slice(from, end), nullText))
-  return { fields, end, next: end + 1, lines: 1, unclosed: false }
+
+  cut(start: number): Cut {
+    const text = this.#text
+    const found = text.indexOf('\n', start)
+    const end = found < 0 ? text.length : found
+    const fields: (string | null)[] = []
+    let from = start
+    let at = this.#ahead >= from ? this.#ahead : this.#search(from)
+    for (; at < end; at = this.#search(from)) {
+      fields.push(orNull(text.slice(from, at), this.#nullText))
+      from = at + 1
+    }
+    this.#ahead = at
+    fields.push(orNull(text.slice(from, end), this.#nullText))
+    return { fields, end, next: end + 1, lines: 1, unclosed: false }
+  }
+
+  #search(from: number): number {
+    const found = this.#text.indexOf(this.#delimiter, from)
+    return found < 0 ? this.#text.length : found
+  }
 }
 
 function orNull(field: string, nullText: string): string | null {
@@ -39,7 +65,7 @@ function orNull(field: string, nullText: string): string | null {
  * Cuts records by the rules of COPY: a quote toggles wherever in a field it stands, a quoted field is never NULL, and line ends
  * within quotes belong to the field.
  */
-export class QuotedCutter {
+export class QuotedCutter implements Cutter {
   readonly #text: string
   readonly #delimiter: number
   readonly #quote: number

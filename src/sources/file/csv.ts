@@ -2,11 +2,11 @@ import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import { blocks, defaultBlockBytes, defaultLongestRecord } from './blocks.ts'
 import { fill } from './byte-stream.ts'
-import { CsvBatch, type CsvFormat } from './csv-batch.ts'
+import { CsvBatch } from './csv-batch.ts'
 import { QuotedCutter } from './csv-cut.ts'
 import { type Survey, survey } from './csv-survey.ts'
 import type { Plain } from './decompress.ts'
-import { dialectOf } from './dialect.ts'
+import { type CsvFormat, dialectOf } from './dialect.ts'
 import { type Encoding, encodingOf, markLength, refuseWide } from './encoding.ts'
 import type { Batch, Dialect, InputRecord, Reader, ReadOptions, Sample } from './reader.ts'
 import { sampleText } from './sample.ts'
@@ -189,7 +189,7 @@ class CsvReader implements Reader {
 
   #cut(bytes: Buffer, { line, offset }: { line: number; offset: number }): InputRecord[] {
     const position = { number: 0, firstRecord: 1, line, offset, bytesRead: 0 }
-    return new CsvBatch(bytes, position, this.#format, true, false).records()
+    return new CsvBatch(bytes, position, this.#format, true, false).records().toArray()
   }
 
   #tooLong(line: number, offset: number, longest: number): DwhError {

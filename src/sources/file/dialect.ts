@@ -1,6 +1,14 @@
 import { isAscii } from 'node:buffer'
 import { DwhError } from '../../errors.ts'
+import type { Encoding } from './encoding.ts'
 import type { Dialect, ReadOptions } from './reader.ts'
+
+/** What all batches of a file have in common. */
+export interface CsvFormat {
+  columns: string[]
+  dialect: Dialect
+  encoding: Encoding
+}
 
 /** In the order in which a tie is decided. */
 const usualDelimiters = [',', ';', '\t', '|']

@@ -1,4 +1,4 @@
-import { isAscii, isUtf8 } from 'node:buffer'
+import { isUtf8 } from 'node:buffer'
 import { DwhError } from '../../errors.ts'
 
 /** An encoding in which every byte below 0x80 is ASCII. */
@@ -97,11 +97,6 @@ function decodingTable(label: string): (string | undefined)[] {
     const meaningless = character === '\ufffd' || (control && character === String.fromCharCode(byte))
     return meaningless ? undefined : character
   })
-}
-
-/** Whether bytes mean the same in every encoding that is read. */
-export function everywhereTheSame(bytes: Buffer): boolean {
-  return isAscii(bytes)
 }
 
 /** @throws DwhError INPUT_BROKEN for text in UTF-16 or UTF-32, told by its first bytes */

@@ -1,7 +1,8 @@
 import { isAscii } from 'node:buffer'
+import { releaseBlock } from './blocks.ts'
 import type { Position } from './csv-batch.ts'
 import type { Encoding } from './encoding.ts'
-import { fieldsOf, parseObject } from './json-record.ts'
+import { fieldsOf, type JsonColumn, jsonColumn } from './json-record.ts'
 import type { Spans } from './json-spans.ts'
 import type { Batch, InputRecord } from './reader.ts'
 
@@ -23,6 +24,7 @@ export class JsonBatch implements Batch {
   readonly #values: Spans['values']
   readonly #position: Position
   readonly #format: JsonFormat
+  readonly #columns: JsonColumn[]
 
   constructor(bytes: Buffer, values: Spans['values'], position: Position, format: JsonFormat) {
     this.number = position.number
@@ -32,20 +34,28 @@ export class JsonBatch implements Batch {
     this.#values = values
     this.#position = position
     this.#format = format
+    this.#columns = format.columns.map(jsonColumn)
   }
 
-  records(): InputRecord[] {
-    const text = this.#bytes.toString('latin1')
-    const ascii = isAscii(this.#bytes)
-    // Escapes of what PostgreSQL does not store: NUL and halves of surrogate pairs.
-    const escapes = /\\u(?:0000|[dD][89a-fA-F])/.test(text)
+  *records(): Generator<InputRecord, void, undefined> {
     const { line, offset } = this.#position
-    return this.#values.map((span) => {
+    let window = { start: 0, end: 0, text: '', ascii: true, escapes: false }
+    for (const span of this.#values) {
+      if (span.end > window.end) window = this.#window(span.start, span.end)
       const record: InputRecord = { line: line + span.line, offset: offset + span.start, fields: [] }
-      this.#parse(record, text.slice(span.start, span.end), ascii)
-      if (escapes) refuseUnstorable(record, this.#format.columns)
-      return record
-    })
+      this.#parse(record, window.text.slice(span.start - window.start, span.end - window.start), window.ascii)
+      if (window.escapes) refuseUnstorable(record, this.#format.columns)
+      yield record
+    }
+  }
+
+  /** Text of which each character is a byte; small enough that it dies young. */
+  #window(start: number, least: number) {
+    const piece = this.#bytes.subarray(start, Math.max(least, start + 64 * 1024))
+    const text = piece.toString('latin1')
+    // Escapes of what PostgreSQL does not store: NUL and halves of surrogate pairs.
+    const escapes = text.includes('\\u') && /\\u(?:0000|[dD][89a-fA-F])/.test(text)
+    return { start, end: start + piece.length, text, ascii: isAscii(piece), escapes }
   }
 
   #parse(record: InputRecord, bytes: string, ascii: boolean): void {
@@ -56,14 +66,14 @@ export class JsonBatch implements Batch {
       return
     }
     try {
-      const object = parseObject(text)
-      if (object === undefined) {
+      const found = fieldsOf(text, this.#columns)
+      if (found === undefined) {
         record.problem = { kind: 'json', message: 'is JSON but no object' }
         return
       }
-      const { fields, known } = fieldsOf(object, columns)
-      record.fields = fields
-      if (!chosen && Object.keys(object).length > known) record.problem = unknownKey(object, columns)
+      record.fields = found.fields
+      if (!chosen && Object.keys(found.object).length > found.known)
+        record.problem = unknownKey(found.object, columns)
     } catch (error) {
       record.problem = { kind: 'json', message: (error as Error).message }
     }
@@ -73,6 +83,10 @@ export class JsonBatch implements Batch {
     const start = offset - this.#position.offset
     const span = this.#values.find((value) => value.start === start)
     return Buffer.from(this.#bytes.subarray(start, span?.end))
+  }
+
+  [Symbol.dispose](): void {
+    releaseBlock(this.#bytes)
   }
 }
 

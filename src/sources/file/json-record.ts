@@ -20,7 +20,7 @@ declare global {
 const unusualNumber = /[[:,]\s*(?:-0[\s,}\]]|-?(?:[\d.]{16}|0\.0{6}|\d+(?:\.\d*0[\s,}\]]|(?:\.\d+)?[eE])))/
 
 /** Parses an object so that its numbers keep the text they are written as. @throws SyntaxError */
-export function parseObject(text: string): Record<string, unknown> | undefined {
+function parseObject(text: string): Record<string, unknown> | undefined {
   const value = unusualNumber.test(text) ? JSON.parse(text, keepSource) : JSON.parse(text)
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
 }
@@ -30,7 +30,7 @@ function keepSource(_key: string, value: unknown, { source }: { source: string }
 }
 
 /** What PostgreSQL is given for a value; of an object or an array its JSON. */
-export function textOf(value: unknown): string | null {
+function textOf(value: unknown): string | null {
   switch (typeof value) {
     case 'string':
       return value
@@ -45,23 +45,53 @@ export function textOf(value: unknown): string | null {
   }
 }
 
+/** A column and what stands before its value. */
+export interface JsonColumn {
+  name: string
+  /** `"name":` */
+  key: string
+}
+
+export function jsonColumn(name: string): JsonColumn {
+  return { name, key: `${JSON.stringify(name)}:` }
+}
+
 /**
  * The values of an object in the order of columns, those it lacks as NULL.
  *
  * @returns how many columns it has beside the fields: fewer than its keys means that it has others
  */
 export function fieldsOf(
-  object: Record<string, unknown>,
-  columns: string[],
-): { fields: (string | null)[]; known: number } {
+  text: string,
+  columns: JsonColumn[],
+): { object: Record<string, unknown>; fields: (string | null)[]; known: number } | undefined {
+  // Without an inner object, a key stands in the text only where it is the key, and numbers are copied from behind it.
+  const flat = !text.includes('{', 1) && !text.includes('[')
+  const object = flat ? (JSON.parse(text) as Record<string, unknown>) : parseObject(text)
+  if (typeof object !== 'object' || object === null) return undefined
   const fields: (string | null)[] = []
   let known = 0
-  for (const column of columns) {
-    const value = object[column]
+  for (const { name, key } of columns) {
+    const value = object[name]
     // A column named `constructor` or `__proto__` is found in every object.
     const absent = value === undefined || typeof value === 'function' || value === Object.prototype
     if (!absent) known++
-    fields.push(absent ? null : textOf(value))
+    if (flat && typeof value === 'number') fields.push(sourceOf(text, key, value) ?? exactNumber(text, name))
+    else fields.push(absent ? null : textOf(value))
   }
-  return { fields, known }
+  return { object, fields, known }
+}
+
+/** The text of a number behind its key; undefined where another number stands there, for a key may come twice. */
+function sourceOf(text: string, key: string, value: number): string | undefined {
+  const found = text.indexOf(key)
+  if (found < 0) return undefined
+  const start = found + key.length
+  const comma = text.indexOf(',', start)
+  const source = text.slice(start, comma < 0 ? text.lastIndexOf('}') : comma)
+  return Number(source) === value ? source.trim() : undefined
+}
+
+function exactNumber(text: string, name: string): string | null {
+  return textOf((JSON.parse(text, keepSource) as Record<string, unknown>)[name])
 }

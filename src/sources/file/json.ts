@@ -4,7 +4,6 @@ import { type Block, blocks, defaultBlockBytes, defaultLongestRecord } from './b
 import { firstBytes, type Plain } from './decompress.ts'
 import { encodingOf, markLength, refuseWide } from './encoding.ts'
 import { JsonBatch, type JsonFormat } from './json-batch.ts'
-import { parseObject } from './json-record.ts'
 import { arrayElements, BrokenArray, type FindSpans, findLines, type Spans } from './json-spans.ts'
 import type { Batch, Reader, ReadOptions, Sample } from './reader.ts'
 import { sampleBeginning, sampleText } from './sample.ts'
@@ -101,7 +100,9 @@ async function readColumns(source: JsonSource, options: ReadOptions): Promise<st
 
 function tryParse(text: string): Record<string, unknown> | undefined {
   try {
-    return parseObject(text)
+    const value: unknown = JSON.parse(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : undefined
   } catch {
     // It becomes a record with a problem when its turn comes.
     return undefined
@@ -179,7 +180,7 @@ class JsonReader implements Reader {
     return (array ? sampleBeginning : sampleText)(file, start, (bytes, last, { line, offset }) => {
       const { values, end } = find(bytes, last)
       const position = { number: 0, firstRecord: 1, line, offset, bytesRead: 0 }
-      return { end, records: new JsonBatch(bytes, values, position, this.#format).records() }
+      return { end, records: new JsonBatch(bytes, values, position, this.#format).records().toArray() }
     })
   }
 

@@ -37,16 +37,15 @@ export class ParquetBatch implements Batch {
     this.#range = range
   }
 
-  records(): InputRecord[] {
-    const records: InputRecord[] = []
-    for (let row = this.#range.from; row < this.#range.to; row++) records.push(this.#record(row))
-    return records
+  *records(): Generator<InputRecord, void, undefined> {
+    for (let row = this.#range.from; row < this.#range.to; row++) yield this.#record(row)
   }
 
   #record(row: number): InputRecord {
     const offset = this.#groupStart + row
     const record: InputRecord = { line: offset + 1, offset, fields: [] }
-    for (const [index, { values, toText }] of this.#values.entries()) {
+    for (let index = 0; index < this.#values.length; index++) {
+      const { values, toText } = this.#values[index] as ColumnValues
       const value = values[row]
       const text = value === undefined || value === null ? null : toText(value)
       record.fields.push(text ?? null)
@@ -65,4 +64,7 @@ export class ParquetBatch implements Batch {
       JSON.stringify(Object.fromEntries(this.#columns.map((name, index) => [name, fields[index]]))),
     )
   }
+
+  /** Its row group is in use until the last batch of it. */
+  [Symbol.dispose](): void {}
 }

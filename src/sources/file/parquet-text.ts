@@ -42,6 +42,7 @@ export function toText(node: SchemaTree): ToText {
 }
 
 function leafText(element: SchemaElement): ToText {
+  const [digits, utc] = [digitsOf(element), isUtc(element)]
   switch (kindOf(element)) {
     case 'text':
       return (value) => (typeof value === 'string' ? value : undefined)
@@ -50,11 +51,11 @@ function leafText(element: SchemaElement): ToText {
       return (value) => decimalText(integerOf(value), scale)
     }
     case 'date':
-      return (value) => dateText(BigInt(value as number))
+      return (value) => dateText(Number(value))
     case 'time':
-      return (value) => timeText(BigInt(value as number), digitsOf(element))
+      return (value) => timeText(Number(value), digits)
     case 'timestamp':
-      return (value) => timestampText(BigInt(value as number), digitsOf(element), isUtc(element))
+      return (value) => timestampText(value as number | bigint, digits, utc)
     case 'interval':
       return (value) => intervalText(value as Uint8Array)
     case 'bytes':
@@ -104,29 +105,52 @@ function isUtc({ logical_type: logical, type }: SchemaElement): boolean {
   return type !== 'INT96'
 }
 
-function timestampText(value: bigint, digits: number, utc: boolean): string {
-  const day = 86_400n * 10n ** BigInt(digits)
-  const within = ((value % day) + day) % day
-  const [date, era = ''] = dateText((value - within) / day).split(' ')
+function timestampText(value: number | bigint, digits: number, utc: boolean): string {
+  const { day, within } = splitDay(value, digits)
+  const [date, era = ''] = dateText(day).split(' ')
   return `${date} ${timeText(within, digits)}${utc ? '+00' : ''}${era && ` ${era}`}`
 }
 
-function timeText(value: bigint, digits: number): string {
-  const unit = 10n ** BigInt(digits)
-  const seconds = value / unit
-  const parts = [seconds / 3600n, (seconds / 60n) % 60n, seconds % 60n].map((part) =>
-    String(part).padStart(2, '0'),
-  )
-  const fraction = String(value % unit)
-    .padStart(digits, '0')
-    .replace(/0+$/, '')
-  return `${parts.join(':')}${fraction && `.${fraction}`}`
+/** The day since 1970 and the units within it; nanoseconds of today are beyond what a number holds exactly. */
+function splitDay(value: number | bigint, digits: number): { day: number; within: number } {
+  const length = 86_400 * 10 ** digits
+  const units = Number(value)
+  if (Number.isSafeInteger(units)) {
+    const day = Math.floor(units / length)
+    return { day, within: units - day * length }
+  }
+  const long = BigInt(length)
+  const within = ((BigInt(value) % long) + long) % long
+  return { day: Number((BigInt(value) - within) / long), within: Number(within) }
+}
+
+const twoDigits = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'))
+
+function timeText(within: number, digits: number): string {
+  const unit = 10 ** digits
+  const seconds = Math.floor(within / unit)
+  const [hour, minute, second] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  const time = `${twoDigits[hour]}:${twoDigits[minute]}:${twoDigits[second]}`
+  const rest = within - seconds * unit
+  return rest === 0 ? time : `${time}.${String(rest).padStart(digits, '0').replace(/0+$/, '')}`
+}
+
+/** Dates repeat: making the text of one takes a microsecond. */
+const dates = new Map<number, string>()
+
+function dateText(day: number): string {
+  const known = dates.get(day)
+  if (known !== undefined) return known
+  if (dates.size > 10_000) dates.clear()
+  const text = makeDate(day)
+  dates.set(day, text)
+  return text
 }
 
 /** Of days since 1970: `2024-02-29`, `0044-03-15 BC`. Beyond the years of JavaScript the number of days, which is no date. */
-function dateText(days: bigint): string {
-  const date = new Date(Number(days) * 86_400_000)
-  if (Number.isNaN(date.getTime())) return `day ${days}`
+function makeDate(day: number): string {
+  const date = new Date(day * 86_400_000)
+  if (Number.isNaN(date.getTime())) return `day ${day}`
   const year = date.getUTCFullYear()
   const rest = date.toISOString().slice(-20, -14)
   const shown = String(year > 0 ? year : 1 - year).padStart(4, '0')

@@ -79,7 +79,8 @@ async function readSlice(handle: FileHandle, start: number, end: number): Promis
 
 /** A row group of more than this many bytes, unpacked, is worth a word. */
 const largeGroup = 64 * 1024 * 1024
-const [sampledGroups, sampledRows] = [5, 1000]
+// A column of a group is often one page, which is unpacked as a whole for its first row.
+const [sampledGroups, sampledRows] = [3, 2000]
 
 interface Group {
   start: number

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DwhError } from '../../../src/errors.ts'
-import type { ReadOptions } from '../../../src/sources/file/reader.ts'
+import type { Batch, ReadOptions } from '../../../src/sources/file/reader.ts'
 import { inputFolder, readAll } from './inputs.ts'
 
 async function read(content: Buffer | string, options: ReadOptions = {}, name = 'a.csv') {
@@ -109,6 +109,15 @@ test('a record longer than the limit is refused, with its line and its offset', 
     refusal('INPUT_BROKEN', 'a.csv has a record of more than 1000 bytes on line 3, at byte 8'),
   )
   expect((await read(text, { batchBytes: 64, longestRecord: 6000 })).records).toHaveLength(2)
+})
+
+test('a batch that is disposed of has given its memory back', async () => {
+  const { batches } = await read('a,b\n1,2\n3,4\n')
+  const batch = batches[0] as Batch
+  expect(batch.raw?.toString()).toBe('1,2\n3,4\n')
+  batch[Symbol.dispose]()
+  batch[Symbol.dispose]()
+  expect(batch.raw).toHaveLength(0)
 })
 
 test('a sample has records from all over a file, and guesses its rows', async () => {

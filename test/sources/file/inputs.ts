@@ -36,7 +36,10 @@ export async function readAll(
   const batches: Batch[] = []
   for await (const batch of reader.batches(quietWork())) batches.push(batch)
   const records = batches.flatMap((batch) =>
-    batch.records().map((record) => ({ ...record, original: batch.original(record) })),
+    batch
+      .records()
+      .map((record) => ({ ...record, original: batch.original(record) }))
+      .toArray(),
   )
   return { columns: reader.columns, batches, records }
 }

@@ -26,7 +26,11 @@ const types: [Column, values: unknown[], texts: (string | null)[]][] = [
     [9007199254740993n, -9223372036854775808n, null],
     ['9007199254740993', '-9223372036854775808', null],
   ],
-  [{ type: 'INT64', converted_type: 'UINT_64' }, [18446744073709551615n, 1n, null], ['18446744073709551615', '1', null]],
+  [
+    { type: 'INT64', converted_type: 'UINT_64' },
+    [18446744073709551615n, 1n, null],
+    ['18446744073709551615', '1', null],
+  ],
   [{ type: 'DOUBLE' }, [0.1, -0, Number.NaN], ['0.1', '-0', 'NaN']],
   [
     { type: 'FLOAT' },
@@ -180,7 +184,7 @@ test('the flights are read like an independent reader reads them', async () => {
   const [rowStart, rowEnd] = [100, 600]
   const expected = await parquetReadObjects({ file, compressors, rowStart, rowEnd })
   for await (const batch of reader.batches(quietWork())) {
-    const read = batch.records().slice(rowStart, rowEnd)
+    const read = batch.records().toArray().slice(rowStart, rowEnd)
     const shown = (value: unknown) => (value instanceof Date ? value.getTime() : String(value))
     const ours = (text: string | null | undefined, theirs: unknown) =>
       theirs instanceof Date ? Date.parse(`${text}Z`.replace('+00Z', 'Z')) : text

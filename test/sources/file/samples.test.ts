@@ -51,7 +51,9 @@ test('arrays of Hub’Eau are read, its envelopes and its errors refused', async
     expect(records.length).toBeGreaterThan(10)
     expect(columns.length).toBeGreaterThan(2)
   }
-  for (const input of await folder.find([join(samples, 'hubeau/{dims/par*,api/{temp*,observ*,obs*_200}}.json')]))
+  for (const input of await folder.find([
+    join(samples, 'hubeau/{dims/par*,api/{temp*,observ*,obs*_200}}.json'),
+  ]))
     await expect(readAll(input)).rejects.toMatchObject({ code: 'INPUT_BROKEN' })
 })
 
