@@ -3,20 +3,12 @@ import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Lease } from '../ledger/lease.ts'
 import { finishLoad, type LoadedLeaf, type LoadFigures, recordDigest, supersede } from '../ledger/loads.ts'
-import { forValues, positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
+import { forValues } from '../partitions/bounds.ts'
 import { readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
 import { periodLabel } from '../partitions/periods.ts'
 import { inspectTarget, type Leaf } from '../partitions/tree.ts'
-import {
-  boundName,
-  fitName,
-  ident,
-  literal,
-  type RelationName,
-  relation,
-  shown,
-} from '../postgres/identifiers.ts'
+import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climb } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -27,6 +19,7 @@ import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
 import { occupiedLeaves, type ReadyLeaf } from './prepare.ts'
+import { replaceScope } from './replace.ts'
 import type { LoadTarget } from './target.ts'
 
 /** What the last transaction does with a landing. */
@@ -38,6 +31,8 @@ export interface Conclusion {
   onDuplicate: OnDuplicate
   /** The predicate of the rows that the file stands for; undefined where it replaces none. */
   scope: string | undefined
+  /** Somebody has said that it is so. */
+  mayReplace: boolean
   load: number
   digest: { bytes: number; sha256: string }
   again: boolean
@@ -227,41 +222,6 @@ function nameOf({ dataset: { target, partition } }: LoadTarget, { from, until }:
   return { schema: target.schema, name: fitName(target.name, `_${periodLabel(period, policy.grain)}`) }
 }
 
-/**
- * Deletes the rows that the file stands for: those of its scope within the days that its rows reach over.
- *
- * @throws DwhError ROWS_UNFIT for rows of the file outside the scope
- */
-async function replaceScope(session: Session, { target, leaves, scope }: Conclusion): Promise<number> {
-  const policy = target.leaves ? target.dataset.partition : undefined
-  const condition = scope ?? 'true'
-  const spans: string[] = []
-  for (const leaf of leaves) {
-    const position = policy ? positionSql(policy) : 'NULL'
-    const { outside, low, high } = await session.one<{
-      outside: number
-      low: string | null
-      high: string | null
-    }>(
-      `SELECT count(*) FILTER (WHERE (${condition}) IS NOT TRUE) AS outside, min(${position})::text AS low, max(${position})::text AS high FROM ${relation(leaf)}`,
-    )
-    if (outside > 0) throw outsideScope(target, outside, condition)
-    if (policy && low !== null && high !== null) spans.push(windowCondition(policy, low, high))
-  }
-  if (policy && spans.length === 0) return 0
-  const window = spans.length === 0 ? '' : ` AND (${spans.join(' OR ')})`
-  return session.run(`DELETE FROM ${relation(target.dataset.target)} WHERE (${condition})${window}`)
-}
-
-/** From the start of the day of the first row to the end of the day of the last one. */
-export function windowCondition(policy: Policy, low: string, high: string): string {
-  const position = positionSql(policy)
-  const step = policy.kind === 'year_quarter' ? { months: 3 } : { days: 1 }
-  const from = low === '-infinity' ? literal(low) : positionOf(policy, positionDate(policy, low))
-  const until = positionOf(policy, positionDate(policy, high).add(step))
-  return `(${position} >= ${from} AND ${high === 'infinity' ? 'true' : `${position} < ${until}`})`
-}
-
 function loadedLeaf(name: string, { proof }: ReadyLeaf, rows: number | undefined): LoadedLeaf {
   if (rows === undefined) return { name }
   if (!proof) return { name, rows }
@@ -277,14 +237,6 @@ function requireWhole({ figures, target }: Conclusion, leaves: ReadyLeaf[], sum:
     'PROOF_FAILED',
     `of ${figures.records} records ${kept} were kept, ${figures.duplicates} were duplicates and ${figures.rejected} rejects, and ${ended} came to ${shown(target.dataset.target)}: that does not add up; nothing was loaded`,
     { hint: 'a trigger or a rule may change or keep rows: see which, and run the same command again' },
-  )
-}
-
-function outsideScope({ dataset }: LoadTarget, rows: number, scope: string): DwhError {
-  return new DwhError(
-    'ROWS_UNFIT',
-    `${rows.toLocaleString('en')} rows of the file lie outside the scope of ${dataset.name}, ${scope}; nothing was loaded`,
-    { hint: 'give the parameters of the scope with --param, or mend the file' },
   )
 }
 

@@ -8,10 +8,10 @@ import { Transaction } from '../postgres/transaction.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { windowCondition } from './conclude.ts'
 import { needsPlaces, type OnDuplicate } from './deduplicate.ts'
 import { checkExpressions, type Judgement, judge, openCourt } from './judge.ts'
 import { occupiedLeaves } from './prepare.ts'
+import { daysTaken, windowCondition } from './replace.ts'
 import type { LoadTarget } from './target.ts'
 
 /** How a file comes into the target. */
@@ -37,6 +37,8 @@ export interface LoadPlan {
   sampled: { records: number; refused: number }
   /** With its parameters filled in; undefined unless rows are replaced. */
   scope: string | undefined
+  /** Somebody has said that rows may be replaced: the dataset by its scope, or the user. */
+  mayReplace: boolean
 }
 
 export interface PlanOptions {
@@ -79,7 +81,8 @@ export async function planLoad(
     isEmpty: target.leaves ? occupied.size === 0 : await isEmptyTable(session, target),
   }
   const choice = choose(look)
-  if (choice.strategy === 'scope' && !options.strategy && dataset.scope === undefined)
+  const mayReplace = options.strategy === 'scope' || dataset.scope !== undefined
+  if (choice.strategy === 'scope' && !mayReplace)
     await refuseSilentReplacement(session, target, policy, positions)
   return {
     target,
@@ -95,6 +98,7 @@ export async function planLoad(
         judged.filter(({ reasons }) => reasons.length > 0).length,
     },
     scope: choice.strategy === 'scope' ? (scope ?? 'true') : undefined,
+    mayReplace,
   }
 }
 
@@ -223,7 +227,6 @@ function fillScope({ scope, name }: Dataset, parameters: Record<string, string>)
   })
 }
 
-/** Without a declared scope nobody has said that a file stands for all rows of its days. */
 async function refuseSilentReplacement(
   session: Session,
   target: LoadTarget,
@@ -236,14 +239,7 @@ async function refuseSilentReplacement(
   const { found } = await session.one<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM ${relation(target.dataset.target)} WHERE ${window}) AS found`,
   )
-  if (!found) return
-  throw new DwhError(
-    'USAGE',
-    `dataset ${target.dataset.name} has no key, and ${shown(target.dataset.target)} has rows of the days of this file; nothing was changed`,
-    {
-      hint: 'say what becomes of them: --strategy scope replaces them, --strategy append keeps them; or declare a `key` or a `scope`',
-    },
-  )
+  if (found) throw daysTaken(target, 'USAGE')
 }
 
 /** Positions are numbers or ISO texts. */

@@ -208,7 +208,7 @@ class Attempt {
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
   async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
-    const { target, dates, strategy, scope } = this.#plan
+    const { target, dates, strategy, scope, mayReplace } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
     await landing.reach(session, dates)
@@ -237,6 +237,7 @@ class Attempt {
         leaves: ready.leaves,
         onDuplicate: this.#options.onDuplicate,
         scope,
+        mayReplace,
         load: this.#load,
         digest,
         again: this.#options.again,
