@@ -11,11 +11,8 @@ import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { declaredDefault, type TableColumn } from './columns.ts'
+import { declaredDefault, placeColumn, type TableColumn } from './columns.ts'
 import { coverageConditions } from './coverage.ts'
-
-/** The column that says where in the file a row stood, in a landing that is no part of the target later. */
-export const placeColumn = 'dwh_place'
 
 /** One table of a landing, or of the target. */
 export interface LandingLeaf extends RelationName {

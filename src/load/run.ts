@@ -162,7 +162,7 @@ class Attempt {
     this.#load = load
     this.#input = input
     this.#reader = reader
-    this.#plan = plan
+    this.#plan = plan.landing === 'target' ? { ...plan, target: plan.target.withDefaults() } : plan
     this.#options = options
   }
 

@@ -6,10 +6,11 @@ import { ident, identList, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { hasState, hasStateClass, sqlstate } from '../postgres/sqlstate.ts'
 import type { Batch, InputRecord, Reader } from '../sources/file/reader.ts'
+import { placeColumn } from './columns.ts'
 import { copyStatement, field } from './encode.ts'
 import { certainty } from './examine.ts'
 import { judge, sendTexts, textsSelect } from './judge.ts'
-import { type Landing, placeColumn } from './landing.ts'
+import type { Landing } from './landing.ts'
 import type { RejectLog } from './reject-log.ts'
 import type { LoadTarget, Reference } from './target.ts'
 
@@ -226,7 +227,7 @@ export class Dispatch {
     ]
     if (conditions.length === 0) return new Set()
     const rows = await session.rows<{ place: number }>(
-      `SELECT ${placeColumn} AS place FROM ${arrived} AS a WHERE ${conditions.map((one) => `(${one})`).join(' OR ')}`,
+      `SELECT ${placeColumn} AS place FROM ${target.wholeRow(arrived)} AS a WHERE ${conditions.map((one) => `(${one})`).join(' OR ')}`,
     )
     return new Set(rows.map(({ place }) => place))
   }
