@@ -5,7 +5,14 @@ import { argument, command, flag, option, positiveInteger, shared } from '../../
 import { namedDataset } from '../../cli/datasets.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
-import { type FileOptions, type FileResult, loadFiles, type PlannedFile, planFile } from '../../load/files.ts'
+import {
+  alreadyLoaded,
+  type FileOptions,
+  type FileResult,
+  loadFiles,
+  type PlannedFile,
+  planFile,
+} from '../../load/files.ts'
 import { strategies } from '../../load/plan.ts'
 import { findInputs } from '../../sources/file/find.ts'
 import { stateFolder } from '../../state-folder.ts'
@@ -152,9 +159,10 @@ export const load = command({
     }
     context.say(files.map((file) => renderPlan(context.streams.err, file)).join('\n'))
     const results: FileResult[] = []
-    if (files.every(({ earlier }) => earlier)) {
+    const left = files.flatMap(({ input, earlier }) => (earlier ? alreadyLoaded(input.name, earlier) : []))
+    if (left.length === files.length) {
       context.say('nothing to do; --again loads them once more')
-      if (input.json) context.printJson([])
+      if (input.json) context.printJson(left.map(resultJson))
       return
     }
     if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
