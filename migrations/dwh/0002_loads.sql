@@ -13,6 +13,7 @@ CREATE TABLE dwh.loads (
   table_name    text        NOT NULL,
   input         text        NOT NULL,
   header        bytea,
+  reading       jsonb       NOT NULL DEFAULT '{}',
   bytes         bigint,
   sha256        text,
   mapping       text        NOT NULL,
@@ -42,6 +43,7 @@ COMMENT ON TABLE  dwh.loads          IS 'Attempts to load one input into one tab
 COMMENT ON COLUMN dwh.loads.run      IS 'NULL once the run is forgotten.';
 COMMENT ON COLUMN dwh.loads.input    IS 'The name of the file, for people: its identity is bytes, sha256 and mapping.';
 COMMENT ON COLUMN dwh.loads.header   IS 'The first line of the input, with its line end, where it names the columns.';
+COMMENT ON COLUMN dwh.loads.reading  IS 'How its rejects are read again: format, delimiter, quote, escape, header, columns, encoding, nullText, decimalComma.';
 COMMENT ON COLUMN dwh.loads.bytes    IS 'Size of the input as it is stored; NULL until it is known.';
 COMMENT ON COLUMN dwh.loads.sha256   IS 'Hexadecimal hash of those bytes; NULL until it is known.';
 COMMENT ON COLUMN dwh.loads.mapping  IS 'Hash of what turns the input into rows.';
@@ -84,7 +86,7 @@ COMMENT ON COLUMN dwh.rejects.line        IS 'The line on which it begins, from 
 COMMENT ON COLUMN dwh.rejects.byte_offset IS 'Bytes before it in the unpacked input; of Parquet the rows before it.';
 COMMENT ON COLUMN dwh.rejects.original    IS 'Its bytes as they stand in the input, in the encoding of the input.';
 COMMENT ON COLUMN dwh.rejects.reasons     IS 'Every reason: {kind, column?, message, sqlstate?, constraint?}.';
-COMMENT ON COLUMN dwh.rejects.replayed_by IS 'The load that took it at last.';
+COMMENT ON COLUMN dwh.rejects.replayed_by IS 'The load that it was handed on to: there it is a row, or a reject again.';
 CREATE INDEX rejects_replayed ON dwh.rejects (replayed_by) WHERE replayed_by IS NOT NULL;
 
 -- Down Migration

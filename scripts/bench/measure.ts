@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '../../src/postgres/session.ts'
-import type { BenchRow, BenchServer, Figures, Way } from './bench.ts'
+import type { BenchRow, BenchServer, Figures, Unit, Way } from './bench.ts'
 
 /** Every way is run so many times, in turn, so that a machine that slows down slows all of them. */
 const rounds = 3
@@ -11,12 +11,14 @@ const rounds = 3
 /** Runs every way in turn, several times, and takes medians. */
 export async function measureWays(
   ways: Way[],
-  unit: { work: string; way: string },
+  unit: Unit,
   say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<BenchRow[]> {
   const results = ways.map(() => [] as Figures[])
   for (let round = 1; round <= rounds; round++) {
     for (const [index, { work, way, prepare, run }] of ways.entries()) {
+      signal.throwIfAborted()
       await prepare()
       const started = performance.now()
       const figures = await run()
@@ -25,22 +27,37 @@ export async function measureWays(
       say(`round ${round}/${rounds}  ${work}  ${way}  ${seconds.toFixed(2)} s`)
     }
   }
-  const rows = ways.map(({ work, way, bar }, index) => ({
-    work,
-    way,
-    ...middle(results[index] ?? []),
-    ...(bar === undefined ? {} : { bar }),
-  }))
-  const base = rows.find((row) => row.work === unit.work && row.way === unit.way)?.seconds
-  const firstBytes = (work: string) => rows.find((row) => row.work === work)?.bytes
-  return rows.map((row) => {
-    const first = firstBytes(row.work)
+  return judged(
+    ways,
+    results.map((all) => middle(all)),
+    unit,
+  )
+}
+
+/** Medians beside each other: ratios to the unit, and bars as ratios, whichever way they were set. */
+function judged(ways: Way[], medians: Figures[], benchUnit: Unit): BenchRow[] {
+  const of = (work: string, way: string) =>
+    medians[ways.findIndex((row) => row.work === work && row.way === way)]?.seconds
+  return ways.map(({ work, way, bar, unit = benchUnit }, index) => {
+    const median = medians[index] as Figures
+    const base = of(unit.work, unit.way)
+    const first = medians[ways.findIndex((row) => row.work === work)]?.bytes
+    const ratio = (seconds: number | undefined) => (base && seconds ? seconds / base : undefined)
+    const own = ratio(median.seconds)
+    const limit = typeof bar === 'object' ? times(bar.times, ratio(of(work, bar.of))) : bar
     return {
-      ...row,
-      ...(base && row.seconds ? { ratio: row.seconds / base } : {}),
-      ...(first && row.bytes ? { bytes_ratio: row.bytes / first } : {}),
+      work,
+      way,
+      ...median,
+      ...(own === undefined ? {} : { ratio: own }),
+      ...(limit === undefined ? {} : { bar: limit }),
+      ...(first && median.bytes ? { bytes_ratio: median.bytes / first } : {}),
     }
   })
+}
+
+function times(factor: number, ratio: number | undefined): number | undefined {
+  return ratio === undefined ? undefined : factor * ratio
 }
 
 /** The median of every figure. */

@@ -29,6 +29,8 @@ export interface NewLoad {
   sha256?: string | null
   mapping: string
   strategy: string
+  /** How its rejects are read again. */
+  reading?: object
 }
 
 /** A leaf that a load has written; rows and hash where they were proved, all of the leaf. */
@@ -70,6 +72,7 @@ export interface Load {
   table_name: string
   input: string
   header: Buffer | null
+  reading: Record<string, unknown>
   bytes: number | null
   sha256: string | null
   mapping: string
@@ -110,6 +113,7 @@ export async function openLoad(session: Session, load: NewLoad): Promise<number>
     load.sha256 ?? null,
     load.mapping,
     load.strategy,
+    load.reading ?? {},
   ])
   return row.load
 }
@@ -219,11 +223,32 @@ export async function hasLoadOfSize(session: Session, table: RelationName, bytes
 }
 
 /**
- * Attempts on the table that have no end and whose run is gone, oldest first. Whoever finds them drops their tables and
- * tells `failLoad`; to be asked under the lease of the table, so that nobody else does.
+ * Attempts on the table that have no end and whose run is gone, oldest first; of one input also those whose run is there
+ * still. Whoever finds them drops their tables and tells `failLoad`; to be asked under the lease of that input.
  */
-export async function findAbandonedLoads(session: Session, table: RelationName): Promise<AbandonedLoad[]> {
-  return session.rows<AbandonedLoad>(sql('ledger/find_abandoned_loads'), [table.schema, table.name])
+export async function findAbandonedLoads(
+  session: Session,
+  table: RelationName,
+  input: string,
+): Promise<AbandonedLoad[]> {
+  return session.rows<AbandonedLoad>(sql('ledger/find_abandoned_loads'), [
+    table.schema,
+    table.name,
+    storable(input),
+  ])
+}
+
+/**
+ * To be called in the transaction that drops the tables of the attempt, whose input is read once more: its rejects come
+ * again.
+ *
+ * @returns the tables, quoted
+ * @throws DwhError LEASE_LOST when the load has ended
+ */
+export async function forgetAttempt(session: Session, load: number): Promise<string[]> {
+  const row = await session.row<{ landing: string[] }>(sql('ledger/forget_attempt'), [load])
+  if (!row) throw ended(load)
+  return row.landing
 }
 
 export interface LoadFilter {

@@ -1,3 +1,4 @@
+import { DwhError } from '../errors.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { LoadState } from './loads.ts'
@@ -66,11 +67,6 @@ export async function keepRejects(session: Session, load: number, rejects: Rejec
   }
 }
 
-/** For a load that reads its input once more, and meets them again. */
-export async function forgetRejects(session: Session, load: number): Promise<void> {
-  await session.run(sql('ledger/forget_rejects'), [load])
-}
-
 function* inPieces(rejects: Reject[]): Generator<Reject[]> {
   let from = 0
   let bytes = 0
@@ -95,9 +91,31 @@ function storableReason({ kind, column, message, sqlstate, constraint }: Reason)
   }
 }
 
+/** Rejects of an earlier load that a load stands for. */
+export interface Replay {
+  load: number
+  /** How many are open, where the load is of these and no others. */
+  rejects?: number
+}
+
+/**
+ * In the last transaction of a load: the open rejects of an earlier one are its own from now on, rows or rejects again.
+ *
+ * @throws DwhError LOADED_MEANWHILE when they are others than those that were read
+ */
+export async function handOn(session: Session, load: number, replay: Replay): Promise<void> {
+  const count = await session.run(sql('ledger/hand_on_rejects'), [load, replay.load])
+  if (replay.rejects === undefined || count === replay.rejects) return
+  throw new DwhError(
+    'LOADED_MEANWHILE',
+    `rejects of load ${replay.load} were replayed by another run meanwhile; nothing was changed`,
+    { hint: `see: dwh rejects show ${replay.load}` },
+  )
+}
+
 /** A reject as the ledger has it. */
 export interface KeptReject extends Reject {
-  /** The load that took it at last. */
+  /** The load that it was handed on to: there it is a row, or a reject again. */
   replayed_by: number | null
 }
 

@@ -2,7 +2,10 @@ import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Lease } from '../ledger/lease.ts'
 import type { LoadFigures } from '../ledger/loads.ts'
-import { shown } from '../postgres/identifiers.ts'
+import type { Replay } from '../ledger/rejects.ts'
+import { inspectTarget, type Leaf } from '../partitions/tree.ts'
+import { relation, shown } from '../postgres/identifiers.ts'
+import { climbInSavepoint } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import { Transaction } from '../postgres/transaction.ts'
@@ -12,6 +15,7 @@ import { Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
 import type { RejectLog } from './reject-log.ts'
 import { Dispatch } from './send.ts'
+import type { LoadTarget } from './target.ts'
 
 export interface Appending {
   plan: LoadPlan
@@ -19,6 +23,7 @@ export interface Appending {
   rejects: RejectLog
   load: number
   again: boolean
+  replay: Replay | undefined
   send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }>
 }
 
@@ -28,7 +33,7 @@ export interface Appending {
  *
  * Locks: ROW EXCLUSIVE on the target; SHARE UPDATE EXCLUSIVE until the end where leaves had to be made.
  *
- * @throws DwhError ROWS_UNFIT when a key is there already
+ * @throws DwhError ROWS_UNFIT when a key is there already; LOCK_HELD when somebody else makes leaves
  */
 export async function append(
   session: Session,
@@ -36,10 +41,11 @@ export async function append(
   lease: Lease,
   appending: Appending,
 ): Promise<LoadFigures> {
-  const { plan, reader, rejects, load, again } = appending
+  const { plan, reader, rejects, load, again, replay } = appending
   const { target } = plan
   await using transaction = await Transaction.begin(session)
-  const landing = await Landing.onTarget(session, target.dataset, target)
+  const leaves = plan.missing.length > 0 ? await takeLeaves(session, work, target) : target.leaves
+  const landing = await Landing.onTarget(session, target.dataset, { oid: target.oid, leaves })
   await landing.reach(session, plan.dates)
   const dispatch = new Dispatch(reader, target, landing, rejects)
   const digest = await appending.send(dispatch).catch((error) => {
@@ -64,7 +70,20 @@ export async function append(
     rejected: rejects.count,
     leaves: plan.touched.map((name) => ({ name })),
   }
-  await finish(session, lease, load, { digest, again }, figures)
+  await finish(session, lease, load, { digest, again, replay }, figures)
   await transaction.commit()
   return figures
+}
+
+/** The right to make leaves, before any is made: somebody else may have made them since the plan, or be about to. */
+async function takeLeaves(
+  session: Session,
+  work: Work,
+  { dataset: { target, partition } }: LoadTarget,
+): Promise<Leaf[] | undefined> {
+  return climbInSavepoint(session, work, { relations: [target] }, async () => {
+    await session.run(`LOCK TABLE ONLY ${relation(target)} IN SHARE UPDATE EXCLUSIVE MODE`)
+    const now = await inspectTarget(session, target, partition)
+    return now.kind === 'partitioned' ? now.leaves : undefined
+  })
 }

@@ -3,18 +3,20 @@ import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Lease } from '../ledger/lease.ts'
 import { finishLoad, type LoadedLeaf, type LoadFigures, recordDigest, supersede } from '../ledger/loads.ts'
+import { handOn, type Replay } from '../ledger/rejects.ts'
 import { forValues } from '../partitions/bounds.ts'
-import { readFurniture } from '../partitions/create.ts'
+import { isAttached, readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
 import { periodLabel } from '../partitions/periods.ts'
 import { inspectTarget, type Leaf } from '../partitions/tree.ts'
 import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
-import { climb } from '../postgres/ladder.ts'
+import { climbInSavepoint } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import { proofAlgorithm } from '../proof/hash.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import { readTableColumns, type TableColumn } from './columns.ts'
 import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
@@ -36,6 +38,8 @@ export interface Conclusion {
   load: number
   digest: { bytes: number; sha256: string }
   again: boolean
+  /** Rejects that the file stands for. */
+  replay: Replay | undefined
   /** What is known before. */
   figures: Pick<LoadFigures, 'records' | 'duplicates' | 'rejected'>
 }
@@ -62,8 +66,8 @@ export async function conclude(
 ): Promise<LoadFigures> {
   const { target, leaves, load, figures } = conclusion
   await using transaction = await Transaction.begin(session)
-  const destinations = await climb(session, work, { relations: [target.dataset.target] }, (timeout) =>
-    lockAll(session, conclusion, timeout),
+  const destinations = await climbInSavepoint(session, work, { relations: [target.dataset.target] }, () =>
+    lockAll(session, conclusion),
   )
   const replaced = conclusion.scope === undefined ? 0 : await replaceScope(session, conclusion)
   const columns = await mergeColumns(session, target)
@@ -93,77 +97,101 @@ export async function finish(
   session: Session,
   lease: Lease,
   load: number,
-  { digest, again }: Pick<Conclusion, 'digest' | 'again'>,
+  { digest, again, replay }: Pick<Conclusion, 'digest' | 'again' | 'replay'>,
   figures: LoadFigures,
 ): Promise<void> {
   await recordDigest(session, load, digest)
   if (again) await supersede(session, load)
+  if (replay) await handOn(session, load, replay)
   await finishLoad(session, load, figures)
   await lease.check(session)
 }
 
 /** Takes every lock in an order that two loads share, and looks at the target again under them. */
-async function lockAll(session: Session, conclusion: Conclusion, timeout: number): Promise<Destination[]> {
-  const { target, leaves, scope } = conclusion
+async function lockAll(session: Session, { target, leaves, scope }: Conclusion): Promise<Destination[]> {
   const table = relation(target.dataset.target)
-  await session.run('SAVEPOINT locks')
-  try {
-    await session.run(`SET LOCAL lock_timeout = ${timeout}`)
-    const exchanges = leaves.some(({ attachable, twin }) => attachable && twin)
-    const attaches = leaves.some(({ attachable, twin }) => attachable || !twin)
-    const mode = exchanges ? 'ACCESS EXCLUSIVE' : attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
-    if (target.leaves) await session.run(`LOCK TABLE ONLY ${table} IN ${mode} MODE`)
-    // Rows of a key that is not of one leaf, and rows of a scope, may be anywhere.
-    const isWhole = !target.leaves || !target.isAligned || scope !== undefined
-    if (isWhole) await session.run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`)
-    const destinations = await findDestinations(session, target, leaves, exchanges)
-    const written = destinations.flatMap(({ twin, how }) =>
-      twin && how !== 'attach' ? [relation(twin)] : [],
-    )
-    const alone = written.toSorted().map((leaf) => `ONLY ${leaf}`)
-    if (!isWhole && alone.length > 0)
-      await session.run(`LOCK TABLE ${alone.join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
-    await session.run('SET LOCAL lock_timeout = 0')
-    return destinations
-  } catch (error) {
-    await session.client.query('ROLLBACK TO SAVEPOINT locks').catch(() => {})
-    throw error
+  const exchanges = leaves.some(({ attachable, twin }) => attachable && twin)
+  const attaches = leaves.some(({ attachable, twin }) => attachable || !twin)
+  // Rows that move, and rows of a scope, may be anywhere.
+  const all = !target.leaves || !target.isAligned || scope !== undefined
+  const parent = attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
+  if (all) await session.run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`)
+  if (exchanges || !all)
+    await session.run(`LOCK TABLE ONLY ${table} IN ${exchanges ? 'ACCESS EXCLUSIVE' : parent} MODE`)
+  const now = await lookAgain(session, target)
+  const twins = leaves.map((leaf) => now.leaves?.find(({ range }) => isSameRange(range, leaf.range)))
+  const written = twins.flatMap((twin) => (twin ? [relation(twin)] : []))
+  // ATTACH takes the same lock on what foreign keys refer to, and would wait for it with all others in its hands.
+  const referred = attaches && target.leaves ? target.foreignKeys.map(referredTable) : []
+  const locked = [...written.toSorted(), ...new Set(referred.toSorted())].map((name) => `ONLY ${name}`)
+  if (locked.length > 0) await session.run(`LOCK TABLE ${locked.join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
+  return await findDestinations(session, target, leaves, twins, now)
+}
+
+function referredTable({ schema, table_name: name }: LoadTarget['foreignKeys'][number]): string {
+  return relation({ schema, name })
+}
+
+const isSameRange = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
+
+/** The target as it is at the end of a load. */
+interface Now {
+  /** Undefined for a plain table. */
+  leaves: Leaf[] | undefined
+  /** It has columns that it did not have. */
+  isWider: boolean
+}
+
+/**
+ * @throws DwhError TARGET_UNFIT for another table of this name, and where columns of it were changed: the rows were judged
+ *   by what they had been
+ */
+async function lookAgain(session: Session, target: LoadTarget): Promise<Now> {
+  const now = await inspectTarget(session, target.dataset.target, target.dataset.partition)
+  const kind = target.leaves ? 'partitioned' : 'plain'
+  if (now.kind === 'missing' || now.kind !== kind || now.oid !== target.oid)
+    throw changed(target, 'is another table now')
+  const columns = await readTableColumns(session, target.oid)
+  const gone = target.columns.filter((column) => !columns.some((other) => isSameColumn(column, other)))
+  if (gone.length > 0)
+    throw changed(target, `has other columns than it had: ${gone.map(({ name }) => name).join(', ')}`)
+  return {
+    leaves: now.kind === 'partitioned' ? now.leaves : undefined,
+    isWider: columns.length > target.columns.length,
   }
 }
 
+function isSameColumn(one: TableColumn, other: TableColumn): boolean {
+  return one.name === other.name && one.type === other.type && one.not_null === other.not_null
+}
+
+/** What becomes of each leaf of the landing, told under the locks: nobody writes into its twin any more. */
 async function findDestinations(
   session: Session,
   target: LoadTarget,
   leaves: ReadyLeaf[],
-  mayExchange: boolean,
+  twins: (Leaf | undefined)[],
+  now: Now,
 ): Promise<Destination[]> {
-  if (!target.leaves) return leaves.map((leaf) => ({ leaf, twin: undefined, how: 'merge' }))
-  const now = await inspectTarget(session, target.dataset.target, target.dataset.partition)
-  if (now.kind !== 'partitioned' || now.oid !== target.oid) throw changed(target, 'is another table now')
-  const columns = await session.one<{ same: boolean }>(
-    `SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped ` +
-      `AND attname::text <> ALL ($2::text[])) AS same`,
-    [target.oid, target.columns.map(({ name }) => name)],
-  )
+  if (!now.leaves) return leaves.map((leaf) => ({ leaf, twin: undefined, how: 'merge' }))
+  const asked = target.isAligned ? twins.filter((twin) => twin !== undefined) : now.leaves
+  const occupied = await occupiedLeaves(session, { leaves: asked })
+  // Where a key may be in any leaf, rows that have come meanwhile may be of a key of the file.
+  const mayStandBeside = target.isAligned || occupied.size === 0
+  // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
+  const mayAttach = mayStandBeside && !now.isWider
   const found: Destination[] = []
-  const mayAttach = columns.same && (target.isAligned || (await occupiedLeaves(session, now)).size === 0)
-  for (const leaf of leaves) {
-    const twin = now.leaves.find(({ range }) => JSON.stringify(range) === JSON.stringify(leaf.range))
-    // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
+  for (const [index, leaf] of leaves.entries()) {
+    const twin = twins[index]
     const attachable = leaf.attachable && mayAttach
-    if (!twin) found.push({ leaf, twin, how: attachable ? 'attach' : 'merge' })
-    else if (attachable && mayExchange && leaf.twin?.oid === twin.oid && (await isEmpty(session, twin)))
+    if (!twin) {
+      await isAttached(session, target.oid, nameOf(target, leaf))
+      found.push({ leaf, twin, how: attachable ? 'attach' : 'merge' })
+    } else if (attachable && leaf.twin?.oid === twin.oid && !occupied.has(twin.oid))
       found.push({ leaf, twin, how: 'exchange' })
     else found.push({ leaf, twin, how: 'merge' })
   }
   return found
-}
-
-async function isEmpty(session: Session, leaf: RelationName): Promise<boolean> {
-  const { empty } = await session.one<{ empty: boolean }>(
-    `SELECT NOT EXISTS (SELECT FROM ONLY ${relation(leaf)}) AS empty`,
-  )
-  return empty
 }
 
 async function settle(

@@ -20,6 +20,7 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
   return {
     columns: reader.columns,
     header: reader.header,
+    reading: reader.reading,
     dialect: reader.dialect,
     async sample() {
       const { records, rows } = await reader.sample()
@@ -35,6 +36,7 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
     return {
       number: batch.number,
       firstRecord: batch.firstRecord,
+      offset: batch.offset,
       bytesRead: batch.bytesRead,
       raw: undefined,
       *records() {

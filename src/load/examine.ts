@@ -4,8 +4,8 @@ import type { TableColumn } from './columns.ts'
 type Certain = (text: string) => boolean
 
 const blank = /^[ \t]*|[ \t]*$/g
-const dateTime =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[ T]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?)?$/
+const timeOfDay =
+  /^[ T](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?$/
 const integer = (digits: number): Certain => {
   const shape = new RegExp(`^[ \\t]*[+-]?\\d{1,${digits}}[ \\t]*$`)
   return (text) => shape.test(text)
@@ -19,19 +19,30 @@ const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
  * is shown to PostgreSQL.
  *
  * @param notNull NULL is not certain
+ * @returns undefined where every text and NULL are certain
  */
-export function certainty(column: TableColumn, notNull: boolean): (text: string | null) => boolean {
+export function certainty(
+  column: TableColumn,
+  notNull: boolean,
+): ((text: string | null) => boolean) | undefined {
   const certain = byType(column)
+  if (certain === always) return notNull ? (text) => text !== null : undefined
   return (text) => (text === null ? !notNull : certain(text))
 }
+
+const always: Certain = () => true
 
 function byType({ base, most_characters, precision, scale }: TableColumn): Certain {
   switch (base) {
     case 'text':
-      return () => true
+      return always
     case 'varchar':
     case 'bpchar':
-      return most_characters === null ? () => base === 'varchar' : (text) => text.length <= most_characters
+      return most_characters === null && base === 'varchar'
+        ? always
+        : most_characters === null
+          ? () => false
+          : (text) => text.length <= most_characters
     case 'int2':
       return integer(4)
     case 'int4':
@@ -67,15 +78,27 @@ function numeric(precision: number | null, scale: number | null): Certain {
   }
 }
 
+/** `2024-02-29`, with a time and a zone or without; read by its character codes, for it is the dearest test of all. */
 function isDateTime(text: string): boolean {
-  const match = dateTime.exec(text)
-  if (!match) return false
-  const [, year, month, day] = match.map(Number) as [number, number, number, number]
-  if (year < 1 || month < 1 || month > 12 || day < 1) return false
-  return day <= 28 || day <= new Date(Date.UTC(2000, month, 0)).getUTCDate() - (isShort(year, month) ? 1 : 0)
+  if (text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45) return false
+  const century = twoDigits(text, 0)
+  const year = twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
+  if (!(century >= 0 && year >= 0 && century + year > 0 && month >= 1 && month <= 12 && day >= 1))
+    return false
+  if (day > 28 && day > daysOf(century * 100 + year, month)) return false
+  return text.length === 10 || timeOfDay.test(text.slice(10))
 }
 
-/** A February of 28 days. */
-function isShort(year: number, month: number): boolean {
-  return month === 2 && !(year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0))
+/** NaN for what is no digit. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48
+  const ones = text.charCodeAt(at + 1) - 48
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
+}
+
+/** The days of a month of the Gregorian calendar. */
+export function daysOf(year: number, month: number): number {
+  return new Date(Date.UTC(year < 100 ? year + 400 : year, month, 0)).getUTCDate()
 }

@@ -13,7 +13,6 @@ import { type LoadTarget, readTarget } from './target.ts'
 /** How files are read, and what becomes of their rows. */
 export interface FileOptions extends PlanOptions, LoadOptions {
   reading: ReadOptions
-  decimalComma: boolean
 }
 
 /** A file with its plan, or with the load that has brought it into the table already. */
@@ -59,7 +58,7 @@ async function plan(
 ): Promise<PlannedFile> {
   const { input, reader, target } = file
   const earlier = asksLedger
-    ? await findEarlier(session, work, input, target, mappingHash(target, reader))
+    ? await findEarlier(session, work, input, target, mappingHash(target, reader, options.replay))
     : undefined
   if (earlier) return { ...file, plan: undefined, earlier }
   return { ...file, plan: await planLoad(session, target, reader, options), earlier }

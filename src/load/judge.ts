@@ -36,12 +36,12 @@ export async function sendTexts(
   session: Session,
   target: LoadTarget,
   records: InputRecord[],
-  place: (record: InputRecord, index: number) => number,
+  place: (index: number) => number,
 ): Promise<void> {
   await session.run(`TRUNCATE ${recordsTable}`)
-  const lines = records.map((record, n) => `${place(record, n)},${record.fields.map(field).join(',')}\n`)
+  const lines = records.map((record, n) => `${place(n)},${record.fields.map(field).join(',')}\n`)
   const columns = [placeColumn, ...target.plan.names]
-  await session.copyIn(copyStatement(recordsTable, columns), [Buffer.from(lines.join(''))])
+  await session.copyIn(copyStatement(recordsTable, columns), Buffer.from(lines.join('')))
 }
 
 /** Lets PostgreSQL judge records one by one: every reason why each cannot be loaded. */
@@ -51,7 +51,7 @@ export async function judge(
   records: InputRecord[],
 ): Promise<Judgement[]> {
   if (records.length === 0) return []
-  await sendTexts(session, target, records, (_, index) => index + 1)
+  await sendTexts(session, target, records, (index) => index + 1)
   const rows = await session.rows<{ place: number; verdict: Omit<Judgement, 'place'> }>(
     `SELECT ${placeColumn} AS place, pg_temp.dwh_judge(r.*) AS verdict FROM ${recordsTable} AS r ORDER BY 1`,
   )
@@ -98,14 +98,15 @@ function judgeFunction(target: LoadTarget): string {
   const isKey = (name: string) => dataset.key?.includes(name) && !dataset.nulls_equal
   const values = plan.filled.map(({ column }, n) => `${variable(n)} AS ${ident(column.name)}`)
   const row = `${target.wholeRow(`(SELECT ${values.join(', ')})`)} AS t`
-  const assign = plan.filled.map(({ column, from }, n) => {
-    const value =
-      'input' in from
-        ? `${variable(n)} := r.${ident(plan.names[from.input] as string)};`
-        : `SELECT (${from.expression}) INTO ${variable(n)} FROM (SELECT r.*) AS input;`
-    const failed = `v_failed := array_append(v_failed, ${literal(column.name)});`
-    return guarded(value, 'type', column.name, failed)
-  })
+  const assign = plan.filled.map(({ from }, n) =>
+    'input' in from
+      ? `${variable(n)} := r.${ident(plan.names[from.input] as string)};`
+      : `SELECT (${from.expression}) INTO ${variable(n)} FROM (SELECT r.*) AS input;`,
+  )
+  // One after the other only where something is wrong: every handler of exceptions costs a subtransaction.
+  const assignEach = plan.filled.map(({ column: { name } }, n) =>
+    guarded(assign[n] as string, 'type', name, `v_failed := array_append(v_failed, ${literal(name)});`),
+  )
   const nulls = plan.filled.flatMap(({ column }, n) =>
     target.mustHaveValue(column)
       ? [
@@ -139,7 +140,10 @@ function judgeFunction(target: LoadTarget): string {
     "  v_reasons jsonb := '[]'; v_failed text[] := '{}'; v_message text; v_position text;",
     ...plan.filled.map(({ column }, n) => `  ${variable(n)} ${column.type};`),
     'BEGIN',
-    ...assign,
+    `BEGIN ${assign.join(' ')}`,
+    'EXCEPTION WHEN OTHERS THEN',
+    ...assignEach,
+    'END;',
     ...nulls,
     "IF v_reasons = '[]' THEN",
     ...conditions,

@@ -1,6 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { datesOf, limits, positionDate } from '../partitions/bounds.ts'
+import { isAttached } from '../partitions/create.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
 import { fitName, literal, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
@@ -52,7 +53,7 @@ export interface PlanOptions {
  * Looks at a sample of a file and at the target, and decides how the one comes into the other. What is tried on the server
  * is rolled back.
  *
- * @throws DwhError TARGET_UNFIT, USAGE, CONFIG_INVALID
+ * @throws DwhError TARGET_UNFIT, also for a table with the name of a leaf to be made; USAGE, CONFIG_INVALID
  */
 export async function planLoad(
   session: Session,
@@ -71,8 +72,9 @@ export async function planLoad(
   const policy = target.leaves ? dataset.partition : undefined
   const positions = judged.flatMap(({ position }) => (position === null ? [] : [position]))
   const touched = policy ? touchedLeaves(policy, target, positions) : []
+  const missing = touched.filter(({ isThere }) => !isThere).map(({ name }) => name)
+  for (const name of missing) await isAttached(session, target.oid, { schema: dataset.target.schema, name })
   const occupied = await occupiedLeaves(session, target)
-  const scope = fillScope(dataset, options.parameters)
   const look: Look = {
     target,
     options,
@@ -90,14 +92,14 @@ export async function planLoad(
     rows: sample.rows,
     dates: touched.map(({ from }) => from),
     touched: touched.map(({ name }) => name),
-    missing: touched.filter(({ isThere }) => !isThere).map(({ name }) => name),
+    missing,
     sampled: {
       records: looked.length,
       refused:
         looked.filter(({ problem }) => problem).length +
         judged.filter(({ reasons }) => reasons.length > 0).length,
     },
-    scope: choice.strategy === 'scope' ? (scope ?? 'true') : undefined,
+    scope: choice.strategy === 'scope' ? (fillScope(dataset, options.parameters) ?? 'true') : undefined,
     mayReplace,
   }
 }

@@ -6,19 +6,22 @@ import {
   failLoad,
   findAbandonedLoads,
   findFinishedLoad,
+  forgetAttempt,
   hasLoadOfSize,
   type Load,
   type LoadFigures,
   openLoad,
 } from '../ledger/loads.ts'
-import { forgetRejects } from '../ledger/rejects.ts'
+import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
+import { openArrivals } from './arrivals.ts'
 import { declaredDefault } from './columns.ts'
 import { conclude } from './conclude.ts'
 import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
@@ -27,8 +30,9 @@ import { dropTables, Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
 import { letGo, type Prepared, prepare } from './prepare.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
-import { Dispatch, openArrivals, sendAll } from './send.ts'
+import { Dispatch, sendAll } from './send.ts'
 import type { LoadTarget } from './target.ts'
+import { together } from './together.ts'
 
 export interface LoadOptions {
   warehouse: string
@@ -40,6 +44,10 @@ export interface LoadOptions {
   prove: boolean
   /** Connections that send rows and build indexes. */
   jobs: number
+  /** Numbers are written with a comma. */
+  decimalComma: boolean
+  /** Rejects that it stands for. */
+  replay?: Replay | undefined
 }
 
 /** How a load of one file has ended. */
@@ -48,7 +56,7 @@ export interface Loaded extends LoadFigures {
 }
 
 /** What a file is to the ledger: the same file, read in another way, is another one. */
-export function mappingHash(target: LoadTarget, reader: Reader): string {
+export function mappingHash(target: LoadTarget, reader: Reader, replay?: Replay): string {
   const { plan, dataset } = target
   const columns = plan.filled.map(({ column, from }) => [
     column.name,
@@ -58,14 +66,11 @@ export function mappingHash(target: LoadTarget, reader: Reader): string {
     const fallback = declaredDefault(dataset, name) ?? null
     return column.required || fallback !== null ? [[name, column.required, fallback]] : []
   })
-  const what = [
-    columns,
-    reader.dialect,
-    dataset.references,
-    dataset.key ?? null,
-    ...(dataset.nulls_equal ? ['NULLs are equal'] : []),
-    ...(rules.length > 0 ? [rules] : []),
-  ]
+  const what: unknown[] = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  if (dataset.nulls_equal) what.push('NULLs are equal')
+  if (rules.length > 0) what.push(rules)
+  // The same rows may be refused again and again.
+  if (replay?.rejects !== undefined) what.push(replay.load)
   return createHash('sha256').update(JSON.stringify(what)).digest('hex')
 }
 
@@ -103,7 +108,7 @@ export async function loadInput(
   const { target } = plan
   const table = target.dataset.target
   return underLease(session, work, `load ${shown(table)} ${input.name}`, run, async (lease) => {
-    await removeLeftovers(session, target)
+    await removeLeftovers(session, target, input.name)
     const load = await openLoad(session, {
       run,
       warehouse: options.warehouse,
@@ -112,7 +117,8 @@ export async function loadInput(
       input: input.name,
       header: reader.header ?? null,
       bytes: input.bytes,
-      mapping: mappingHash(target, reader),
+      mapping: mappingHash(target, reader, options.replay),
+      reading: { ...reader.reading, decimalComma: options.decimalComma },
       strategy: plan.strategy,
     })
     try {
@@ -184,7 +190,10 @@ class Attempt {
         message:
           'rows of one key are equally new and differ: the file is read again, with the place of each row',
       })
-      await forgetRejects(this.#session, this.#load)
+      await inTransaction(this.#session, async () => {
+        const landing = await forgetAttempt(this.#session, this.#load)
+        await dropTables(this.#session, landing)
+      })
       return this.#byLanding('staging')
     }
   }
@@ -198,6 +207,7 @@ class Attempt {
       rejects,
       load: this.#load,
       again: this.#options.again,
+      replay: this.#options.replay,
       send: (dispatch) => this.#send(dispatch),
     })
   }
@@ -223,10 +233,7 @@ class Attempt {
       () => prepare(session, this.#crew, work, target, landing, this.#options),
       ({ leaves, duplicates }) =>
         `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
-    ).catch(async (error) => {
-      if (error instanceof PlacesNeeded) await landing.drop(session)
-      throw error
-    })
+    )
     const [last, ready] =
       strategy === 'aside' && kind === 'staging' ? await this.#rebuild(prepared) : [landing, prepared]
     return step(work, 'publish', async () => {
@@ -241,6 +248,7 @@ class Attempt {
         load: this.#load,
         digest,
         again: this.#options.again,
+        replay: this.#options.replay,
         figures: { records, duplicates: prepared.duplicates, rejected: rejects.count },
       })
     })
@@ -283,12 +291,13 @@ class Attempt {
       this.#work,
       'send',
       async () => {
-        const [sha256] = await Promise.all([
-          this.#input.digest(this.#work),
-          sendAll(this.#crew.sessions, this.#work, this.#reader, dispatch, (done) =>
-            this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' }),
-          ),
-        ])
+        const progress = (done: number) =>
+          this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' })
+        const [sha256] = await together(
+          this.#work,
+          (work) => this.#input.digest(work),
+          (work) => sendAll(this.#crew.sessions, work, this.#reader, dispatch, progress),
+        )
         return { bytes, sha256 }
       },
       () =>
@@ -297,9 +306,9 @@ class Attempt {
   }
 }
 
-/** Tables of loads that died. */
-async function removeLeftovers(session: Session, { dataset }: LoadTarget): Promise<void> {
-  for (const { load, landing } of await findAbandonedLoads(session, dataset.target)) {
+/** Tables of loads that died, and of a run that lost this file to us and stands still. */
+async function removeLeftovers(session: Session, { dataset }: LoadTarget, input: string): Promise<void> {
+  for (const { load, landing } of await findAbandonedLoads(session, dataset.target, input)) {
     await dropTables(session, landing)
     await failLoad(
       session,

@@ -94,7 +94,7 @@ export async function readFurniture(
 }
 
 /** @throws DwhError TARGET_UNFIT when the name of the leaf belongs to something else */
-async function isAttached(session: Session, parent: number, leaf: PlannedLeaf): Promise<boolean> {
+export async function isAttached(session: Session, parent: number, leaf: RelationName): Promise<boolean> {
   const found = await session.row<{ attached: boolean }>(
     'SELECT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhparent = $2::bigint::oid) AS attached ' +
       'FROM pg_class AS c WHERE c.oid = to_regclass($1)',

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import { type RelationName, shown } from './identifiers.ts'
+import { literal, type RelationName, shown } from './identifiers.ts'
 import { Session } from './session.ts'
 import { sql } from './sql-files.ts'
 import { hasState, sqlstate } from './sqlstate.ts'
@@ -78,6 +78,28 @@ export async function climbInTransaction<T>(
       return attempt()
     }),
   )
+}
+
+/** `climb` within a transaction that goes on: each attempt is a savepoint with its lock_timeout set. */
+export async function climbInSavepoint<T>(
+  session: Session,
+  work: Work,
+  ladder: Ladder,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const { before } = await session.one<{ before: string }>("SELECT current_setting('lock_timeout') AS before")
+  return climb(session, work, ladder, async (timeout) => {
+    await session.run('SAVEPOINT locks')
+    try {
+      await session.run(`SET LOCAL lock_timeout = ${timeout}`)
+      const result = await attempt()
+      await session.run(`SET LOCAL lock_timeout = ${literal(before)}`)
+      return result
+    } catch (error) {
+      await session.client.query('ROLLBACK TO SAVEPOINT locks').catch(() => {})
+      throw error
+    }
+  })
 }
 
 /** A session in the way. */

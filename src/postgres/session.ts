@@ -122,15 +122,14 @@ export class Session implements AsyncDisposable {
    *
    * @returns the rows that arrived
    */
-  async copyIn(statement: string, data: readonly Buffer[]): Promise<number> {
+  async copyIn(statement: string, data: Buffer): Promise<number> {
     if (this.#lost) throw classify(this.#lost)
     const started = performance.now()
     try {
       const stream = this.copyFrom(statement)
       await new Promise<void>((resolve, reject) => {
         stream.on('error', reject).on('finish', resolve)
-        for (const piece of data) stream.write(piece)
-        stream.end()
+        stream.end(data)
       })
       return stream.rowCount
     } catch (error) {

@@ -8,22 +8,13 @@ import { dwh, dwhDone, ended, startDwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { everyFault } from '../support/faults.ts'
 import { server } from '../support/servers.ts'
+import { shortLeases } from '../support/short-leases.ts'
 import { until, untilStopped } from '../support/until.ts'
 import { quietWork } from '../support/work.ts'
 
 const setup = ['setup', '--yes', '--no-backup']
 const undo = ['setup', '--undo', '--yes']
 const expired = 'SELECT FROM dwh.leases WHERE expires_at < clock_timestamp()'
-
-/** Every lease lives for a second and no longer, so that a client that stands still loses it soon. */
-const shortLeases = `
-  CREATE FUNCTION public.shorten() RETURNS trigger LANGUAGE plpgsql AS $$
-  BEGIN
-    NEW.expires_at := least(NEW.expires_at, clock_timestamp() + interval '1 second');
-    RETURN NEW;
-  END $$;
-  CREATE TRIGGER shorten BEFORE UPDATE ON dwh.leases FOR EACH ROW WHEN (NEW.expires_at IS NOT NULL)
-    EXECUTE FUNCTION public.shorten()`
 
 const running = (name: string): Partial<DwhEvent> => ({ type: 'statement', sql: sql(name).text })
 const beginning = (step: string): Partial<DwhEvent> => ({ type: 'step', step, state: 'started' })

@@ -184,7 +184,7 @@ describe.each(servers)('the loads of a ledger on $name', (server) => {
       await using gone = await database.open('dwh gone')
       died = await opened(gone)
       await recordLanding(gone, died, [{ schema: 'public', name: 'staging' }])
-      expect(await findAbandonedLoads(session, table)).toEqual([])
+      expect(await findAbandonedLoads(session, table, 'none')).toEqual([])
     }
     await until(session, `SELECT FROM dwh.load_states WHERE load = ${died} AND state = 'died'`)
     const endedRun = await newRun(session)
@@ -194,16 +194,16 @@ describe.each(servers)('the loads of a ledger on $name', (server) => {
       { load: died, landing: ['"public"."staging"'] },
       { load: forgotten, run: endedRun, landing: [] },
     ]
-    expect(await findAbandonedLoads(session, table)).toMatchObject(abandoned)
-    expect(await findAbandonedLoads(session, { schema: 'public', name: 'other' })).toEqual([])
+    expect(await findAbandonedLoads(session, table, 'none')).toMatchObject(abandoned)
+    expect(await findAbandonedLoads(session, { schema: 'public', name: 'other' }, 'none')).toEqual([])
 
     await session.run(`UPDATE dwh.runs SET started_at = started_at - interval '1 year'`)
     await pruneRuns(session, 3600)
-    expect(await findAbandonedLoads(session, table)).toMatchObject(
+    expect(await findAbandonedLoads(session, table, 'none')).toMatchObject(
       abandoned.map((one) => ({ ...one, run: null })),
     )
     for (const { load } of abandoned) await failLoad(session, load, new DwhError('FAILED', 'its run died'))
-    expect(await findAbandonedLoads(session, table)).toEqual([])
+    expect(await findAbandonedLoads(session, table, 'none')).toEqual([])
     expect(await listLoads(session)).toMatchObject([
       { load: forgotten, state: 'failed', run: null },
       { load: died, state: 'failed', run: null, landing: [], error: 'its run died' },

@@ -1,6 +1,4 @@
-import { spawnSync } from 'node:child_process'
-import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Session } from '../../src/postgres/session.ts'
@@ -9,6 +7,7 @@ import { dwh, dwhDone } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { reportingVersion } from '../support/old-server.ts'
 import { server } from '../support/servers.ts'
+import { smallDisk } from '../support/small-disk.ts'
 import { until } from '../support/until.ts'
 import { testWarehouse } from '../support/warehouse.ts'
 import { plainSales, sales, salesWarehouse } from './fixture.ts'
@@ -272,36 +271,6 @@ describe('setup refuses with one error and changes nothing', () => {
     })
   })
 })
-
-/** A database with a tablespace of 16 MB; undefined where nobody may mount one. */
-async function smallDisk() {
-  const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]).status !== 0) {
-    rmSync(folder, { recursive: true })
-    return undefined
-  }
-  const database = await freshDatabase(server)
-  const session = await database.open()
-  // The user of the server owns the folder of its socket.
-  const { uid, gid } = statSync(database.target.host)
-  chownSync(folder, uid, gid)
-  const tablespace = `small_${database.name}`
-  await session.run(`CREATE TABLESPACE ${tablespace} LOCATION '${folder}'`)
-  return {
-    session,
-    tablespace,
-    target: database.target,
-    [Symbol.asyncDispose]: async () => {
-      await session[Symbol.asyncDispose]()
-      await database[Symbol.asyncDispose]()
-      await using other = await server.open()
-      await other.run('CHECKPOINT')
-      await other.run(`DROP TABLESPACE ${tablespace}`)
-      spawnSync('umount', [folder])
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-}
 
 describe('somebody else holds a lock', () => {
   const template = databaseTemplate(server, plainSales)

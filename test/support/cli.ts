@@ -15,10 +15,15 @@ export interface CliOptions {
   uid?: number
   gid?: number
   /** Kills the process with SIGKILL within the publication of the first event that has all these members. */
-  killAt?: Partial<DwhEvent>
+  killAt?: Moment
   /** As killAt, but with SIGSTOP: the process stands still until it gets SIGCONT. */
-  stopAt?: Partial<DwhEvent>
+  stopAt?: Moment
+  /** As killAt, but with SIGINT: as Ctrl-C. */
+  interruptAt?: Moment
 }
+
+/** An event; or several, of which the last counts that comes after all the others, in this order. */
+export type Moment = Partial<DwhEvent> | Partial<DwhEvent>[]
 
 export interface CliResult {
   /** null when a signal ended it. */
@@ -52,18 +57,19 @@ export async function dwhDone(words: string[], options: CliOptions = {}): Promis
 
 /** Starts `dwh WORDS` and does not wait: for tests that signal it. */
 export function startDwh(words: string[], options: CliOptions = {}): ChildProcess {
-  const { cwd, env, uid, gid, killAt, stopAt } = options
-  const at = killAt ?? stopAt
+  const { cwd, env, uid, gid, killAt, stopAt, interruptAt } = options
+  const at = killAt ?? stopAt ?? interruptAt
+  const signal = killAt ? 'SIGKILL' : stopAt ? 'SIGSTOP' : 'SIGINT'
   const preload = at ? ['--import', join(packageRoot, 'test', 'support', 'kill-at-event.ts')] : []
   return spawn(process.execPath, [...preload, join(packageRoot, 'bin', 'dwh.js'), ...words], {
     cwd,
-    env: { ...process.env, ...env, ...(at ? preloaded(at, killAt ? 'SIGKILL' : 'SIGSTOP') : {}) },
+    env: { ...process.env, ...env, ...(at ? preloaded(at, signal) : {}) },
     uid,
     gid,
   })
 }
 
-const preloaded = (event: Partial<DwhEvent>, signal: NodeJS.Signals) => ({
+const preloaded = (event: Moment, signal: NodeJS.Signals) => ({
   DWH_TEST_KILL_AT: JSON.stringify(event),
   DWH_TEST_KILL_WITH: signal,
 })

@@ -1,7 +1,7 @@
 -- The newest loads first.
 -- $1 how many at the most; each of these, or NULL for all: $2 load, $3 warehouse, $4 dataset, $5 state
 -- Locks: ACCESS SHARE on the ledger.
-SELECT load, run, warehouse, dataset, schema_name, table_name, input, header, bytes, sha256, mapping, strategy, landing,
+SELECT load, run, warehouse, dataset, schema_name, table_name, input, header, reading, bytes, sha256, mapping, strategy, landing,
        records, inserted, updated, unchanged, moved, replaced, duplicates, rejected, leaves, started_at, finished_at, failed_at,
        error_code, error, superseded_by, state
   FROM dwh.load_states

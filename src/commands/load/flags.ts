@@ -1,15 +1,4 @@
 import { z } from 'zod'
-import type { RejectBudget } from '../../load/reject-log.ts'
-
-/** `100` or `5%` */
-export const budget = z.string().transform((text, context): RejectBudget => {
-  const [, number, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.replace(/\s/g, '')) ?? []
-  const value = Number(number)
-  if (number !== undefined && percent && value <= 100) return { share: value / 100 }
-  if (number !== undefined && !percent && Number.isInteger(value)) return { records: value }
-  context.addIssue({ code: 'custom', message: 'expected a number like 100 or a part like 5%' })
-  return z.NEVER
-})
 
 /** `a,b,c` */
 export const columnNames = z.string().transform((text, context) => {

@@ -1,24 +1,13 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
 import { argument, command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import { namedDataset } from '../../cli/datasets.ts'
-import { recorded } from '../../cli/recorded.ts'
-import { ledgerPresence } from '../../ledger/migrations.ts'
-import {
-  alreadyLoaded,
-  type FileOptions,
-  type FileResult,
-  loadFiles,
-  type PlannedFile,
-  planFile,
-} from '../../load/files.ts'
+import { budget, planAndLoad, spoolFolder } from '../../cli/load.ts'
+import { DwhError } from '../../errors.ts'
+import type { FileOptions } from '../../load/files.ts'
 import { strategies } from '../../load/plan.ts'
+import { replayable, requireSameTable } from '../../load/replay.ts'
 import { findInputs } from '../../sources/file/find.ts'
-import { stateFolder } from '../../state-folder.ts'
-import { budget, columnNames, parameters } from './flags.ts'
-import { planJson, resultJson } from './json.ts'
-import { renderPlan, renderResult } from './render.ts'
+import { columnNames, parameters } from './flags.ts'
 
 export const load = command({
   name: 'load',
@@ -53,6 +42,11 @@ export const load = command({
       budget.optional(),
     ),
     param: option('--param <name=value...>', 'parameters of the dataset’s scope', parameters.optional()),
+    replays: option(
+      '--replays <load>',
+      'the file holds the mended rejects of this load, which are done with when it is loaded',
+      positiveInteger.optional(),
+    ),
     again: flag('--again', 'load a file once more that was loaded already'),
     format: option(
       '--format <name>',
@@ -112,6 +106,7 @@ export const load = command({
     'dwh load measure archive.zip!*.txt --delimiter ";" --encoding latin1',
     'psql -c "COPY … TO STDOUT CSV HEADER" | dwh load measure - --yes',
     'dwh load measure dirty.csv --dry-run',
+    'dwh load measure mended.csv --replays 12',
   ],
   async run(context, input) {
     const dataset = namedDataset(context, input.dataset)
@@ -125,6 +120,7 @@ export const load = command({
       prove: input.proof,
       jobs: input.jobs,
       decimalComma: input.decimalComma,
+      replay: input.replays === undefined ? undefined : { load: input.replays },
       reading: {
         format: input.format,
         delimiter: input.delimiter,
@@ -136,53 +132,16 @@ export const load = command({
         nullText: input.null,
       },
     }
-    const spoolFolder = join(stateFolder(), 'spool')
-    await mkdir(spoolFolder, { recursive: true, mode: 0o700 })
+    if (input.replays !== undefined) {
+      await using session = await context.openReadOnly()
+      requireSameTable(await replayable(session, input.replays), dataset)
+    }
+    const surroundings = { cwd: process.cwd(), stdin: process.stdin, spoolFolder: await spoolFolder() }
     await using stack = new AsyncDisposableStack()
-    const { work } = context
-    const surroundings = { cwd: process.cwd(), stdin: process.stdin, spoolFolder }
-    const inputs = await findInputs(input.files, surroundings, work)
+    const inputs = await findInputs(input.files, surroundings, context.work)
     for (const one of inputs) stack.use(one)
-    const files: PlannedFile[] = []
-    {
-      await using session = await context.open()
-      const knowsLoads = (await ledgerPresence(session)).has_loads
-      for (const one of inputs) {
-        const file = await planFile(session, work, dataset, one, options, knowsLoads)
-        stack.use(file.reader)
-        files.push(file)
-      }
-    }
-    if (input.dryRun) {
-      if (input.json) return context.printJson(files.map(planJson))
-      return context.print(files.map((file) => renderPlan(context.streams.out, file)).join('\n'))
-    }
-    context.say(files.map((file) => renderPlan(context.streams.err, file)).join('\n'))
-    const results: FileResult[] = []
-    const left = files.flatMap(({ input, earlier }) => (earlier ? alreadyLoaded(input.name, earlier) : []))
-    if (left.length === files.length) {
-      context.say('nothing to do; --again loads them once more')
-      if (input.json) context.printJson(left.map(resultJson))
-      return
-    }
-    if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
-    try {
-      await recorded(
-        context,
-        [dataset.name],
-        async ({ session, work, run }) => {
-          await loadFiles(session, work, files, run, options, (result) => {
-            results.push(result)
-            if (!input.json) context.say(renderResult(context.streams.err, result))
-          })
-          return results.map(resultJson)
-        },
-        input.timeout,
-      )
-    } catch (error) {
-      if (input.json && results.length > 0) context.printJson(results.map(resultJson))
-      throw error
-    }
-    if (input.json) context.printJson(results.map(resultJson))
+    if (input.replays !== undefined && inputs.length > 1)
+      throw new DwhError('USAGE', '--replays goes with one file')
+    await planAndLoad(context, dataset, inputs, options, input)
   },
 })

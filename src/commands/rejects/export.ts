@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { command, flag, option } from '../../cli/command.ts'
 import { DwhError } from '../../errors.ts'
+import { endedBy, lineEndOf } from '../../ledger/originals.ts'
 import { eachReject, type KeptReject } from '../../ledger/rejects.ts'
 import { loadArgument, theLoad } from './find.ts'
 import { reasonText, rejectDocument } from './text.ts'
@@ -36,11 +37,6 @@ export const rejectsExport = command({
   },
 })
 
-/** What the header ends with: the rows are to end in the same way where they have no end of their own. */
-function lineEndOf(header: Buffer | null): string {
-  return /\r?\n$|\r$/.exec(header?.toString('latin1') ?? '')?.[0] ?? '\n'
-}
-
 function written(reject: KeptReject, format: Format, lineEnd: string): string | Buffer {
   if (format === 'raw') return endedBy(reject.original, lineEnd)
   const document = rejectDocument(reject)
@@ -48,11 +44,6 @@ function written(reject: KeptReject, format: Format, lineEnd: string): string | 
   const { record, line, byte_offset, original, original_base64, reasons } = document
   const why = reasons.map(reasonText).join('; ')
   return csvLine([record, line, byte_offset, why, original, original_base64])
-}
-
-function endedBy(bytes: Buffer, lineEnd: string): Buffer {
-  const last = bytes.at(-1)
-  return last === 0x0a || last === 0x0d ? bytes : Buffer.concat([bytes, Buffer.from(lineEnd)])
 }
 
 const csvColumns = ['record', 'line', 'byte_offset', 'reasons', 'original', 'original_base64']

@@ -20,6 +20,7 @@ export interface Position {
 export class CsvBatch implements Batch {
   readonly number: number
   readonly firstRecord: number
+  readonly offset: number
   readonly bytesRead: number
   readonly raw: Buffer | undefined
   readonly #bytes: Buffer
@@ -31,12 +32,30 @@ export class CsvBatch implements Batch {
   constructor(bytes: Buffer, position: Position, format: CsvFormat, quoted: boolean, sendable: boolean) {
     this.number = position.number
     this.firstRecord = position.firstRecord
+    this.offset = position.offset
     this.bytesRead = position.bytesRead
     this.raw = sendable ? bytes : undefined
     this.#bytes = bytes
     this.#position = position
     this.#format = format
     this.#quoted = quoted
+  }
+
+  get plain(): boolean {
+    return this.raw !== undefined && !this.#quoted
+  }
+
+  part(index: number, from: number, to: number): Batch {
+    const { number, bytesRead } = this
+    const { firstRecord, line, offset } = this.#position
+    const position = {
+      number,
+      bytesRead,
+      firstRecord: firstRecord + index,
+      line: line + index,
+      offset: offset + from,
+    }
+    return new CsvBatch(this.#bytes.subarray(from, to), position, this.#format, false, true)
   }
 
   *records(): Generator<InputRecord, void, undefined> {

@@ -40,7 +40,7 @@ export async function openCsv(file: Plain, options: ReadOptions): Promise<Reader
       options.columns,
       () => new DwhError('USAGE', 'two of the columns have one name, or one has none'),
     )
-    return new CsvReader(file, { columns, dialect, encoding }, { offset: mark, line: 1 }, options)
+    return new CsvReader(file, { columns, dialect, encoding }, { offset: mark, line: 1 }, options, undefined)
   }
   const header = readHeader(name, text, dialect, encoding)
   const columns = chosenColumns(name, header, options.columns)
@@ -49,6 +49,7 @@ export async function openCsv(file: Plain, options: ReadOptions): Promise<Reader
     { columns, dialect, encoding },
     { offset: mark + header.next, line: header.line + header.lines },
     options,
+    Buffer.from(beginning.subarray(mark + header.start, mark + header.next)),
   )
 }
 
@@ -77,6 +78,7 @@ async function readBeginning(
 interface Header {
   names: string[]
   line: number
+  start: number
   /** Index after it. */
   next: number
   lines: number
@@ -105,7 +107,7 @@ function readHeader(name: string, text: string, dialect: Dialect, encoding: Enco
         hint: 'say in which encoding it is written: --encoding windows-1252',
       },
     )
-  return { names: names as string[], line, next: Math.min(next, text.length), lines }
+  return { names: names as string[], line, start, next: Math.min(next, text.length), lines }
 }
 
 /** @param given names that stand in for those of the header, by position */
@@ -133,15 +135,27 @@ function checkNames(names: string[], refusal: (index: number, twin: boolean) => 
 
 class CsvReader implements Reader {
   readonly columns: string[]
+  readonly header: Buffer | undefined
   readonly dialect: Dialect
+  readonly reading: ReadOptions
   readonly #file: Plain
   readonly #format: CsvFormat
   readonly #start: Start
   readonly #options: ReadOptions
 
-  constructor(file: Plain, format: CsvFormat, start: Start, options: ReadOptions) {
+  constructor(
+    file: Plain,
+    format: CsvFormat,
+    start: Start,
+    options: ReadOptions,
+    header: Buffer | undefined,
+  ) {
     this.columns = format.columns
     this.dialect = format.dialect
+    this.header = header
+    const { encoding: _, ...dialect } = format.dialect
+    const { columns, encoding } = options
+    this.reading = { format: 'csv', ...dialect, encoding, columns, header: header !== undefined }
     this.#file = file
     this.#format = format
     this.#start = start

@@ -119,7 +119,8 @@ async function inputsOf(
   }
 }
 
-function inputOf(stored: Stored, spoolFolder: string, close: () => Promise<void>): Input {
+/** What is to be loaded of bytes that can be read again and again. */
+export function inputOf(stored: Stored, spoolFolder: string, close: () => Promise<void>): Input {
   let closed = false
   return {
     name: stored.name,

@@ -141,12 +141,15 @@ class JsonReader implements Reader {
   readonly columns: string[]
   /** Nothing of it is sent as it stands. */
   readonly dialect = { delimiter: ',', quote: '"', escape: '"', nullText: '', encoding: 'UTF8' }
+  readonly reading: ReadOptions
   readonly #source: JsonSource
   readonly #format: JsonFormat
   readonly #options: ReadOptions
 
   constructor(source: JsonSource, format: JsonFormat, options: ReadOptions) {
     this.columns = format.columns
+    const { encoding, columns } = options
+    this.reading = { format: 'ndjson', encoding, columns }
     this.#source = source
     this.#format = format
     this.#options = options

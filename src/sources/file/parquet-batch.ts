@@ -12,6 +12,7 @@ export interface ColumnValues {
 export class ParquetBatch implements Batch {
   readonly number: number
   readonly firstRecord: number
+  readonly offset: number
   readonly bytesRead: number
   readonly raw = undefined
   readonly #columns: string[]
@@ -30,6 +31,7 @@ export class ParquetBatch implements Batch {
   ) {
     this.number = number
     this.firstRecord = groupStart + range.from + 1
+    this.offset = groupStart + range.from
     this.bytesRead = bytesRead
     this.#columns = columns
     this.#values = values

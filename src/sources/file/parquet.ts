@@ -95,6 +95,7 @@ class ParquetReader implements Reader {
   readonly columns: string[]
   /** Nothing of it is sent as it stands. */
   readonly dialect = { delimiter: ',', quote: '"', escape: '"', nullText: '', encoding: 'UTF8' }
+  readonly reading: ReadOptions
   readonly #name: string
   readonly #buffer: AsyncBuffer
   readonly #metadata: FileMetaData
@@ -111,6 +112,7 @@ class ParquetReader implements Reader {
     batchBytes: number,
   ) {
     this.columns = columns.map((column) => column.name)
+    this.reading = { format: 'ndjson', columns: this.columns }
     this.#name = name
     this.#buffer = buffer
     this.#metadata = metadata

@@ -34,6 +34,8 @@ export interface Batch extends Disposable {
   number: number
   /** 1-based number of its first record in the input, blank lines not counted. */
   firstRecord: number
+  /** Bytes before it in the (decompressed) text: those before its first record. */
+  offset: number
   /** Bytes of the stored file that had been read when it was complete: for progress. */
   bytesRead: number
   /**
@@ -41,6 +43,10 @@ export interface Batch extends Disposable {
    * cannot be sent as they stand: another format, mixed line ends, a line that is just backslash and dot, NUL.
    */
   raw: Buffer | undefined
+  /** Its bytes are lines, each a record: without quotes every delimiter and every line end is one. */
+  plain?: boolean
+  /** One record of a plain batch as a batch of its own, by where its bytes lie in `raw`. */
+  part?(index: number, from: number, to: number): Batch
   /**
    * Cut into fields one after another; each call cuts anew. Whoever keeps none of them pays a third of what an array of all
    * would cost. Fields share the memory of the whole batch: copy what is to outlive it. Never throws: what is no record has
@@ -64,6 +70,8 @@ export interface Reader extends AsyncDisposable {
   columns: string[]
   /** The line that names the columns, with its line end, as it stands in the file. */
   header?: Buffer | undefined
+  /** How to read the originals of its records by themselves, one a line, behind the header where there is one. */
+  reading: ReadOptions
   /** For batches with `raw`. */
   dialect: Dialect
   sample(): Promise<Sample>

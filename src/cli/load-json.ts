@@ -1,5 +1,5 @@
-import type { FileResult, PlannedFile } from '../../load/files.ts'
-import { shown } from '../../postgres/identifiers.ts'
+import type { FileResult, PlannedFile } from '../load/files.ts'
+import { shown } from '../postgres/identifiers.ts'
 
 export function planJson({ input, target, plan, earlier }: PlannedFile) {
   const file = {

@@ -1,7 +1,7 @@
-import { bytes, count, duration, plural, printable } from '../../cli/format.ts'
-import type { Stream } from '../../cli/streams.ts'
-import type { FileResult, PlannedFile } from '../../load/files.ts'
-import { shown } from '../../postgres/identifiers.ts'
+import type { FileResult, PlannedFile } from '../load/files.ts'
+import { shown } from '../postgres/identifiers.ts'
+import { bytes, count, duration, plural, printable } from './format.ts'
+import type { Stream } from './streams.ts'
 
 export function renderPlan({ paint }: Stream, { input, target, plan, earlier }: PlannedFile): string {
   const name = paint.bold(printable(input.name))

@@ -1,0 +1,205 @@
+import type { Reason } from '../ledger/rejects.ts'
+import { positionDate, positionSql } from '../partitions/bounds.ts'
+import { ident, identList, relation } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import type { Batch, InputRecord } from '../sources/file/reader.ts'
+import { placeColumn } from './columns.ts'
+import { copyStatement, field } from './encode.ts'
+import { judge, sendTexts, textsSelect } from './judge.ts'
+import type { Landing } from './landing.ts'
+import type { LoadTarget, Reference } from './target.ts'
+
+/** A record with its 1-based number in the file. */
+export interface Placed {
+  record: InputRecord
+  place: number
+  /** The part of its batch that holds nothing else, where there is one: its bytes are found there at once. */
+  source?: Batch
+}
+
+/** A record that cannot be loaded, with every reason. */
+export interface Refused extends Placed {
+  reasons: Reason[]
+}
+
+/** The temporary table in which typed rows are looked at before they go on. */
+const arrived = 'pg_temp.dwh_arrived'
+
+/** Creates the table of arrivals on one connection: the columns that a load fills, and nothing that would refuse a row. */
+export async function openArrivals(session: Session, { plan }: LoadTarget): Promise<void> {
+  const columns = plan.filled.map(({ column: { name, type } }) => `${ident(name)} ${type}`)
+  await session.run(
+    `DROP TABLE IF EXISTS ${arrived}; CREATE TEMPORARY TABLE dwh_arrived (${[`${placeColumn} bigint`, ...columns].join(', ')})`,
+  )
+}
+
+/** Writes records into a table, the columns that the load fills. */
+export async function copyRecords(
+  session: Session,
+  { plan: { filled } }: LoadTarget,
+  table: string,
+  records: Placed[],
+  isPlaced: boolean,
+): Promise<number> {
+  const inputs = filled.flatMap(({ from }) => ('input' in from ? [from.input] : []))
+  const lines = records.map(({ record: { fields }, place }) => {
+    let line = isPlaced ? `${place},` : ''
+    for (const [n, input] of inputs.entries())
+      line += (n === 0 ? '' : ',') + field(fields[input] as string | null)
+    return `${line}\n`
+  })
+  const columns = filled.map(({ column }) => column.name)
+  const statement = copyStatement(table, isPlaced ? [placeColumn, ...columns] : columns)
+  return session.copyIn(statement, Buffer.from(lines.join('')))
+}
+
+/** Shows the server some records, and splits all by what it says. */
+export async function sift(
+  session: Session,
+  target: LoadTarget,
+  records: Placed[],
+  inDoubt: (record: InputRecord) => boolean,
+): Promise<{ fine: Placed[]; refused: Refused[] }> {
+  const doubtful = records.filter(({ record }) => inDoubt(record))
+  const judgements = await judge(
+    session,
+    target,
+    doubtful.map(({ record }) => record),
+  )
+  const refused = judgements.flatMap(({ place, reasons }): Refused[] =>
+    reasons.length > 0 ? [{ ...(doubtful[place - 1] as Placed), reasons }] : [],
+  )
+  const out = new Set(refused.map(({ record }) => record))
+  return { fine: out.size === 0 ? records : records.filter(({ record }) => !out.has(record)), refused }
+}
+
+/**
+ * Brings records into the landing by way of a table without constraints, in which the server finds all rows that break one;
+ * leaves that are missing are made.
+ *
+ * @param attempt runs something that the data may be at fault for, and says whether it went well
+ * @returns how many landed, and the rest
+ */
+export async function sendByArrival(
+  session: Session,
+  target: LoadTarget,
+  landing: Landing,
+  records: Placed[],
+  attempt: (work: () => Promise<void>) => Promise<boolean>,
+): Promise<{ landed: number; refused: Refused[] }> {
+  await session.run(`TRUNCATE ${arrived}`)
+  const { fine, refused } = await arrive(session, target, records, attempt)
+  if (fine.length === 0) return { landed: 0, refused }
+  await reachLeaves(session, landing)
+  const offenders = await findOffenders(session, target, landing)
+  const bad = fine.filter(({ place }) => offenders.has(place))
+  const judgements = await judge(
+    session,
+    target,
+    bad.map(({ record }) => record),
+  )
+  for (const { place, reasons, position } of judgements) {
+    refused.push({
+      ...(bad[place - 1] as Placed),
+      reasons: reasons.length > 0 ? reasons : [noLeaf(target, position)],
+    })
+  }
+  return { landed: await land(session, target, landing, [...offenders]), refused }
+}
+
+/** Brings records into the table of arrivals, but those that cannot even be rows. */
+async function arrive(
+  session: Session,
+  target: LoadTarget,
+  records: Placed[],
+  attempt: (work: () => Promise<void>) => Promise<boolean>,
+): Promise<{ fine: Placed[]; refused: Refused[] }> {
+  const bring = async (some: Placed[]) => {
+    if (!target.plan.derived) {
+      await copyRecords(session, target, arrived, some, true)
+      return
+    }
+    await sendTexts(
+      session,
+      target,
+      some.map(({ record }) => record),
+      (n) => (some[n] as Placed).place,
+    )
+    const columns = [placeColumn, ...target.plan.filled.map(({ column }) => column.name)]
+    await session.run(`INSERT INTO ${arrived} (${identList(columns)}) ${textsSelect(target)}`)
+  }
+  if (await attempt(() => bring(records))) return { fine: records, refused: [] }
+  const sifted = await sift(session, target, records, () => true)
+  await session.run(`TRUNCATE ${arrived}`)
+  await bring(sifted.fine)
+  return sifted
+}
+
+/** Makes the leaves that rows of the arrivals want and the landing does not have. */
+async function reachLeaves(session: Session, landing: Landing): Promise<void> {
+  const { policy } = landing
+  if (!policy || landing.isPlain) return
+  const position = positionSql(policy)
+  for (;;) {
+    const { wanting } = landing.conditions(policy)
+    const { low, high } = await session.one<{ low: string | null; high: string | null }>(
+      `SELECT min(${position})::text AS low, max(${position})::text AS high FROM ${arrived} WHERE ${wanting}`,
+    )
+    if (low === null || high === null) return
+    const made = await landing.reach(session, [positionDate(policy, low), positionDate(policy, high)])
+    if (made === 0) return
+  }
+}
+
+/** The places of arrivals that no leaf takes, that lack a value, or that break a CHECK or a reference. */
+async function findOffenders(session: Session, target: LoadTarget, landing: Landing): Promise<Set<number>> {
+  const conditions = [
+    ...(landing.policy && !landing.isPlain ? [landing.conditions(landing.policy).homeless] : []),
+    ...target.plan.filled
+      .filter(({ column }) => target.mustHaveValue(column))
+      .map(({ column }) => `${ident(column.name)} IS NULL`),
+    ...target.checks.map(({ condition }) => `(${condition}) IS FALSE`),
+    ...target.references.filter(({ onMissing }) => onMissing === 'reject').map(isMissing),
+  ]
+  if (conditions.length === 0) return new Set()
+  const rows = await session.rows<{ place: number }>(
+    `SELECT ${placeColumn} AS place FROM ${target.wholeRow(arrived)} AS a WHERE ${conditions.map((one) => `(${one})`).join(' OR ')}`,
+  )
+  return new Set(rows.map(({ place }) => place))
+}
+
+/** Brings the arrivals but some into the landing; values that another table does not have become NULL where that is wanted. */
+async function land(
+  session: Session,
+  { plan: { filled }, references }: LoadTarget,
+  landing: Landing,
+  offenders: number[],
+): Promise<number> {
+  const toNull = references.filter(({ onMissing }) => onMissing === 'set_null')
+  const place = landing.isPlaced ? [placeColumn] : []
+  const values = filled.map(({ column: { name } }) => {
+    const reference = toNull.find(({ columns }) => columns[0] === name)
+    return reference ? `CASE WHEN ${isMissing(reference)} THEN NULL ELSE ${ident(name)} END` : ident(name)
+  })
+  return session.run(
+    `INSERT INTO ${relation(landing.name)} (${identList([...place, ...filled.map(({ column }) => column.name)])}) ` +
+      `OVERRIDING SYSTEM VALUE SELECT ${[...place, ...values].join(', ')} FROM ${arrived} AS a ` +
+      `WHERE ${placeColumn} <> ALL ($1::bigint[])`,
+    [offenders],
+  )
+}
+
+/** Over the arrivals `a`: every column has a value, and the other table has no such row. */
+function isMissing({ columns, foreignColumns, table }: Reference): string {
+  const given = columns.map((name) => `a.${ident(name)} IS NOT NULL`)
+  const same = foreignColumns.map((name, n) => `d.${ident(name)} = a.${ident(columns[n] as string)}`)
+  return `${given.join(' AND ')} AND NOT EXISTS (SELECT FROM ${relation(table)} AS d WHERE ${same.join(' AND ')})`
+}
+
+function noLeaf({ dataset }: LoadTarget, position: string | null): Reason {
+  return {
+    kind: 'no_leaf',
+    ...(dataset.partition ? { column: dataset.partition.key[0] as string } : {}),
+    message: `no leaf is made for "${position ?? 'NULL'}"`,
+  }
+}

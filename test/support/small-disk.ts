@@ -1,0 +1,37 @@
+import { spawnSync } from 'node:child_process'
+import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freshDatabase } from './database.ts'
+import { server } from './servers.ts'
+
+/** A database with a tablespace of 16 MB in `folder`; undefined where nobody may mount one. */
+export async function smallDisk() {
+  const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]).status !== 0) {
+    rmSync(folder, { recursive: true })
+    return undefined
+  }
+  const database = await freshDatabase(server)
+  const session = await database.open()
+  // The user of the server owns the folder of its socket.
+  const { uid, gid } = statSync(database.target.host)
+  chownSync(folder, uid, gid)
+  const tablespace = `small_${database.name}`
+  await session.run(`CREATE TABLESPACE ${tablespace} LOCATION '${folder}'`)
+  return {
+    folder,
+    session,
+    tablespace,
+    target: database.target,
+    [Symbol.asyncDispose]: async () => {
+      await session[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+      await using other = await server.open()
+      await other.run('CHECKPOINT')
+      await other.run(`DROP TABLESPACE ${tablespace}`)
+      spawnSync('umount', [folder])
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
