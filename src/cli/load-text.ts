@@ -21,9 +21,7 @@ export function renderPlan({ paint }: Stream, { input, target, plan, earlier }: 
     ...(unfilled.length > 0
       ? [`  columns that the file does not have: ${names(unfilled.map(({ name }) => name))}`]
       : []),
-    ...(scope !== undefined
-      ? [`  rows of ${scope === 'true' ? 'its days' : `${printable(scope)} and its days`} are replaced`]
-      : []),
+    ...(scope !== undefined ? [`  ${replacedRows(target, scope)} are replaced`] : []),
     ...(sampled.refused > 0
       ? [
           paint.yellow(
@@ -33,6 +31,13 @@ export function renderPlan({ paint }: Stream, { input, target, plan, earlier }: 
       : []),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** Where the target has no leaves, no days are told apart. */
+function replacedRows({ leaves, dataset }: PlannedFile['target'], scope: string): string {
+  const which = scope === 'true' ? '' : printable(scope)
+  if (!leaves) return which ? `rows of ${which}` : `all rows of ${shown(dataset.target)}`
+  return `rows of ${which ? `${which} and ` : ''}its days`
 }
 
 function several(names: string[]): string {

@@ -2,7 +2,14 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ledgerPresence } from '../ledger/migrations.ts'
-import { type FileOptions, type FileResult, loadFiles, type PlannedFile, planFile } from '../load/files.ts'
+import {
+  alreadyLoaded,
+  type FileOptions,
+  type FileResult,
+  loadFiles,
+  type PlannedFile,
+  planFile,
+} from '../load/files.ts'
 import type { RejectBudget } from '../load/reject-log.ts'
 import type { Input } from '../sources/file/find.ts'
 import { stateFolder } from '../state-folder.ts'
@@ -62,9 +69,10 @@ export async function planAndLoad(
     return context.print(files.map((file) => renderPlan(context.streams.out, file)).join('\n'))
   }
   context.say(files.map((file) => renderPlan(context.streams.err, file)).join('\n'))
-  if (files.every(({ earlier }) => earlier)) {
+  const left = files.flatMap(({ input, earlier }) => (earlier ? alreadyLoaded(input.name, earlier) : []))
+  if (left.length === files.length) {
     context.say('nothing to do; --again loads them once more')
-    if (json) context.printJson([])
+    if (json) context.printJson(left.map(resultJson))
     return
   }
   if (!(await context.confirm('Go on?', yes))) return context.say('nothing was changed')

@@ -3,9 +3,10 @@ import { positionDate, positionSql } from '../partitions/bounds.ts'
 import { ident, identList, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Batch, InputRecord } from '../sources/file/reader.ts'
+import { placeColumn } from './columns.ts'
 import { copyStatement, field } from './encode.ts'
 import { judge, sendTexts, textsSelect } from './judge.ts'
-import { type Landing, placeColumn } from './landing.ts'
+import type { Landing } from './landing.ts'
 import type { Scratch } from './scratch.ts'
 import type { LoadTarget, Reference } from './target.ts'
 
@@ -41,14 +42,21 @@ export async function copyRecords(
   records: Iterable<Placed>,
   isPlaced: boolean,
   scratch: Scratch,
-): Promise<number> {
+): Promise<{ sent: number; rows: number }> {
   const inputs = filled.flatMap(({ from }) => ('input' in from ? [from.input] : []))
   scratch.clear()
-  for (const { record, place } of records)
+  let sent = 0
+  for (const { record, place } of records) {
     scratch.text(line(record.fields, inputs, isPlaced ? place : undefined))
-  if (scratch.filled.length === 0) return 0
+    sent += 1
+  }
+  if (sent === 0) return { sent, rows: 0 }
   const columns = filled.map(({ column }) => column.name)
-  return session.copyIn(copyStatement(table, isPlaced ? [placeColumn, ...columns] : columns), scratch.filled)
+  const rows = await session.copyIn(
+    copyStatement(table, isPlaced ? [placeColumn, ...columns] : columns),
+    scratch.filled,
+  )
+  return { sent, rows }
 }
 
 function line(fields: (string | null)[], inputs: number[], place: number | undefined): string {
@@ -173,7 +181,7 @@ async function findOffenders(session: Session, target: LoadTarget, landing: Land
   ]
   if (conditions.length === 0) return new Set()
   const rows = await session.rows<{ place: number }>(
-    `SELECT ${placeColumn} AS place FROM ${arrived} AS a WHERE ${conditions.map((one) => `(${one})`).join(' OR ')}`,
+    `SELECT ${placeColumn} AS place FROM ${target.wholeRow(arrived)} AS a WHERE ${conditions.map((one) => `(${one})`).join(' OR ')}`,
   )
   return new Set(rows.map(({ place }) => place))
 }

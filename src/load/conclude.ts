@@ -4,7 +4,7 @@ import type { Work } from '../events.ts'
 import type { Lease } from '../ledger/lease.ts'
 import { finishLoad, type LoadedLeaf, type LoadFigures, recordDigest, supersede } from '../ledger/loads.ts'
 import { handOn, type Replay } from '../ledger/rejects.ts'
-import { forValues, positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
+import { forValues } from '../partitions/bounds.ts'
 import { isAttached, readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
 import { periodLabel } from '../partitions/periods.ts'
@@ -12,6 +12,7 @@ import { inspectTarget, type Leaf } from '../partitions/tree.ts'
 import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInSavepoint } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import { proofAlgorithm } from '../proof/hash.ts'
 import type { Policy } from '../warehouse/schema.ts'
@@ -20,6 +21,7 @@ import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
 import { occupiedLeaves, type ReadyLeaf } from './prepare.ts'
+import { replaceScope } from './replace.ts'
 import type { LoadTarget } from './target.ts'
 
 /** What the last transaction does with a landing. */
@@ -31,6 +33,8 @@ export interface Conclusion {
   onDuplicate: OnDuplicate
   /** The predicate of the rows that the file stands for; undefined where it replaces none. */
   scope: string | undefined
+  /** Somebody has said that it is so. */
+  mayReplace: boolean
   load: number
   digest: { bytes: number; sha256: string }
   again: boolean
@@ -177,7 +181,7 @@ async function findDestinations(
   const asked = target.isAligned ? twins.filter((twin) => twin !== undefined) : now.leaves
   const occupied = await occupiedLeaves(session, { leaves: asked })
   // Where a key may be in any leaf, rows that have come meanwhile may be of a key of the file.
-  const mayStandBeside = target.isAligned || !target.dataset.key || occupied.size === 0
+  const mayStandBeside = target.isAligned || occupied.size === 0
   // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
   const mayAttach = mayStandBeside && !now.isWider
   const found: Destination[] = []
@@ -209,7 +213,10 @@ async function settle(
   }
   const policy = target.dataset.partition as Policy
   const name = twin ?? nameOf(target, leaf)
+  const indexNames = new Map<string, string>()
   if (twin) {
+    const rows = await session.rows<{ of: string; name: string }>(sql('load/leaf_indexes'), [twin.oid])
+    for (const index of rows) indexNames.set(index.of, index.name)
     await session.run(`ALTER TABLE ${relation(parent)} DETACH PARTITION ${relation(twin)}`)
     await session.run(`DROP TABLE ${relation(twin)}`)
   }
@@ -219,7 +226,7 @@ async function settle(
     await session.run(`ALTER TABLE ${relation(here)} SET SCHEMA ${ident(name.schema)}`)
   const there = { schema: name.schema, name: name.name }
   for (const index of leaf.indexes) {
-    const final = leafIndexName(there, { name: index.of }, parent)
+    const final = indexNames.get(index.of) ?? leafIndexName(there, { name: index.of }, parent)
     await session.run(
       `ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`,
     )
@@ -247,41 +254,6 @@ function nameOf({ dataset: { target, partition } }: LoadTarget, { from, until }:
   return { schema: target.schema, name: fitName(target.name, `_${periodLabel(period, policy.grain)}`) }
 }
 
-/**
- * Deletes the rows that the file stands for: those of its scope within the days that its rows reach over.
- *
- * @throws DwhError ROWS_UNFIT for rows of the file outside the scope
- */
-async function replaceScope(session: Session, { target, leaves, scope }: Conclusion): Promise<number> {
-  const policy = target.leaves ? target.dataset.partition : undefined
-  const condition = scope ?? 'true'
-  const spans: string[] = []
-  for (const leaf of leaves) {
-    const position = policy ? positionSql(policy) : 'NULL'
-    const { outside, low, high } = await session.one<{
-      outside: number
-      low: string | null
-      high: string | null
-    }>(
-      `SELECT count(*) FILTER (WHERE (${condition}) IS NOT TRUE) AS outside, min(${position})::text AS low, max(${position})::text AS high FROM ${relation(leaf)}`,
-    )
-    if (outside > 0) throw outsideScope(target, outside, condition)
-    if (policy && low !== null && high !== null) spans.push(windowCondition(policy, low, high))
-  }
-  if (policy && spans.length === 0) return 0
-  const window = spans.length === 0 ? '' : ` AND (${spans.join(' OR ')})`
-  return session.run(`DELETE FROM ${relation(target.dataset.target)} WHERE (${condition})${window}`)
-}
-
-/** From the start of the day of the first row to the end of the day of the last one. */
-export function windowCondition(policy: Policy, low: string, high: string): string {
-  const position = positionSql(policy)
-  const from = positionDate(policy, low)
-  const step = policy.kind === 'year_quarter' ? { months: 3 } : { days: 1 }
-  const until = positionDate(policy, high).add(step)
-  return `(${position} >= ${positionOf(policy, from)} AND ${position} < ${positionOf(policy, until)})`
-}
-
 function loadedLeaf(name: string, { proof }: ReadyLeaf, rows: number | undefined): LoadedLeaf {
   if (rows === undefined) return { name }
   if (!proof) return { name, rows }
@@ -297,14 +269,6 @@ function requireWhole({ figures, target }: Conclusion, leaves: ReadyLeaf[], sum:
     'PROOF_FAILED',
     `of ${figures.records} records ${kept} were kept, ${figures.duplicates} were duplicates and ${figures.rejected} rejects, and ${ended} came to ${shown(target.dataset.target)}: that does not add up; nothing was loaded`,
     { hint: 'a trigger or a rule may change or keep rows: see which, and run the same command again' },
-  )
-}
-
-function outsideScope({ dataset }: LoadTarget, rows: number, scope: string): DwhError {
-  return new DwhError(
-    'ROWS_UNFIT',
-    `${rows.toLocaleString('en')} rows of the file lie outside the scope of ${dataset.name}, ${scope}; nothing was loaded`,
-    { hint: 'give the parameters of the scope with --param, or mend the file' },
   )
 }
 

@@ -1,7 +1,7 @@
 import { DwhError } from '../errors.ts'
 import { ident, identList, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
-import { placeColumn } from './landing.ts'
+import { placeColumn } from './columns.ts'
 import { sameKey } from './same-key.ts'
 import type { LoadTarget } from './target.ts'
 

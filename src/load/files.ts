@@ -119,7 +119,7 @@ async function loadFile(
   options: FileOptions,
 ): Promise<FileResult> {
   const file = input.name
-  if (earlier) return { file, state: 'already loaded', load: earlier.load, run: earlier.run }
+  if (earlier) return alreadyLoaded(file, earlier)
   if (!plan) throw new DwhError('FAILED', `${file} has no plan`)
   const started = performance.now()
   try {
@@ -136,6 +136,11 @@ async function loadFile(
     if (!isOfFile(error)) throw error
     return { file, state: 'failed', error }
   }
+}
+
+/** Nothing was done to a file. */
+export function alreadyLoaded(file: string, { load, run }: Load): FileResult {
+  return { file, state: 'already loaded', load, run }
 }
 
 /** The next file may fare better. */

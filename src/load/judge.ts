@@ -5,8 +5,8 @@ import { dollarQuoted, ident, literal, relation } from '../postgres/identifiers.
 import type { Session } from '../postgres/session.ts'
 import type { InputRecord } from '../sources/file/reader.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import { placeColumn } from './columns.ts'
 import { copyStatement, field } from './encode.ts'
-import { placeColumn } from './landing.ts'
 import type { LoadTarget } from './target.ts'
 
 /** The temporary table in which records stand as the texts that they are. */
@@ -24,7 +24,7 @@ export interface Judgement {
 
 /** Creates, on one connection, what judging needs; without arguments of its own it is made anew for each load. */
 export async function openCourt(session: Session, target: LoadTarget): Promise<void> {
-  const columns = target.plan.input.map((name) => `${ident(name)} text`)
+  const columns = target.plan.names.map((name) => `${ident(name)} text`)
   await session.run(
     `DROP TABLE IF EXISTS ${recordsTable} CASCADE; CREATE TEMPORARY TABLE dwh_records (${[`${placeColumn} bigint`, ...columns].join(', ')})`,
   )
@@ -40,7 +40,7 @@ export async function sendTexts(
 ): Promise<void> {
   await session.run(`TRUNCATE ${recordsTable}`)
   const lines = records.map((record, n) => `${place(n)},${record.fields.map(field).join(',')}\n`)
-  const columns = [placeColumn, ...target.plan.input]
+  const columns = [placeColumn, ...target.plan.names]
   await session.copyIn(copyStatement(recordsTable, columns), Buffer.from(lines.join('')))
 }
 
@@ -53,7 +53,7 @@ export async function judge(
   if (records.length === 0) return []
   await sendTexts(session, target, records, (index) => index + 1)
   const rows = await session.rows<{ place: number; verdict: Omit<Judgement, 'place'> }>(
-    `SELECT ${placeColumn} AS place, pg_temp.dwh_judge(r) AS verdict FROM ${recordsTable} AS r ORDER BY 1`,
+    `SELECT ${placeColumn} AS place, pg_temp.dwh_judge(r.*) AS verdict FROM ${recordsTable} AS r ORDER BY 1`,
   )
   return rows.map(({ place, verdict }) => ({ place, ...verdict }))
 }
@@ -62,8 +62,8 @@ export async function judge(
 export function textsSelect({ plan }: LoadTarget): string {
   const values = plan.filled.map(({ column, from }) =>
     'input' in from
-      ? `${ident(plan.input[from.input] as string)} AS ${ident(column.name)}`
-      : `(${from.expression}) AS ${ident(column.name)}`,
+      ? `${ident(plan.names[from.input] as string)}::${column.unlimited_type} AS ${ident(column.name)}`
+      : `(${from.expression})::${column.unlimited_type} AS ${ident(column.name)}`,
   )
   return `SELECT ${[placeColumn, ...values].join(', ')} FROM ${recordsTable}`
 }
@@ -82,7 +82,7 @@ export async function checkExpressions(session: Session, target: LoadTarget): Pr
       throw new DwhError(
         'CONFIG_INVALID',
         `map of ${column.name}, ${from.expression}: ${String((cause as Error).message).split('\n')[0]}; nothing was changed`,
-        { cause, hint: `the columns of the file are ${target.plan.input.map(ident).join(', ')}` },
+        { cause, hint: `the columns of the file are ${target.plan.names.map(ident).join(', ')}` },
       )
     }
   }
@@ -96,10 +96,11 @@ function judgeFunction(target: LoadTarget): string {
   const { plan, checks, references, dataset } = target
   const variable = (index: number) => `v_${index}`
   const isKey = (name: string) => dataset.key?.includes(name) && !dataset.nulls_equal
-  const row = `(SELECT ${plan.filled.map(({ column }, n) => `${variable(n)} AS ${ident(column.name)}`).join(', ')}) AS t`
+  const values = plan.filled.map(({ column }, n) => `${variable(n)} AS ${ident(column.name)}`)
+  const row = `${target.wholeRow(`(SELECT ${values.join(', ')})`)} AS t`
   const assign = plan.filled.map(({ from }, n) =>
     'input' in from
-      ? `${variable(n)} := r.${ident(plan.input[from.input] as string)};`
+      ? `${variable(n)} := r.${ident(plan.names[from.input] as string)};`
       : `SELECT (${from.expression}) INTO ${variable(n)} FROM (SELECT r.*) AS input;`,
   )
   // One after the other only where something is wrong: every handler of exceptions costs a subtransaction.

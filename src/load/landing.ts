@@ -1,20 +1,18 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { recordLanding } from '../ledger/loads.ts'
-import { datesOf, limits, positionOf, positionSql, type Range, rangeOf } from '../partitions/bounds.ts'
+import { datesOf, limits, type Range, rangeOf } from '../partitions/bounds.ts'
 import { readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, type Furniture, furnishStatements } from '../partitions/leaf-sql.ts'
-import { type Period, periodLabel, periodOf } from '../partitions/periods.ts'
+import { periodLabel, periodOf } from '../partitions/periods.ts'
 import type { Leaf } from '../partitions/tree.ts'
-import { fitName, ident, identList, type RelationName, relation } from '../postgres/identifiers.ts'
+import { fitName, ident, identList, literal, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { declaredDefault, type TableColumn } from './columns.ts'
-
-/** The column that says where in the file a row stood, in a landing that is no part of the target later. */
-export const placeColumn = 'dwh_place'
+import { declaredDefault, placeColumn, type TableColumn } from './columns.ts'
+import { coverageConditions } from './coverage.ts'
 
 /** One table of a landing, or of the target. */
 export interface LandingLeaf extends RelationName {
@@ -26,6 +24,9 @@ export interface LandingLeaf extends RelationName {
   /** The leaf of the target that has the same rows; undefined where there is none yet. */
   twin: Leaf | undefined
 }
+
+type Unnamed = Omit<LandingLeaf, keyof RelationName>
+type Dated = Unnamed & { from: Temporal.PlainDate; until: Temporal.PlainDate }
 
 /**
  * The tables in which the rows of one load arrive. But for the kind `target` they are out of sight of all readers: the
@@ -48,6 +49,8 @@ export class Landing {
   readonly #furniture: Furniture
   readonly #targetLeaves: Leaf[]
   readonly #isPlain: boolean
+  /** Periods that no leaf can be made for. */
+  readonly #roomless: Dated[] = []
   #reaching: Promise<number> = Promise.resolve(0)
 
   private constructor(
@@ -131,12 +134,7 @@ export class Landing {
         twin: undefined,
       })
     const unknown = target.leaves?.find(({ range }) => range === undefined)
-    if (unknown)
-      await landing.#add(
-        session,
-        { range: undefined, from: undefined, until: undefined, twin: unknown },
-        'unknown',
-      )
+    if (unknown) await landing.#addUnknown(session, unknown)
     return landing
   }
 
@@ -150,7 +148,7 @@ export class Landing {
     })
     const defaults = columns.flatMap(({ name, identity, sequence, has_default }) => {
       const fallback = declaredDefault(this.#dataset, name)
-      if (identity && sequence) return [[name, `nextval(${quoteText(sequence)}::regclass)`]]
+      if (identity && sequence) return [[name, `nextval(${literal(sequence)}::regclass)`]]
       return fallback !== undefined && !has_default ? [[name, fallback]] : []
     })
     this.required.push(...required.map(({ name }) => name))
@@ -177,9 +175,9 @@ export class Landing {
   }
 
   /**
-   * Makes the leaves for the periods of some dates, where there are none yet and the policy wants any.
+   * Makes the leaves that hold some dates, where there are none yet: those of the target, and others that the policy wants.
    *
-   * @returns how many were made
+   * @returns how many are known now to be made, or not to have room
    */
   async reach(session: Session, dates: Temporal.PlainDate[]): Promise<number> {
     // Several connections may miss the same leaf at the same moment.
@@ -193,58 +191,74 @@ export class Landing {
     if (!policy || this.#isPlain) return 0
     const { compare } = Temporal.PlainDate
     const { floor, ceiling } = limits(policy)
-    let made = 0
+    const holds = ({ from, until }: Pick<LandingLeaf, 'from' | 'until'>, date: Temporal.PlainDate) =>
+      from !== undefined && until !== undefined && compare(from, date) <= 0 && compare(date, until) < 0
+    let reached = 0
     for (const date of dates.toSorted(compare)) {
-      if (compare(date, floor) < 0 || compare(date, ceiling) >= 0) continue
-      if (
-        this.leaves.some(
-          ({ from, until }) => from && until && compare(from, date) <= 0 && compare(date, until) < 0,
-        )
-      )
+      // A day may be cut in two.
+      const twins = this.#twins(policy).filter((leaf) => holds(leaf, date))
+      for (const leaf of twins.filter(
+        ({ twin }) => !this.leaves.some((one) => one.twin?.oid === twin?.oid),
+      )) {
+        await this.#add(session, leaf)
+        reached++
+      }
+      const isBeyond = compare(date, floor) < 0 || compare(date, ceiling) >= 0
+      if (isBeyond || [...twins, ...this.leaves, ...this.#roomless].some((leaf) => holds(leaf, date)))
         continue
-      const [leaf, label] = this.#leafAt(policy, date)
-      if (this.#overlaps(policy, leaf)) continue
-      await this.#add(session, leaf, label)
-      made++
+      const { start: from, end: until } = periodOf(date, policy.grain)
+      const leaf = { range: rangeOf(policy, { start: from, end: until }), from, until, twin: undefined }
+      if (this.#hasRoom(policy, leaf)) await this.#add(session, leaf)
+      else this.#roomless.push(leaf)
+      reached++
     }
-    return made
+    return reached
   }
 
-  /** The leaf of the target that holds a date decides on the range; else the policy. */
-  #leafAt(policy: Policy, date: Temporal.PlainDate): [Omit<LandingLeaf, keyof RelationName>, string] {
+  /** With those that the unknown leaf must not take rows from: they lie where it is for all others. */
+  async #addUnknown(session: Session, unknown: Leaf): Promise<void> {
+    const { policy } = this
+    if (!policy) return
     const { compare } = Temporal.PlainDate
-    for (const twin of this.#targetLeaves) {
-      if (!twin.range) continue
-      const { from, until } = datesOf(policy, twin.range)
-      if (compare(from, date) <= 0 && compare(date, until) < 0)
-        return [
-          { range: twin.range, from, until, twin },
-          periodLabel({ start: from, end: until }, policy.grain),
-        ]
-    }
-    const period: Period = periodOf(date, policy.grain)
-    return [
-      { range: rangeOf(policy, period), from: period.start, until: period.end, twin: undefined },
-      periodLabel(period, policy.grain),
-    ]
+    const { floor, ceiling } = limits(policy)
+    for (const leaf of this.#twins(policy))
+      if (compare(leaf.from, floor) < 0 || compare(leaf.until, ceiling) > 0) await this.#add(session, leaf)
+    await this.#add(session, { range: undefined, from: undefined, until: undefined, twin: unknown })
   }
 
-  /** Beside leaves with bounds of somebody's own a period may have no room. */
-  #overlaps(policy: Policy, { from, until, twin }: Omit<LandingLeaf, keyof RelationName>): boolean {
-    if (twin || !from || !until) return false
+  /** The leaves of the target that have bounds, as leaves of the landing. */
+  #twins(policy: Policy): Dated[] {
+    return this.#targetLeaves.flatMap((twin) =>
+      twin.range ? [{ range: twin.range, ...datesOf(policy, twin.range), twin }] : [],
+    )
+  }
+
+  /** Beside leaves with bounds of somebody's own a period may have none. */
+  #hasRoom(policy: Policy, { from, until }: Dated): boolean {
     const { compare } = Temporal.PlainDate
-    const taken = this.#targetLeaves.flatMap(({ range }) => (range ? [datesOf(policy, range)] : []))
-    return taken.some((other) => compare(other.from, until) < 0 && compare(from, other.until) < 0)
+    return !this.#twins(policy).some((twin) => compare(twin.from, until) < 0 && compare(from, twin.until) < 0)
   }
 
-  async #add(session: Session, leaf: Omit<LandingLeaf, keyof RelationName>, label: string): Promise<void> {
+  /** Leaves with bounds of somebody's own may begin in one period. */
+  #label(policy: Policy, { from, until }: Dated): string {
+    const label = periodLabel({ start: from, end: until }, policy.grain)
+    const isTaken = this.leaves.some(({ name }) => name === fitName(this.name.name, `_${label}`))
+    return isTaken ? `${label}_${this.leaves.length}` : label
+  }
+
+  async #add(session: Session, leaf: Unnamed): Promise<void> {
     const { policy } = this
     if (!policy) return
     if (this.leaves.length >= policy.most) throw tooMany(this.#dataset, policy)
     const { schema, name } = this.name
+    const label = leaf.range ? this.#label(policy, leaf as Dated) : 'unknown'
     const named = { schema, name: fitName(name, `_${label}`), ...leaf }
-    const isStaging = this.kind === 'staging'
-    const statements = createLeafStatements(this.name, policy, named, this.#furniture, isStaging)
+    // Who takes a leaf's place has its owner, grants and storage.
+    const furniture =
+      this.kind === 'leaves' && leaf.twin
+        ? await readFurniture(session, leaf.twin.oid, this.#dataset)
+        : this.#furniture
+    const statements = createLeafStatements(this.name, policy, named, furniture, this.kind === 'staging')
     const create = async () => {
       for (const statement of statements) await session.run(statement)
       if (this.kind !== 'target') await recordLanding(session, this.#load, [named])
@@ -254,34 +268,14 @@ export class Landing {
   }
 
   /** SQL conditions on a row, for a landing with a policy. */
-  conditions(policy: Policy): {
-    /** The policy may have a leaf for it, but none has been made. */
-    wanting: string
-    /** There is no leaf for it, and it cannot go to the unknown leaf either. */
-    homeless: string
-  } {
-    const position = positionSql(policy)
-    const between = (from: Temporal.PlainDate, until: Temporal.PlainDate) =>
-      `(${position} >= ${positionOf(policy, from)} AND ${position} < ${positionOf(policy, until)})`
-    const { floor, ceiling } = limits(policy)
-    const covered = this.#spans().map(({ from, until }) => between(from, until))
-    const uncovered = covered.length === 0 ? 'true' : `(${covered.join(' OR ')}) IS NOT TRUE`
-    const wanting = `${uncovered} AND ${between(floor, ceiling)}`
-    const hasUnknown = this.leaves.some(({ range, twin }) => range === undefined && twin)
-    return { wanting, homeless: hasUnknown ? wanting : uncovered }
-  }
-
-  /** Neighbouring leaves joined. */
-  #spans(): { from: Temporal.PlainDate; until: Temporal.PlainDate }[] {
-    const { compare } = Temporal.PlainDate
-    const spans: { from: Temporal.PlainDate; until: Temporal.PlainDate }[] = []
-    const ranges = this.leaves.flatMap(({ from, until }) => (from && until ? [{ from, until }] : []))
-    for (const span of ranges.toSorted((a, b) => compare(a.from, b.from))) {
-      const last = spans.at(-1)
-      if (last && compare(last.until, span.from) === 0) last.until = span.until
-      else spans.push({ ...span })
-    }
-    return spans
+  conditions(policy: Policy): ReturnType<typeof coverageConditions> {
+    const ranges = (some: { range: Range | undefined }[]) => some.flatMap(({ range }) => range ?? [])
+    return coverageConditions(policy, {
+      made: ranges(this.leaves),
+      there: ranges(this.#targetLeaves),
+      roomless: ranges(this.#roomless),
+      hasUnknown: this.leaves.some(({ range, twin }) => range === undefined && twin),
+    })
   }
 
   /** What it has made goes. Locks: ACCESS EXCLUSIVE on what nobody else knows. */
@@ -294,8 +288,6 @@ export class Landing {
 export async function dropTables(session: Session, tables: string[]): Promise<void> {
   for (const table of tables) await session.run(`DROP TABLE IF EXISTS ${table}`)
 }
-
-const quoteText = (text: string) => `'${text.replaceAll("'", "''")}'`
 
 /** The name of the CHECK by which a landing refuses what the warehouse file, and not the table, says must have a value. */
 export const requiredName = (column: string) => fitName(column, '_dwh_required')

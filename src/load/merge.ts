@@ -51,11 +51,13 @@ export async function merge(
 ): Promise<Merged> {
   const rows = relation(from)
   const table = relation(into)
-  const { total } = await session.one<{ total: number }>(`SELECT count(*) AS total FROM ${rows}`)
+  const total = await count(session, rows)
   const list = identList(columns.inserted)
   if (!target.dataset.key) {
-    await session.run(`INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${rows}`)
-    return { inserted: total, updated: 0, unchanged: 0, moved: 0 }
+    const inserted = await session.run(
+      `INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${rows}`,
+    )
+    return { inserted, updated: 0, unchanged: 0, moved: 0 }
   }
   const same = sameKey(target.dataset, 't', 's')
   if (onDuplicate === 'error') await refuseMatches(session, target, rows, table, same)
@@ -63,11 +65,17 @@ export async function merge(
     onDuplicate === 'newest'
       ? await update(session, target, columns, rows, table, same)
       : { updated: 0, moved: 0 }
+  const isNew = `${rows} AS s WHERE NOT EXISTS (SELECT FROM ${table} AS t WHERE ${same})`
   const inserted = await session.run(
-    `INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE ` +
-      `SELECT ${list} FROM ${rows} AS s WHERE NOT EXISTS (SELECT FROM ${table} AS t WHERE ${same})`,
+    `INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${isNew}`,
   )
-  return { inserted, updated, moved, unchanged: total - inserted - updated - moved }
+  const swallowed = target.obstacles.length > 0 ? await count(session, isNew) : 0
+  return { inserted, updated, moved, unchanged: total - inserted - updated - moved - swallowed }
+}
+
+async function count(session: Session, from: string): Promise<number> {
+  const { rows } = await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${from}`)
+  return rows
 }
 
 /** The rows are found first, by their places, so that it can be told afterwards which of them have moved. */

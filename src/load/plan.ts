@@ -3,17 +3,16 @@ import { DwhError } from '../errors.ts'
 import { datesOf, limits, positionDate } from '../partitions/bounds.ts'
 import { isAttached } from '../partitions/create.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
-import { literal, relation, shown } from '../postgres/identifiers.ts'
+import { fitName, literal, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
-import { sql } from '../postgres/sql-files.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { windowCondition } from './conclude.ts'
 import { needsPlaces, type OnDuplicate } from './deduplicate.ts'
 import { checkExpressions, type Judgement, judge, openCourt } from './judge.ts'
 import { occupiedLeaves } from './prepare.ts'
+import { daysTaken, windowCondition } from './replace.ts'
 import type { LoadTarget } from './target.ts'
 
 /** How a file comes into the target. */
@@ -39,6 +38,8 @@ export interface LoadPlan {
   sampled: { records: number; refused: number }
   /** With its parameters filled in; undefined unless rows are replaced. */
   scope: string | undefined
+  /** Somebody has said that rows may be replaced: the dataset by its scope, or the user. */
+  mayReplace: boolean
 }
 
 export interface PlanOptions {
@@ -80,10 +81,10 @@ export async function planLoad(
     occupied: [...(target.leaves ?? [])].filter(({ oid }) => occupied.has(oid)).map(({ name }) => name),
     touched: touched.map(({ name }) => name),
     isEmpty: target.leaves ? occupied.size === 0 : await isEmptyTable(session, target),
-    obstacles: await obstacles(session, target),
   }
   const choice = choose(look)
-  if (choice.strategy === 'scope' && !options.strategy && dataset.scope === undefined)
+  const mayReplace = options.strategy === 'scope' || dataset.scope !== undefined
+  if (choice.strategy === 'scope' && !mayReplace)
     await refuseSilentReplacement(session, target, policy, positions)
   return {
     target,
@@ -99,6 +100,7 @@ export async function planLoad(
         judged.filter(({ reasons }) => reasons.length > 0).length,
     },
     scope: choice.strategy === 'scope' ? (fillScope(dataset, options.parameters) ?? 'true') : undefined,
+    mayReplace,
   }
 }
 
@@ -128,12 +130,12 @@ interface Look {
   occupied: string[]
   touched: string[]
   isEmpty: boolean
-  obstacles: string[]
 }
 
 function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
-  const { target, options, occupied, touched, isEmpty, obstacles } = look
-  const { key } = target.dataset
+  const { target, options, occupied, touched, isEmpty } = look
+  const { dataset, obstacles } = target
+  const { key } = dataset
   const taken = target.isAligned ? touched.filter((leaf) => occupied.includes(leaf)) : occupied
   const mayAttach = target.leaves !== undefined && obstacles.length === 0
   const isFree = mayAttach && taken.length === 0
@@ -155,7 +157,7 @@ function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
   return chosen('merge', `${taken.slice(0, 3).join(', ')}${taken.length > 3 ? ', …' : ''} hold rows`)
 }
 
-function refuseForced({ target, obstacles }: Look, strategy: Strategy, mayAttach: boolean): void {
+function refuseForced({ target }: Look, strategy: Strategy, mayAttach: boolean): void {
   const { key, name } = target.dataset
   const refuse = (why: string, hint: string) => {
     throw new DwhError('USAGE', `--strategy ${strategy}: ${why}; nothing was changed`, { hint })
@@ -164,15 +166,11 @@ function refuseForced({ target, obstacles }: Look, strategy: Strategy, mayAttach
     refuse(`dataset ${name} has no key`, 'use scope or append, or give the dataset a `key`')
   if (strategy === 'aside' && !mayAttach)
     refuse(
-      target.leaves ? `rows must go by ${obstacles[0]}` : `${shown(target.dataset.target)} has no leaves`,
+      target.leaves
+        ? `rows must go by ${target.obstacles[0]}`
+        : `${shown(target.dataset.target)} has no leaves`,
       'use merge',
     )
-}
-
-/** Row triggers and rules of the user, and indexes that cannot be built on a leaf alone. */
-async function obstacles(session: Session, { oid }: LoadTarget): Promise<string[]> {
-  const rows = await session.rows<{ obstacle: string }>(sql('load/obstacles'), [oid])
-  return rows.map(({ obstacle }) => obstacle)
 }
 
 async function isEmptyTable(session: Session, { dataset }: LoadTarget): Promise<boolean> {
@@ -206,17 +204,14 @@ function touchedLeaves(
     compare(from, date) <= 0 && compare(date, until) < 0
   for (const position of new Set(positions)) {
     const date = positionDate(policy, position)
-    if (compare(date, floor) < 0 || compare(date, ceiling) >= 0) continue
     if ([...touched.values()].some((leaf) => holds(leaf, date))) continue
-    const period = periodOf(date, policy.grain)
-    const label = periodLabel(period, policy.grain)
-    const found = there.find((leaf) => holds(leaf, date)) ?? {
-      name: `${dataset.target.name}_${label}`,
-      isThere: false,
-      from: period.start,
-      until: period.end,
-    }
-    touched.set(found.name, found)
+    const found = there.filter((leaf) => holds(leaf, date))
+    for (const leaf of found) touched.set(leaf.name, leaf)
+    if (found.length > 0 || compare(date, floor) < 0 || compare(date, ceiling) >= 0) continue
+    const { start: from, end: until } = periodOf(date, policy.grain)
+    if (there.some((leaf) => compare(leaf.from, until) < 0 && compare(from, leaf.until) < 0)) continue
+    const name = fitName(dataset.target.name, `_${periodLabel({ start: from, end: until }, policy.grain)}`)
+    touched.set(name, { name, isThere: false, from, until })
   }
   return [...touched.values()].toSorted((a, b) => compare(a.from, b.from))
 }
@@ -234,7 +229,6 @@ function fillScope({ scope, name }: Dataset, parameters: Record<string, string>)
   })
 }
 
-/** Without a declared scope nobody has said that a file stands for all rows of its days. */
 async function refuseSilentReplacement(
   session: Session,
   target: LoadTarget,
@@ -247,14 +241,7 @@ async function refuseSilentReplacement(
   const { found } = await session.one<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM ${relation(target.dataset.target)} WHERE ${window}) AS found`,
   )
-  if (!found) return
-  throw new DwhError(
-    'USAGE',
-    `dataset ${target.dataset.name} has no key, and ${shown(target.dataset.target)} has rows of the days of this file; nothing was changed`,
-    {
-      hint: 'say what becomes of them: --strategy scope replaces them, --strategy append keeps them; or declare a `key` or a `scope`',
-    },
-  )
+  if (found) throw daysTaken(target, 'USAGE')
 }
 
 /** Positions are numbers or ISO texts. */

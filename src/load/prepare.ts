@@ -56,6 +56,8 @@ export async function prepare(
     prepared.duplicates += await deduplicate(session, target, landing.name, onDuplicate, landing.isPlaced)
   const occupied = await occupiedLeaves(session, target)
   const hung = await hungLeaves(session, landing)
+  // Rows with the keys of a leaf may be in any other.
+  const mayAttach = landing.kind === 'leaves' && (target.isAligned || occupied.size === 0)
   const indexes = landing.kind === 'leaves' ? await readIndexes(session, target.oid) : []
   const columns = prove ? await proofColumns(session, target.oid) : undefined
   let done = 0
@@ -65,7 +67,7 @@ export async function prepare(
       prepared.duplicates += duplicates
     }
     const attachable =
-      landing.kind === 'leaves' &&
+      mayAttach &&
       leaf.range !== undefined &&
       (!leaf.twin || !(occupied.has(leaf.twin.oid) || hung.has(leaf.twin.oid)))
     const ready = await prepareLeaf(worker, target, leaf, attachable, indexes, columns)

@@ -22,6 +22,7 @@ import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
 import { openArrivals } from './arrivals.ts'
+import { declaredDefault } from './columns.ts'
 import { conclude } from './conclude.ts'
 import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
 import { openCourt } from './judge.ts'
@@ -61,7 +62,13 @@ export function mappingHash(target: LoadTarget, reader: Reader, replay?: Replay)
     column.name,
     'input' in from ? (plan.input[from.input] as string) : { expression: from.expression },
   ])
+  const rules = Object.entries(dataset.columns).flatMap(([name, column]) => {
+    const fallback = declaredDefault(dataset, name) ?? null
+    return column.required || fallback !== null ? [[name, column.required, fallback]] : []
+  })
   const what: unknown[] = [columns, reader.dialect, dataset.references, dataset.key ?? null]
+  if (dataset.nulls_equal) what.push('NULLs are equal')
+  if (rules.length > 0) what.push(rules)
   // The same rows may be refused again and again.
   if (replay?.rejects !== undefined) what.push(replay.load)
   return createHash('sha256').update(JSON.stringify(what)).digest('hex')
@@ -161,7 +168,7 @@ class Attempt {
     this.#load = load
     this.#input = input
     this.#reader = reader
-    this.#plan = plan
+    this.#plan = plan.landing === 'target' ? { ...plan, target: plan.target.withDefaults() } : plan
     this.#options = options
   }
 
@@ -211,7 +218,7 @@ class Attempt {
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
   async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
-    const { target, dates, strategy, scope } = this.#plan
+    const { target, dates, strategy, scope, mayReplace } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
     await landing.reach(session, dates)
@@ -237,6 +244,7 @@ class Attempt {
         leaves: ready.leaves,
         onDuplicate: this.#options.onDuplicate,
         scope,
+        mayReplace,
         load: this.#load,
         digest,
         again: this.#options.again,

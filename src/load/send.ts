@@ -2,16 +2,16 @@ import { isUtf8 } from 'node:buffer'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Reason } from '../ledger/rejects.ts'
-import { relation } from '../postgres/identifiers.ts'
+import { relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { hasState, hasStateClass, sqlstate } from '../postgres/sqlstate.ts'
 import type { Batch, InputRecord, Reader } from '../sources/file/reader.ts'
 import { copyRecords, type Placed, type Refused, sendByArrival, sift } from './arrivals.ts'
-import type { FilledColumn } from './columns.ts'
+import { type FilledColumn, placeColumn } from './columns.ts'
 import { copyStatement } from './encode.ts'
 import { certainty } from './examine.ts'
 import { type ByteExamination, byteExamination, doubtfulSpans } from './examine-bytes.ts'
-import { type Landing, placeColumn } from './landing.ts'
+import type { Landing } from './landing.ts'
 import type { RejectLog } from './reject-log.ts'
 import { Scratch } from './scratch.ts'
 import type { LoadTarget } from './target.ts'
@@ -43,6 +43,7 @@ export class Dispatch {
   readonly #reader: Reader
   /** The bytes of the file are what COPY wants: each column of the file is one of the table. */
   readonly #isStraight: boolean
+  readonly #isCounted: boolean
   /** Undefined where expressions compute values. */
   readonly #certain: ((record: InputRecord) => boolean) | undefined
   /** By column of the file; only where the bytes are sent as they stand. */
@@ -56,7 +57,10 @@ export class Dispatch {
     this.target = target
     this.landing = landing
     this.rejects = rejects
-    this.#isStraight = ignored.length === 0 && input.length === filled.length
+    // Of rows that go as they stand nobody knows how many must arrive: a trigger may swallow some.
+    this.#isCounted = landing.kind === 'target' && target.obstacles.length > 0
+    const isWhole = ignored.length === 0 && input.length === filled.length
+    this.#isStraight = isWhole && !this.#isCounted
     this.#certain = certainRecord(target)
     this.#examinations = this.#isStraight ? examinations(target) : []
     this.#care = firstCare(target, landing)
@@ -127,7 +131,7 @@ export class Dispatch {
       attempt,
       this.#scratch(session),
     )
-    this.landed += arrived.landed
+    this.#count(arrived.landed, fine.length - arrived.refused.length)
     return [...out, ...arrived.refused]
   }
 
@@ -174,7 +178,7 @@ export class Dispatch {
   async #copyRecords(session: Session, records: Iterable<Placed>): Promise<void> {
     const { target, landing } = this
     const scratch = this.#scratch(session)
-    const rows = await copyRecords(
+    const { sent, rows } = await copyRecords(
       session,
       target,
       relation(landing.name),
@@ -182,6 +186,16 @@ export class Dispatch {
       landing.isPlaced,
       scratch,
     )
+    this.#count(rows, sent)
+  }
+
+  #count(rows: number, expected: number): void {
+    if (this.#isCounted && rows !== expected)
+      throw new DwhError(
+        'PROOF_FAILED',
+        `of ${expected} rows ${rows} came to ${shown(this.landing.name)}; nothing was loaded`,
+        { hint: 'a trigger or a rule may keep rows: see which, and run the same command again' },
+      )
     this.landed += rows
   }
 
@@ -312,10 +326,11 @@ function asRefused(placed: Placed): Refused {
   return { ...placed, reasons: [record.problem as Reason] }
 }
 
-function firstCare({ plan, references, dataset, columns }: LoadTarget, landing: Landing): Care {
+function firstCare(target: LoadTarget, landing: Landing): Care {
+  const { plan, references, columns } = target
   if (plan.derived || references.length > 0) return 'all'
   // The target itself does not refuse what only the warehouse file does.
-  const demands = columns.some(({ name, not_null }) => !not_null && dataset.columns[name]?.required)
+  const demands = columns.some((column) => !column.not_null && target.mustHaveValue(column))
   return landing.kind === 'target' && demands ? 'types' : 'none'
 }
 

@@ -1,10 +1,16 @@
 import { DwhError } from '../errors.ts'
 import { inspectTarget, type Leaf } from '../partitions/tree.ts'
-import { type RelationName, shown } from '../postgres/identifiers.ts'
+import { ident, type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Dataset } from '../warehouse/load.ts'
-import { type ColumnPlan, planColumns, readTableColumns, type TableColumn } from './columns.ts'
+import {
+  type ColumnPlan,
+  declaredDefault,
+  planColumns,
+  readTableColumns,
+  type TableColumn,
+} from './columns.ts'
 
 /** A value of these columns must be in another table. */
 export interface Reference {
@@ -30,12 +36,14 @@ export class LoadTarget {
   /** Undefined for a plain table. */
   readonly leaves: Leaf[] | undefined
   readonly columns: TableColumn[]
-  readonly checks: { name: string; condition: string }[]
+  readonly checks: { name: string; condition: string; columns: string[] }[]
   readonly foreignKeys: ForeignKey[]
   readonly references: Reference[]
+  /** Triggers and rules of the user that rows must go by. */
+  readonly obstacles: string[]
   readonly plan: ColumnPlan
 
-  constructor(fields: Omit<LoadTarget, 'mustHaveValue' | 'isAligned'>) {
+  constructor(fields: Omit<LoadTarget, 'mustHaveValue' | 'isAligned' | 'wholeRow' | 'withDefaults'>) {
     this.dataset = fields.dataset
     this.oid = fields.oid
     this.leaves = fields.leaves
@@ -43,6 +51,7 @@ export class LoadTarget {
     this.checks = fields.checks
     this.foreignKeys = fields.foreignKeys
     this.references = fields.references
+    this.obstacles = fields.obstacles
     this.plan = fields.plan
   }
 
@@ -52,10 +61,42 @@ export class LoadTarget {
     return not_null || columns[name]?.required === true || (key?.includes(name) === true && !nulls_equal)
   }
 
+  /**
+   * Rows as they will stand in the table: beside what the file gives, the defaults of what it lacks and what is generated
+   * from both, where a CHECK speaks of them.
+   *
+   * @param given a table with the columns that are filled
+   */
+  wholeRow(given: string): string {
+    const isFilled = (name: string) => this.plan.filled.some(({ column }) => column.name === name)
+    if (this.checks.every(({ columns }) => columns.every(isFilled))) return given
+    const defaults = this.plan.missing.map(({ name, type, expression }) => {
+      const value = expression ?? declaredDefault(this.dataset, name) ?? 'NULL'
+      // A number of a sequence would be lost.
+      return `(${value.includes('nextval(') ? 'NULL' : value})::${type} AS ${ident(name)}`
+    })
+    const generated = this.columns.flatMap(({ name, generated, expression }) =>
+      generated ? [`(${expression}) AS ${ident(name)}`] : [],
+    )
+    return `(SELECT ${['t.*', ...generated].join(', ')} FROM (SELECT ${['t.*', ...defaults].join(', ')} FROM ${given} AS t) AS t)`
+  }
+
+  /** For rows that go straight into the table, which does not know what the warehouse file says of missing columns. */
+  withDefaults(): LoadTarget {
+    const declared = this.plan.missing.flatMap((column) => {
+      const expression = column.has_default ? undefined : declaredDefault(this.dataset, column.name)
+      return expression === undefined ? [] : [{ column, from: { expression } }]
+    })
+    if (declared.length === 0) return this
+    const filled = [...this.plan.filled, ...declared]
+    const missing = this.plan.missing.filter((one) => !declared.some(({ column }) => column === one))
+    return new LoadTarget({ ...this, plan: { ...this.plan, filled, missing, derived: true } })
+  }
+
   /** Rows of one key are always in one leaf. */
   get isAligned(): boolean {
     const { partition, key } = this.dataset
-    return !this.leaves || (partition?.key.every((column) => key?.includes(column)) ?? false)
+    return !this.leaves || !key || (partition?.key.every((column) => key.includes(column)) ?? false)
   }
 }
 
@@ -84,6 +125,7 @@ export async function readTarget(session: Session, dataset: Dataset, input: stri
   }
   const columns = await readTableColumns(session, target.oid)
   const foreignKeys = await session.rows<ForeignKey>(sql('load/foreign_keys'), [target.oid])
+  const obstacles = await session.rows<{ obstacle: string }>(sql('load/obstacles'), [target.oid])
   const plan = planColumns(dataset, columns, input)
   return new LoadTarget({
     dataset,
@@ -93,6 +135,7 @@ export async function readTarget(session: Session, dataset: Dataset, input: stri
     checks: await session.rows(sql('load/checks'), [target.oid]),
     foreignKeys,
     references: references(dataset, foreignKeys, plan),
+    obstacles: obstacles.map(({ obstacle }) => obstacle),
     plan,
   })
 }

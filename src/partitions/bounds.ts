@@ -125,18 +125,36 @@ export function forValues(policy: Policy, { from, to }: Range): string {
  * valid CHECK with it spares ATTACH the scan.
  */
 export function rangeCondition(policy: Policy, { from, to }: Range): string {
-  const [first, second] = policy.key.map(ident) as [string, string?]
+  const columns = policy.key.map(ident)
+  const [first, second] = columns as [string, string?]
   const low = from.map((value) => valueSql(policy, value))
   const high = to.map((value) => valueSql(policy, value))
-  if (second === undefined) return `${first} IS NOT NULL AND ${first} >= ${low[0]} AND ${first} < ${high[0]}`
-  const notNull = `${first} IS NOT NULL AND ${second} IS NOT NULL`
-  if (low[0] === high[0])
-    return `${notNull} AND ${first} = ${low[0]} AND ${second} >= ${low[1]} AND ${second} < ${high[1]}`
-  return (
-    `${notNull} AND (${first} > ${low[0]} OR (${first} = ${low[0]} AND ${second} >= ${low[1]}))` +
-    ` AND (${first} < ${high[0]} OR (${first} = ${high[0]} AND ${second} < ${high[1]}))`
-  )
+  const notNull = columns.map((column) => `${column} IS NOT NULL`)
+  const isOneYear = second !== undefined && low[0] === high[0] && ![...low, ...high].some(isEndless)
+  const bounds = isOneYear
+    ? [`${first} = ${low[0]}`, `${second} >= ${low[1]}`, `${second} < ${high[1]}`]
+    : [...boundCondition(columns, low, '>', '>='), ...boundCondition(columns, high, '<', '<')]
+  return [...notNull, ...bounds].join(' AND ')
 }
+
+/** On which side of a bound a key lies; nothing where the bound has no end. */
+function boundCondition(
+  [first, second]: string[],
+  [one = '', other = '']: string[],
+  beyond: '<' | '>',
+  atLast: string,
+): string[] {
+  if (isEndless(one)) return []
+  if (second === undefined) return [`${first} ${atLast} ${one}`]
+  // (2023, MINVALUE) lies before all of 2023, (2023, MAXVALUE) after it.
+  if (isEndless(other)) {
+    const takesYear = (other === 'MINVALUE') === (beyond === '>')
+    return [`${first} ${beyond}${takesYear ? '=' : ''} ${one}`]
+  }
+  return [`(${first} ${beyond} ${one} OR (${first} = ${one} AND ${second} ${atLast} ${other}))`]
+}
+
+const isEndless = (value: string) => value === 'MINVALUE' || value === 'MAXVALUE'
 
 /**
  * The condition of the unknown leaf: keys that are NULL, before the floor or from the ceiling on. Two columns are compared
@@ -179,19 +197,20 @@ export function positionOf(policy: Policy, date: Temporal.PlainDate): string {
   return valueSql(policy, boundAt(policy, date)[0] as string)
 }
 
-/** A position as text back to a date. A date key that is no date (20230231) counts as the last day before it. */
+/**
+ * A position as text back to a date. A date key that is no date (20230231) counts as the last day before it; what is beyond
+ * all dates as the first or the last of them.
+ */
 export function positionDate(policy: Policy, text: string): Temporal.PlainDate {
   const position = Number(text)
   const bound =
     policy.kind === 'year_quarter' ? [String(Math.floor(position / 4)), String((position % 4) + 1)] : [text]
   const date = boundDate(policy, bound)
   if (date) return date
+  const year = policy.kind === 'year_quarter' ? position / 4 : position / 10_000
+  if (!(Math.abs(year) < 100_000)) return /^-|BC$/.test(text) ? beginning : end.subtract({ days: 1 })
   const month = Math.min(12, Math.max(1, Math.floor(position / 100) % 100))
-  return Temporal.PlainDate.from({
-    year: Math.floor(position / 10_000),
-    month,
-    day: Math.max(1, position % 100),
-  })
+  return Temporal.PlainDate.from({ year: Math.floor(year), month, day: Math.max(1, position % 100) })
 }
 
 /** The type of `positionSql`, for arrays of positions. */
@@ -220,7 +239,7 @@ export function parseForValues(text: string): Range | 'default' | undefined {
 }
 
 function valueSql(policy: Policy, value: string): string {
-  if (value === 'MINVALUE' || value === 'MAXVALUE') return value
+  if (isEndless(value)) return value
   return policy.kind === 'date_key' || policy.kind === 'year_quarter' ? String(Number(value)) : literal(value)
 }
 

@@ -3,6 +3,8 @@
 -- Locks: none.
 SELECT a.attname::text AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
+       -- Without what limits it: a cast to varchar(3) cuts, an assignment refuses. -1 spells char as bpchar.
+       format_type(a.atttypid, -1) AS unlimited_type,
        CASE WHEN t.typtype = 'b' AND t.typelem = 0 THEN t.typname::text ELSE 'other' END AS base,
        CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS most_characters,
        CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) >> 16) & 65535 END AS precision,
@@ -11,10 +13,12 @@ SELECT a.attname::text AS name,
        a.atthasdef AND a.attgenerated = '' AS has_default,
        a.attgenerated <> '' AS generated,
        a.attidentity <> '' AS identity,
+       pg_get_expr(d.adbin, d.adrelid) AS expression,
        pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) AS sequence
   FROM pg_attribute AS a
   JOIN pg_class AS c ON c.oid = a.attrelid
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_type AS t ON t.oid = a.atttypid
+  LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum

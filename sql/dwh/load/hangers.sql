@@ -1,5 +1,6 @@
--- What hangs on a leaf itself and not on its parent, so that another leaf cannot take its place: views, foreign keys,
--- policies, triggers, statistics, publications and indexes of its own.
+-- What hangs on a leaf itself and not on its parent, so that another leaf cannot take its place: views, functions, foreign
+-- keys, policies, triggers, statistics, publications, indexes, CHECKs, NOT NULLs and defaults of its own, and an index that
+-- it is clustered on or identified by.
 -- $1 oids of leaves
 -- Locks: none.
 SELECT leaf.oid::bigint AS oid
@@ -15,7 +16,19 @@ SELECT leaf.oid::bigint AS oid
     OR EXISTS (SELECT FROM pg_statistic_ext AS s WHERE s.stxrelid = leaf.oid)
     OR EXISTS (SELECT FROM pg_publication_rel AS p WHERE p.prrelid = leaf.oid)
     OR EXISTS (SELECT FROM pg_index AS x
-                WHERE x.indrelid = leaf.oid AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = x.indexrelid))
+                WHERE x.indrelid = leaf.oid
+                  AND (x.indisclustered OR x.indisreplident
+                       OR NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = x.indexrelid)))
+    OR EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = leaf.oid AND k.contype = 'c' AND k.coninhcount = 0)
+    OR EXISTS (SELECT FROM pg_inherits AS i
+                 JOIN pg_attribute AS a ON a.attrelid = i.inhrelid AND a.attnum > 0 AND NOT a.attisdropped
+                 JOIN pg_attribute AS whole ON whole.attrelid = i.inhparent AND whole.attname = a.attname
+                 LEFT JOIN pg_attrdef AS own ON own.adrelid = a.attrelid AND own.adnum = a.attnum
+                 LEFT JOIN pg_attrdef AS d ON d.adrelid = whole.attrelid AND d.adnum = whole.attnum
+                WHERE i.inhrelid = leaf.oid
+                  AND (a.attnotnull AND NOT whole.attnotnull
+                       OR pg_get_expr(own.adbin, own.adrelid) <> coalesce(pg_get_expr(d.adbin, d.adrelid), '')))
     OR EXISTS (SELECT FROM pg_depend AS d
-                WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = leaf.oid AND d.deptype = 'n'
-                  AND d.classid = 'pg_proc'::regclass)
+                WHERE d.deptype = 'n' AND d.classid = 'pg_proc'::regclass
+                  AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = leaf.oid
+                       OR d.refclassid = 'pg_type'::regclass AND d.refobjid = leaf.reltype))

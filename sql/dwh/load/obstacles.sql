@@ -1,9 +1,11 @@
--- What rows of a table would miss that come by ATTACH and not by INSERT: row triggers and rules of the user.
+-- What rows of a table would miss that come by ATTACH and not by INSERT, and what may change or swallow those that come by
+-- INSERT: triggers and rules of the user, on the table or on one of its leaves.
 -- $1 oid of the table
 -- Locks: none.
 SELECT format('trigger %s', t.tgname) AS obstacle
   FROM pg_trigger AS t
- WHERE t.tgrelid = $1::bigint::oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 4 = 4
+ WHERE (t.tgrelid = $1::bigint::oid OR t.tgrelid IN (SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = $1::bigint::oid))
+   AND t.tgparentid = 0 AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 4 = 4
 UNION ALL
 SELECT format('rule %s', r.rulename)
   FROM pg_rewrite AS r
