@@ -5,10 +5,13 @@ import { compressors } from 'hyparquet-compressors'
 import { expect, test } from 'vitest'
 import { loadPlainFlights } from '../../scripts/flights.ts'
 import { packageRoot } from '../../src/package.ts'
+import type { Session } from '../../src/postgres/session.ts'
 import { dwh } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
 import { server } from '../support/servers.ts'
 import { targetEnvironment } from '../support/warehouse.ts'
+
+const parquet = join(packageRoot, 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet')
 
 interface Sums {
   rows: number
@@ -21,9 +24,7 @@ interface Sums {
  * through it than the one that loads the table.
  */
 async function independentReading(): Promise<Map<string, Sums>> {
-  const { buffer, byteOffset, byteLength } = readFileSync(
-    join(packageRoot, 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet'),
-  )
+  const { buffer, byteOffset, byteLength } = readFileSync(parquet)
   const file = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
   const chunks: { name: string; rowStart: number; values: ArrayLike<unknown> }[] = []
   await parquetRead({
@@ -52,7 +53,17 @@ async function independentReading(): Promise<Map<string, Sums>> {
   return sums
 }
 
-test('three million flights: rows and sums by month and origin equal an independent reading of the file', async () => {
+/** The same of the table. */
+async function sumsOf(session: Session): Promise<Map<string, Sums>> {
+  const rows = await session.rows<Sums & { key: string }>(
+    `SELECT to_char(month, 'YYYY-MM') || ' ' || origin AS key, rows, delay, distance
+       FROM (SELECT date_trunc('month', date) AS month, origin, count(*) AS rows, coalesce(sum(delay), 0)::int8 AS delay,
+                    coalesce(sum(distance), 0)::int8 AS distance FROM public.flights GROUP BY 1, 2) AS s`,
+  )
+  return new Map(rows.map(({ key, ...sums }) => [key, sums]))
+}
+
+test('three million flights, converted or loaded: rows and sums by month and origin equal an independent reading of the file', async () => {
   await using database = await freshDatabase(server)
   await using session = await database.open()
   await loadPlainFlights(session)
@@ -63,14 +74,7 @@ test('three million flights: rows and sums by month and origin equal an independ
     independentReading(),
   ])
   expect(done).toMatchObject({ code: 0 })
-
-  const rows = await session.rows<Sums & { key: string }>(
-    `SELECT to_char(month, 'YYYY-MM') || ' ' || origin AS key, rows, delay, distance
-       FROM (SELECT date_trunc('month', date) AS month, origin, count(*) AS rows, coalesce(sum(delay), 0)::int8 AS delay,
-                    coalesce(sum(distance), 0)::int8 AS distance FROM public.flights GROUP BY 1, 2) AS s`,
-  )
-  expect(rows.length).toBe(expected.size)
-  expect(new Map(rows.map(({ key, ...sums }) => [key, sums]))).toEqual(expected)
+  expect(await sumsOf(session)).toEqual(expected)
   expect([...expected.values()].reduce((sum, { rows }) => sum + rows, 0)).toBe(3_000_000)
 
   const list = JSON.parse(
@@ -83,4 +87,11 @@ test('three million flights: rows and sums by month and origin equal an independ
       .reduce((sum, [, { rows }]) => sum + rows, 0)
     expect([leaf, rows]).toEqual([leaf, inMonth])
   }
+
+  await session.run('TRUNCATE public.flights')
+  const loaded = await dwh(['-w', 'flights', 'load', 'flights', parquet, '--yes', '--json'], at)
+  expect(JSON.parse(loaded.stdout)).toMatchObject([
+    { state: 'loaded', strategy: 'scope', records: 3_000_000, inserted: 3_000_000, rejected: 0 },
+  ])
+  expect(await sumsOf(session)).toEqual(expected)
 }, 400_000)
