@@ -9,6 +9,9 @@ export type DwhEvent =
       done: number
       total: number
       unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables'
+      /** Of a load: rows that have arrived, and records that were refused. */
+      rows?: number
+      rejects?: number
     }
   | { type: 'note'; message: string }
   | { type: 'warning'; message: string }

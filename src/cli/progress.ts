@@ -64,11 +64,17 @@ export function drawEvents(stream: Stream, verbose: boolean): { emit: Emit; end:
 }
 
 function describeProgress(event: Extract<DwhEvent, { type: 'progress' }>, seconds: number): string {
-  const share = event.total > 0 ? event.done / event.total : 0
+  const { done, total, rows, rejects } = event
+  const share = total > 0 ? done / total : 0
   const amount = event.unit === 'bytes' ? bytes : count
-  const left = share > 0.02 && share < 1 ? `, ${duration((seconds / share) * (1 - share))} left` : ''
   const unit = event.unit === 'bytes' ? '' : ` ${event.unit}`
-  return `${Math.floor(share * 100)} %  ${amount(event.done)} of ${amount(event.total)}${unit}${left}`
+  const rate = (value: number) => value / Math.max(seconds, 0.001)
+  return [
+    `${Math.floor(share * 100)} %  ${amount(done)} of ${amount(total)}${unit}`,
+    ...(rows === undefined ? [] : [`${bytes(rate(done))}/s`, `${count(Math.round(rate(rows)))} rows/s`]),
+    ...(rejects ? [`${count(rejects)} rejects`] : []),
+    ...(share > 0.02 && share < 1 ? [`${duration((seconds / share) * (1 - share))} left`] : []),
+  ].join(', ')
 }
 
 function oneLine(text: string): string {

@@ -13,6 +13,7 @@ import {
   openLoad,
 } from '../ledger/loads.ts'
 import type { Replay } from '../ledger/rejects.ts'
+import { listCauses } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
@@ -131,10 +132,13 @@ export async function loadInput(
       for (const member of crew.sessions) await lease.join(member)
       const attempt = new Attempt(session, crew, work, lease, load, input, reader, plan, options)
       const figures = await attempt.run()
+      if (figures.rejected > 0) await tellCauses(session, work, load)
       return { load, ...figures }
-    } catch (error) {
-      await giveUp(session, load, toDwhError(error))
-      throw error
+    } catch (thrown) {
+      const error = toDwhError(thrown)
+      if (error.code === 'REJECTS_TOO_MANY') await tellCauses(session, work, load)
+      await giveUp(session, load, error)
+      throw thrown
     }
   })
 }
@@ -292,7 +296,15 @@ class Attempt {
       'send',
       async () => {
         const progress = (done: number) =>
-          this.#work.emit({ type: 'progress', step: 'send', done, total: bytes, unit: 'bytes' })
+          this.#work.emit({
+            type: 'progress',
+            step: 'send',
+            done,
+            total: bytes,
+            unit: 'bytes',
+            rows: dispatch.landed,
+            rejects: dispatch.rejects.count,
+          })
         const [sha256] = await together(
           this.#work,
           (work) => this.#input.digest(work),
@@ -316,6 +328,20 @@ async function removeLeftovers(session: Session, { dataset }: LoadTarget, input:
       new DwhError('INTERRUPTED', 'the run died; its tables were removed by a later one'),
     )
   }
+}
+
+/** How many causes of rejects are told; the ledger has them all. */
+const mostCauses = 5
+
+async function tellCauses(session: Session, work: Work, load: number): Promise<void> {
+  const causes = await listCauses(session, load)
+  for (const { kind, column, message, count, lines } of causes.slice(0, mostCauses)) {
+    const where = column === null ? kind : `${kind} of ${column}`
+    const rows = `${count.toLocaleString('en')} ${count === 1 ? 'reject' : 'rejects'}`
+    work.emit({ type: 'note', message: `${rows}: ${where}: ${message} (line ${lines.join(', ')})` })
+  }
+  const more = causes.length - mostCauses
+  if (more > 0) work.emit({ type: 'note', message: `and ${more} other causes` })
 }
 
 /** What a load that failed has made goes at once; where the server has gone, with the next load. */
