@@ -11,6 +11,9 @@ import { tlsAttempts } from './tls.ts'
 /** The oldest server whose catalogue and functions the SQL of this project is written for. */
 const oldestServer = 140_000
 
+/** The server takes a message of COPY as a whole before it looks at it: a small one is still in its cache then. */
+const messageBytes = 64 * 1024
+
 /** A value that `pg` can send as a parameter. */
 export type Parameter =
   | string
@@ -129,7 +132,9 @@ export class Session implements AsyncDisposable {
       const stream = this.copyFrom(statement)
       await new Promise<void>((resolve, reject) => {
         stream.on('error', reject).on('finish', resolve)
-        stream.end(data)
+        for (let at = 0; at < data.length; at += messageBytes)
+          stream.write(data.subarray(at, at + messageBytes))
+        stream.end()
       })
       return stream.rowCount
     } catch (error) {
