@@ -130,12 +130,14 @@ export class Session implements AsyncDisposable {
     const started = performance.now()
     try {
       const stream = this.copyFrom(statement)
-      await new Promise<void>((resolve, reject) => {
-        stream.on('error', reject).on('finish', resolve)
-        for (let at = 0; at < data.length; at += messageBytes)
-          stream.write(data.subarray(at, at + messageBytes))
-        stream.end()
-      })
+      const failure = new Promise<never>((_, reject) => stream.on('error', reject))
+      failure.catch(() => {})
+      // One after the other: what is still waiting when the server refuses would be written to a connection that is gone.
+      for (let at = 0; at < data.length; at += messageBytes) {
+        const message = data.subarray(at, at + messageBytes)
+        await Promise.race([failure, new Promise<void>((sent) => stream.write(message, () => sent()))])
+      }
+      await Promise.race([failure, new Promise<void>((finished) => stream.end(() => finished()))])
       return stream.rowCount
     } catch (error) {
       this.#work.signal.throwIfAborted()

@@ -23,7 +23,7 @@ export interface BlockOptions<Found> {
   tooLong(offset: number): Error
 }
 
-export const defaultBlockBytes = 4 * 1024 * 1024
+export const defaultBlockBytes = 1024 * 1024
 export const defaultLongestRecord = 16 * 1024 * 1024
 
 /**

@@ -95,7 +95,7 @@ export interface ReadOptions {
   columns?: string[] | undefined
   encoding?: string | undefined
   nullText?: string | undefined
-  /** Bytes of a batch, about: 4 MiB unless given. */
+  /** Bytes of a batch, about: 1 MiB unless given. */
   batchBytes?: number | undefined
   /** Longest record in bytes: 16 MiB unless given. */
   longestRecord?: number | undefined
