@@ -1,0 +1,92 @@
+import { z } from 'zod'
+
+const digest = z.strictObject({ bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+
+/** A table or leaf, as it was in the snapshot. */
+const tableSchema = z.strictObject({
+  oid: z.int(),
+  schema: z.string(),
+  name: z.string(),
+  /** The parent of a leaf, and its bound as in pg_get_expr(relpartbound). */
+  parent: z.strictObject({ schema: z.string(), name: z.string(), bound: z.string() }).nullable(),
+  /** As COPY lists them: without generated ones. */
+  columns: z.array(z.string()),
+  rows: z.int().min(0),
+  /** The proof of its rows; see src/proof. Null where `unproved` says why there is none. */
+  hash_1: z.string().nullable(),
+  hash_2: z.string().nullable(),
+  unproved: z.string().nullable(),
+  /** Of the table, its TOAST table and its indexes, in the server: what a restore needs of the disk. */
+  bytes: z.int().min(0),
+  /** Where its rows lie: `main` or `sealed/<pack>`, and a file in it. */
+  file: z.strictObject({ archive: z.string(), name: z.string() }).nullable(),
+  /** The seal that it had, by which later backups know that it is unchanged. */
+  seal: z.string().nullable(),
+})
+
+/** What a backup is. A folder without a manifest is no backup. */
+export const manifestSchema = z.strictObject({
+  format: z.literal('dwh-backup/2'),
+  backup: z.string(),
+  made_at: z.iso.datetime(),
+  seconds: z.number(),
+  dwh_version: z.string(),
+  /** The version of pg_dump. */
+  tool_version: z.string(),
+  /** `server_version` as in server_version_num; the identifier of the cluster where it may be read. */
+  server: z.strictObject({ version: z.int(), system_identifier: z.string().nullable() }),
+  /** What CREATE DATABASE needs to make it again. */
+  database: z.strictObject({
+    oid: z.int(),
+    name: z.string(),
+    owner: z.string(),
+    encoding: z.string(),
+    collate: z.string(),
+    ctype: z.string(),
+    locale_provider: z.enum(['libc', 'icu', 'builtin']),
+    locale: z.string().nullable(),
+    collation_version: z.string().nullable(),
+    comment: z.string().nullable(),
+    connection_limit: z.int(),
+    /** aclitems; null where they are the default. */
+    privileges: z.array(z.string()).nullable(),
+    /** ALTER DATABASE … SET, and ALTER ROLE … IN DATABASE … SET. */
+    settings: z.array(z.strictObject({ role: z.string().nullable(), setting: z.string() })),
+  }),
+  scope: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('database') }),
+    z.strictObject({ kind: z.literal('schemas'), schemas: z.array(z.string()) }),
+    z.strictObject({ kind: z.literal('tables'), tables: z.array(z.string()) }),
+  ]),
+  /** The moment that the rows are of, and where the WAL was then. */
+  snapshot: z.strictObject({ at: z.iso.datetime({ offset: true }), lsn: z.string().nullable() }),
+  migrations: z.array(z.strictObject({ folder: z.string(), name: z.string(), sha256: z.string() })),
+  /** How far the ledger was; null without one. */
+  ledger: z
+    .strictObject({
+      last_run: z.int().nullable(),
+      last_load: z.int().nullable(),
+      highest_epoch: z.int().nullable(),
+    })
+    .nullable(),
+  /** What the server of a restore must have. */
+  needs: z.strictObject({
+    roles: z.array(z.string()),
+    extensions: z.array(z.strictObject({ name: z.string(), version: z.string() })),
+    tablespaces: z.array(z.string()),
+  }),
+  /** Numbers of objects in scope, to be found again after a restore. */
+  objects: z.record(z.string(), z.int().min(0)),
+  /** The algorithm of the proofs and the hash of its test vectors: other ones cannot be compared. */
+  proof: z.strictObject({ algorithm: z.string(), vectors: z.string() }),
+  compression: z.enum(['none', 'gzip', 'zstd']),
+  tables: z.array(tableSchema),
+  /** Every file of the folder but this one and SHA256SUMS, by its path in it. */
+  files: z.record(z.string(), digest),
+  /** Files of `sealed/`, by their path in the folder of backups. */
+  references: z.record(z.string(), digest),
+})
+
+export type Manifest = z.infer<typeof manifestSchema>
+export type BackedUpTable = z.infer<typeof tableSchema>
+export type FileDigest = z.infer<typeof digest>
