@@ -42,7 +42,7 @@ BEGIN
   RAISE EXCEPTION USING
     ERRCODE    = 'object_not_in_prerequisite_state',
     MESSAGE    = format('%I.%I is sealed: %s refused', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP),
-    HINT       = format('to write into it, type: dwh partitions unseal %s %s', TG_ARGV[0], v_word),
+    HINT       = format('type: dwh partitions unseal %s %s', TG_ARGV[0], v_word),
     SCHEMA     = TG_TABLE_SCHEMA,
     TABLE      = TG_TABLE_NAME,
     CONSTRAINT = TG_NAME;

@@ -1,3 +1,4 @@
+import { DwhError } from '../errors.ts'
 import type { RelationName } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -21,8 +22,9 @@ export interface Seal extends SealedLeaf {
   leaf: number
   /** The leaf as it is called now, or was at last. */
   name: RelationName
-  /** There is such a table. */
+  /** There is such a table, and it is a leaf. */
   exists: boolean
+  isLeaf: boolean
   sealedAt: Date | undefined
 }
 
@@ -119,6 +121,7 @@ export async function openSeal(
 export async function keepEvidence(session: Session, leaf: number, seal: string): Promise<void> {
   const rows = await session.rows<SealRow>(sql('ledger/list_seals'), [[leaf]])
   const now = rows.find((row) => row.seal === seal)?.now
+  if (!now) throw new DwhError('FAILED', `seal ${seal} is not on its leaf after it was set`)
   await session.run(sql('ledger/keep_evidence'), [seal, JSON.stringify(now)])
 }
 
@@ -141,6 +144,7 @@ function asSeal({ kept, now, ...row }: SealRow): Seal {
     leaf: row.leaf,
     name: { schema: row.leaf_schema, name: row.leaf_name },
     exists: now !== null,
+    isLeaf: now?.parent ? !now.parent[2] : false,
     sealedAt: row.sealed_at ?? undefined,
   }
 }
