@@ -5,7 +5,7 @@ import { interruption } from './cli/interrupt.ts'
 import { parse } from './cli/program.ts'
 import { drawEvents } from './cli/progress.ts'
 import { openStreams } from './cli/streams.ts'
-import { commands } from './commands/index.ts'
+import { loadCommands } from './commands/index.ts'
 import { observed } from './events.ts'
 
 // What was needed to start is enough for the young objects of any command: left to itself their space grows, and loads of
@@ -19,10 +19,10 @@ process.exitCode = await main()
 /** Parses, runs, and turns whatever happened into the exit code. */
 async function main(): Promise<number> {
   try {
-    const invocation = parse(commands, words)
+    const invocation = parse(await loadCommands(words), words)
     if (!invocation) return 0
     const { command, path, globals, input } = invocation
-    const { emit, end } = drawEvents(streams.err, globals.verbose)
+    const { emit, end } = await drawEvents(streams.err, globals.verbose)
     const say = (message: string) => emit({ type: 'note', message })
     const signal = interruption(say, () => process.exit(130))
     try {

@@ -1,5 +1,3 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
 import { ledgerPresence } from '../ledger/migrations.ts'
 import {
@@ -12,7 +10,6 @@ import {
 } from '../load/files.ts'
 import type { RejectBudget } from '../load/reject-log.ts'
 import type { Input } from '../sources/file/find.ts'
-import { stateFolder } from '../state-folder.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Span } from '../warehouse/values.ts'
 import type { Context } from './context.ts'
@@ -37,13 +34,6 @@ export const budget = z.string().transform((text, context): RejectBudget => {
   context.addIssue({ code: 'custom', message: 'expected a number like 100 or a part like 5%' })
   return z.NEVER
 })
-
-/** Where inputs are put aside; it is made where there is none. */
-export async function spoolFolder(): Promise<string> {
-  const folder = join(stateFolder(), 'spool')
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  return folder
-}
 
 /** Plans the loads of some inputs, shows the plan, asks, and loads them as a run. */
 export async function planAndLoad(

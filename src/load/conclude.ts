@@ -208,7 +208,15 @@ async function settle(
   const parent = target.dataset.target
   if (how === 'merge') {
     const into = twin ?? (target.leaves ? await makeLeaf(session, target, leaf) : parent)
-    const merged = await merge(session, target, columns, leaf, target.isAligned ? into : parent, onDuplicate)
+    const merged = await merge(
+      session,
+      target,
+      columns,
+      leaf,
+      leaf.rows,
+      target.isAligned ? into : parent,
+      onDuplicate,
+    )
     return { ...merged, name: into.name }
   }
   const policy = target.dataset.partition as Policy

@@ -6,8 +6,9 @@ import type { Input } from '../sources/file/find.ts'
 import type { Reader, ReadOptions } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import { readDecimalCommas } from './decimal-comma.ts'
+import { findEarlier, mappingHash } from './identity.ts'
 import { type LoadPlan, type PlanOptions, planLoad, type Strategy } from './plan.ts'
-import { findEarlier, type Loaded, type LoadOptions, loadInput, mappingHash } from './run.ts'
+import { type Loaded, type LoadOptions, loadInput } from './run.ts'
 import { type LoadTarget, readTarget } from './target.ts'
 
 /** How files are read, and what becomes of their rows. */

@@ -39,6 +39,7 @@ export async function mergeColumns(session: Session, target: LoadTarget): Promis
  *
  * To be called in a transaction that keeps other writers out of the rows' leaves: SHARE ROW EXCLUSIVE.
  *
+ * @param total rows of the landing
  * @param into the leaf that has all rows with these keys, or the target itself
  */
 export async function merge(
@@ -46,12 +47,12 @@ export async function merge(
   target: LoadTarget,
   columns: MergeColumns,
   from: RelationName,
+  total: number,
   into: RelationName,
   onDuplicate: OnDuplicate,
 ): Promise<Merged> {
   const rows = relation(from)
   const table = relation(into)
-  const total = await count(session, rows)
   const list = identList(columns.inserted)
   if (!target.dataset.key) {
     const inserted = await session.run(

@@ -1,21 +1,28 @@
 import { DwhError } from '../errors.ts'
-import { keepRejects, type Reject } from '../ledger/rejects.ts'
+import type { Work } from '../events.ts'
+import { keepRejects, listCauses, type Reject } from '../ledger/rejects.ts'
 import type { Session } from '../postgres/session.ts'
 
 /** How many records of a file may be refused: a number, or a part of all. */
 export type RejectBudget = { records: number } | { share: number }
 
-/** Writes the rejects of one load into the ledger as they come, and stops it when they are too many. */
+/** How many causes of rejects are told; the ledger has them all. */
+const mostCauses = 5
+
+/** Writes the rejects of one load into the ledger as they come, tells their causes, and stops it when they are too many. */
 export class RejectLog {
   count = 0
   readonly #session: Session
+  readonly #work: Work
   readonly #load: number
   readonly #budget: RejectBudget
+  /** Several connections find rejects; the session takes one statement at a time. */
   #last: Promise<void> = Promise.resolve()
 
   /** @param session used for nothing else meanwhile */
-  constructor(session: Session, load: number, budget: RejectBudget) {
+  constructor(session: Session, work: Work, load: number, budget: RejectBudget) {
     this.#session = session
+    this.#work = work
     this.#load = load
     this.#budget = budget
   }
@@ -26,17 +33,39 @@ export class RejectLog {
     this.count += rejects.length
     this.#last = this.#last.then(() => keepRejects(this.#session, this.#load, rejects))
     await this.#last
-    if ('records' in this.#budget && this.count > this.#budget.records) throw this.#tooMany(undefined)
+    if (!('records' in this.#budget) || this.count <= this.#budget.records) return
+    const error = this.#tooMany(undefined)
+    // Only the first of several connections tells.
+    if (!this.#isTold) await this.#tell()
+    throw error
   }
 
+  #isTold = false
+
   /**
-   * At the end of the file, when the whole is known.
+   * At the end of the file, when the whole is known: tells the causes.
    *
    * @throws DwhError REJECTS_TOO_MANY
    */
-  settle(records: number): void {
+  async settle(records: number): Promise<void> {
     const most = 'records' in this.#budget ? this.#budget.records : Math.floor(records * this.#budget.share)
+    if (this.count > 0) await this.#tell()
     if (this.count > most) throw this.#tooMany(records)
+  }
+
+  async #tell(): Promise<void> {
+    this.#isTold = true
+    this.#last = this.#last.then(async () => {
+      const causes = await listCauses(this.#session, this.#load)
+      for (const { kind, column, message, count, lines } of causes.slice(0, mostCauses)) {
+        const where = column === null ? kind : `${kind} of ${column}`
+        const rows = `${count.toLocaleString('en')} ${count === 1 ? 'reject' : 'rejects'}`
+        this.#work.emit({ type: 'note', message: `${rows}: ${where}: ${message} (line ${lines.join(', ')})` })
+      }
+      const more = causes.length - mostCauses
+      if (more > 0) this.#work.emit({ type: 'note', message: `and ${more} other causes` })
+    })
+    await this.#last
   }
 
   #tooMany(records: number | undefined): DwhError {

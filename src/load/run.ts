@@ -1,19 +1,15 @@
-import { createHash } from 'node:crypto'
 import { DwhError, toDwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
 import { type Lease, underLease } from '../ledger/lease.ts'
 import {
   failLoad,
   findAbandonedLoads,
-  findFinishedLoad,
   forgetAttempt,
-  hasLoadOfSize,
-  type Load,
   type LoadFigures,
+  listLoads,
   openLoad,
 } from '../ledger/loads.ts'
 import type { Replay } from '../ledger/rejects.ts'
-import { listCauses } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { identList, relation, shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
@@ -23,15 +19,16 @@ import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
 import { openArrivals } from './arrivals.ts'
-import { declaredDefault } from './columns.ts'
 import { conclude } from './conclude.ts'
 import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
+import { Dispatch } from './dispatch.ts'
+import { mappingHash } from './identity.ts'
 import { openCourt } from './judge.ts'
 import { dropTables, Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
 import { letGo, type Prepared, prepare } from './prepare.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
-import { Dispatch, sendAll } from './send.ts'
+import { sendAll } from './send.ts'
 import type { LoadTarget } from './target.ts'
 import { together } from './together.ts'
 
@@ -54,40 +51,6 @@ export interface LoadOptions {
 /** How a load of one file has ended. */
 export interface Loaded extends LoadFigures {
   load: number
-}
-
-/** What a file is to the ledger: the same file, read in another way, is another one. */
-export function mappingHash(target: LoadTarget, reader: Reader, replay?: Replay): string {
-  const { plan, dataset } = target
-  const columns = plan.filled.map(({ column, from }) => [
-    column.name,
-    'input' in from ? (plan.input[from.input] as string) : { expression: from.expression },
-  ])
-  const rules = Object.entries(dataset.columns).flatMap(([name, column]) => {
-    const fallback = declaredDefault(dataset, name) ?? null
-    return column.required || fallback !== null ? [[name, column.required, fallback]] : []
-  })
-  const what: unknown[] = [columns, reader.dialect, dataset.references, dataset.key ?? null]
-  if (dataset.nulls_equal) what.push('NULLs are equal')
-  if (rules.length > 0) what.push(rules)
-  // The same rows may be refused again and again.
-  if (replay?.rejects !== undefined) what.push(replay.load)
-  return createHash('sha256').update(JSON.stringify(what)).digest('hex')
-}
-
-/**
- * The load that has brought this file into the table already; its hash is only computed where a file of its size was loaded.
- */
-export async function findEarlier(
-  session: Session,
-  work: Work,
-  input: Input,
-  target: LoadTarget,
-  mapping: string,
-): Promise<Load | undefined> {
-  const table = target.dataset.target
-  if (!(await hasLoadOfSize(session, table, input.bytes))) return undefined
-  return findFinishedLoad(session, table, { bytes: input.bytes, sha256: await input.digest(work), mapping })
 }
 
 /**
@@ -132,11 +95,9 @@ export async function loadInput(
       for (const member of crew.sessions) await lease.join(member)
       const attempt = new Attempt(session, crew, work, lease, load, input, reader, plan, options)
       const figures = await attempt.run()
-      if (figures.rejected > 0) await tellCauses(session, work, load)
       return { load, ...figures }
     } catch (thrown) {
       const error = toDwhError(thrown)
-      if (error.code === 'REJECTS_TOO_MANY') await tellCauses(session, work, load)
       await giveUp(session, load, error)
       throw thrown
     }
@@ -217,7 +178,7 @@ class Attempt {
   }
 
   #rejects(): RejectLog {
-    return new RejectLog(this.#session, this.#load, this.#options.budget)
+    return new RejectLog(this.#session, this.#work, this.#load, this.#options.budget)
   }
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
@@ -230,7 +191,7 @@ class Attempt {
     const dispatch = new Dispatch(this.#reader, target, landing, rejects)
     const digest = await this.#send(dispatch)
     const records = dispatch.landed + rejects.count
-    rejects.settle(records)
+    await rejects.settle(records)
     const prepared = await step(
       work,
       'leaves',
@@ -330,28 +291,14 @@ async function removeLeftovers(session: Session, { dataset }: LoadTarget, input:
   }
 }
 
-/** How many causes of rejects are told; the ledger has them all. */
-const mostCauses = 5
-
-async function tellCauses(session: Session, work: Work, load: number): Promise<void> {
-  const causes = await listCauses(session, load)
-  for (const { kind, column, message, count, lines } of causes.slice(0, mostCauses)) {
-    const where = column === null ? kind : `${kind} of ${column}`
-    const rows = `${count.toLocaleString('en')} ${count === 1 ? 'reject' : 'rejects'}`
-    work.emit({ type: 'note', message: `${rows}: ${where}: ${message} (line ${lines.join(', ')})` })
-  }
-  const more = causes.length - mostCauses
-  if (more > 0) work.emit({ type: 'note', message: `and ${more} other causes` })
-}
-
 /** What a load that failed has made goes at once; where the server has gone, with the next load. */
 async function giveUp(session: Session, load: number, error: DwhError): Promise<void> {
   try {
     // The session of the run may have been told to stop.
     const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
     await using own = await Session.open(session.target, 'dwh load', quiet)
-    const row = await own.row<{ landing: string[] }>('SELECT landing FROM dwh.loads WHERE load = $1', [load])
-    await dropTables(own, row?.landing ?? [])
+    const [attempt] = await listLoads(own, { load })
+    await dropTables(own, attempt?.landing ?? [])
     await failLoad(own, load, error)
   } catch {
     // The next load of the table finds them.

@@ -17,10 +17,6 @@ import { type ToText, toText, withoutAnnotations } from './parquet-text.ts'
 import type { Batch, InputRecord, Reader, ReadOptions, Sample } from './reader.ts'
 import { spoolBytes } from './spool.ts'
 
-export function isParquet(start: Buffer): boolean {
-  return start.toString('latin1', 0, 4) === 'PAR1'
-}
-
 /**
  * Opens Parquet, which is read from its end: what is packed into a zip or a gzip is put aside first.
  *
