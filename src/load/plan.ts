@@ -235,9 +235,7 @@ async function refuseSilentReplacement(
   policy: Policy | undefined,
   positions: string[],
 ): Promise<void> {
-  const ordered = positions.toSorted(byValue)
-  const [low, high] = [ordered[0], ordered.at(-1)]
-  const window = policy && low && high ? windowCondition(policy, low, high) : 'true'
+  const window = policy && positions.length > 0 ? windowsOf(policy, positions).join(' OR ') : 'true'
   const { found } = await session.one<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM ${relation(target.dataset.target)} WHERE ${window}) AS found`,
   )
@@ -246,5 +244,22 @@ async function refuseSilentReplacement(
 
 /** Positions are numbers or ISO texts. */
 function byValue(a: string, b: string): number {
+/** The days from the first to the last within the limits of the policy, and each of those beyond by itself. */
+function windowsOf(policy: Policy, positions: string[]): string[] {
+  const { compare } = Temporal.PlainDate
+  const { floor, ceiling } = limits(policy)
+  const isWithin = (position: string) => {
+    const date = positionDate(policy, position)
+    return compare(floor, date) <= 0 && compare(date, ceiling) < 0
+  }
+  const ordered = [...new Set(positions)].toSorted(byValue)
+  const [low, ...others] = ordered.filter(isWithin)
+  const beyond = ordered.filter((position) => !isWithin(position))
+  return [
+    ...(low === undefined ? [] : [windowCondition(policy, low, others.at(-1) ?? low)]),
+    ...beyond.map((position) => windowCondition(policy, position, position)),
+  ]
+}
+
   return /^-?\d+$/.test(a) && /^-?\d+$/.test(b) ? Number(a) - Number(b) : a < b ? -1 : 1
 }
