@@ -22,7 +22,7 @@ import type { Landing } from './landing.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
 import { occupiedLeaves, type ReadyLeaf } from './prepare.ts'
 import { replaceScope } from './replace.ts'
-import type { LoadTarget } from './target.ts'
+import { type LoadTarget, refuseDetaching } from './target.ts'
 
 /** What the last transaction does with a landing. */
 export interface Conclusion {
@@ -193,10 +193,12 @@ async function findDestinations(
       found.push({ leaf, twin, how: attachable ? 'attach' : 'merge' })
     } else if (attachable && leaf.twin?.oid === twin.oid && !occupied.has(twin.oid))
       found.push({ leaf, twin, how: 'exchange' })
+  refuseDetaching(target, twins)
     else found.push({ leaf, twin, how: 'merge' })
   }
   return found
 }
+      if (!leaf.range) throw changed(target, 'has no unknown leaf any more')
 
 async function settle(
   session: Session,
