@@ -13,6 +13,9 @@ export interface TableColumn {
   name: string
   /** As in a declaration: `numeric(15,2)`. */
   type: string
+  /** The same, but of a domain what it is made of. */
+  plain_type: string
+  is_domain: boolean
   /** `numeric`: a value of it is held against the limits of `type` when it is assigned, not cut. */
   unlimited_type: string
   /** The name of a plain type such as int4; `other` for arrays, domains, enums and whatever else. */
