@@ -16,13 +16,13 @@ SELECT a.attname::text AS name,
        a.atthasdef AND a.attgenerated = '' AS has_default,
        a.attgenerated <> '' AS generated,
        a.attidentity <> '' AS identity,
+       a.attidentity = 'a' AS always_identity,
        pg_get_expr(d.adbin, d.adrelid) AS expression,
        pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) AS sequence
   FROM pg_attribute AS a
   JOIN pg_class AS c ON c.oid = a.attrelid
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_type AS t ON t.oid = a.atttypid
-  LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   CROSS JOIN LATERAL (
          WITH RECURSIVE down AS (
                 SELECT a.atttypid AS type, a.atttypmod AS typmod, 0 AS depth
@@ -31,5 +31,6 @@ SELECT a.attname::text AS name,
                   FROM down
                   JOIN pg_type AS d ON d.oid = down.type AND d.typtype = 'd')
          SELECT down.* FROM down ORDER BY down.depth DESC LIMIT 1) AS bottom
+  LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
