@@ -6,6 +6,17 @@ import type { Session } from '../postgres/session.ts'
 /** How many records of a file may be refused: a number, or a part of all. */
 export type RejectBudget = { records: number } | { share: number }
 
+/** How many records a file has. */
+export interface Whole {
+  /** By its sample. */
+  guessed: number
+  /** Exactly; it may take as long as reading the file. */
+  count(): Promise<number>
+}
+
+/** Rejects before which nobody asks how many records there are in all. */
+const fewRejects = 1000
+
 /** How many causes of rejects are told; the ledger has them all. */
 const mostCauses = 5
 
@@ -16,15 +27,18 @@ export class RejectLog {
   readonly #work: Work
   readonly #load: number
   readonly #budget: RejectBudget
+  readonly #whole: Whole
+  #records: Promise<number> | undefined
   /** Several connections find rejects; the session takes one statement at a time. */
   #last: Promise<void> = Promise.resolve()
 
   /** @param session used for nothing else meanwhile */
-  constructor(session: Session, work: Work, load: number, budget: RejectBudget) {
+  constructor(session: Session, work: Work, load: number, budget: RejectBudget, whole: Whole) {
     this.#session = session
     this.#work = work
     this.#load = load
     this.#budget = budget
+    this.#whole = whole
   }
 
   /** @throws DwhError REJECTS_TOO_MANY */
@@ -33,11 +47,25 @@ export class RejectLog {
     this.count += rejects.length
     this.#last = this.#last.then(() => keepRejects(this.#session, this.#load, rejects))
     await this.#last
-    if (!('records' in this.#budget) || this.count <= this.#budget.records) return
-    const error = this.#tooMany(undefined)
+    const records = await this.#recordsIfDoubtful()
+    const most = mostOf(this.#budget, records)
+    if (most === undefined || this.count <= most) return
+    const error = this.#tooMany(records)
     // Only the first of several connections tells.
     if (!this.#isTold) await this.#tell()
     throw error
+  }
+
+  /**
+   * A part of the whole is known at the end of the file only. Where the sample says that there are too many rejects already,
+   * the records are counted, so that a file that is wrong as a whole does not fill the ledger.
+   */
+  async #recordsIfDoubtful(): Promise<number | undefined> {
+    if ('records' in this.#budget || this.#records) return this.#records
+    const { guessed, count } = this.#whole
+    if (this.count < fewRejects || this.count <= guessed * this.#budget.share) return undefined
+    this.#records = count()
+    return this.#records
   }
 
   #isTold = false
@@ -48,9 +76,9 @@ export class RejectLog {
    * @throws DwhError REJECTS_TOO_MANY
    */
   async settle(records: number): Promise<void> {
-    const most = 'records' in this.#budget ? this.#budget.records : Math.floor(records * this.#budget.share)
+    const most = mostOf(this.#budget, records)
     if (this.count > 0) await this.#tell()
-    if (this.count > most) throw this.#tooMany(records)
+    if (most !== undefined && this.count > most) throw this.#tooMany(records)
   }
 
   async #tell(): Promise<void> {
@@ -80,4 +108,11 @@ export class RejectLog {
       { hint: `see why: dwh rejects list --load ${this.#load}; or allow more with --max-rejects` },
     )
   }
+}
+
+/** Undefined for a part of what is not known. */
+function mostOf(budget: RejectBudget, records: number | undefined): number | undefined {
+  if ('records' in budget) return budget.records
+  // 29 % of 100 are 28.999999999999996.
+  return records === undefined ? undefined : Math.floor(records * budget.share + 1e-6)
 }

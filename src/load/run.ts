@@ -178,7 +178,20 @@ class Attempt {
   }
 
   #rejects(): RejectLog {
-    return new RejectLog(this.#session, this.#work, this.#load, this.#options.budget)
+    return new RejectLog(this.#session, this.#work, this.#load, this.#options.budget, {
+      guessed: this.#plan.rows,
+      count: () => this.#countRecords(),
+    })
+  }
+
+  async #countRecords(): Promise<number> {
+    if (this.#reader.rows !== undefined) return this.#reader.rows
+    let records = 0
+    for await (const batch of this.#reader.batches(this.#work)) {
+      records += batch.count
+      batch[Symbol.dispose]()
+    }
+    return records
   }
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */

@@ -9,6 +9,8 @@ import type { Batch, InputRecord } from './reader.ts'
 export interface Position {
   number: number
   firstRecord: number
+  /** Records. */
+  count: number
   /** 1-based line of its first byte. */
   line: number
   /** Bytes of the text before it. */
@@ -20,6 +22,7 @@ export interface Position {
 export class CsvBatch implements Batch {
   readonly number: number
   readonly firstRecord: number
+  readonly count: number
   readonly offset: number
   readonly bytesRead: number
   readonly raw: Buffer | undefined
@@ -32,6 +35,7 @@ export class CsvBatch implements Batch {
   constructor(bytes: Buffer, position: Position, format: CsvFormat, quoted: boolean, sendable: boolean) {
     this.number = position.number
     this.firstRecord = position.firstRecord
+    this.count = position.count
     this.offset = position.offset
     this.bytesRead = position.bytesRead
     this.raw = sendable ? bytes : undefined
@@ -52,6 +56,7 @@ export class CsvBatch implements Batch {
       number,
       bytesRead,
       firstRecord: firstRecord + index,
+      count: 1,
       line: line + index,
       offset: offset + from,
     }

@@ -63,7 +63,14 @@ async function readFooter(
     toText: toText(node),
   }))
   const bare = { ...metadata, schema: withoutAnnotations(metadata.schema) }
-  return new ParquetReader(name, buffer, bare, columns, owned, options.batchBytes ?? defaultBlockBytes)
+  return new ParquetReader(file, buffer, bare, columns, owned, options.batchBytes ?? defaultBlockBytes)
+}
+
+/** What is read in any order. */
+interface Opened {
+  name: string
+  /** @throws DwhError INPUT_BROKEN when somebody has written it since it was found */
+  requireSame(): Promise<void>
 }
 
 async function readSlice(handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
@@ -91,6 +98,7 @@ class ParquetReader implements Reader {
   readonly columns: string[]
   /** Nothing of it is sent as it stands. */
   readonly dialect = { delimiter: ',', quote: '"', escape: '"', nullText: '', encoding: 'UTF8' }
+  readonly rows: number
   readonly reading: ReadOptions
   readonly #name: string
   readonly #buffer: AsyncBuffer
@@ -110,6 +118,7 @@ class ParquetReader implements Reader {
     this.columns = columns.map((column) => column.name)
     this.reading = { format: 'ndjson', columns: this.columns }
     this.#name = name
+    this.rows = Number(metadata.num_rows)
     this.#buffer = buffer
     this.#metadata = metadata
     this.#columns = columns
@@ -148,7 +157,7 @@ class ParquetReader implements Reader {
       const values = await this.#read(start, start + count)
       records.push(...new ParquetBatch(0, start, 0, this.columns, values, { from: 0, to: count }).records())
     }
-    return { records, rows: Number(this.#metadata.num_rows) }
+    return { records, rows: this.rows }
   }
 
   #sayMemory(work: Work): void {

@@ -34,6 +34,8 @@ export interface Batch extends Disposable {
   number: number
   /** 1-based number of its first record in the input, blank lines not counted. */
   firstRecord: number
+  /** How many records it has, blank lines not counted. */
+  count: number
   /** Bytes before it in the (decompressed) text: those before its first record. */
   offset: number
   /** Bytes of the stored file that had been read when it was complete: for progress. */
@@ -75,6 +77,8 @@ export interface Reader extends AsyncDisposable {
   /** For batches with `raw`. */
   dialect: Dialect
   sample(): Promise<Sample>
+  /** How many records it has, where that is known without reading them. */
+  rows?: number
   /**
    * All records in order, read anew at each call; only what was asked for is in memory.
    *
