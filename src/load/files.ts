@@ -59,7 +59,7 @@ async function plan(
 ): Promise<PlannedFile> {
   const { input, reader, target } = file
   const earlier = asksLedger
-    ? await findEarlier(session, work, input, target, mappingHash(target, reader, options.replay))
+    ? await findEarlier(session, work, input, target, mappingHash(target, reader, options))
     : undefined
   if (earlier) return { ...file, plan: undefined, earlier }
   return { ...file, plan: await planLoad(session, target, reader, options), earlier }

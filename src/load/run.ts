@@ -81,7 +81,7 @@ export async function loadInput(
       input: input.name,
       header: reader.header ?? null,
       bytes: input.bytes,
-      mapping: mappingHash(target, reader, options.replay),
+      mapping: mappingHash(target, reader, options),
       reading: { ...reader.reading, decimalComma: options.decimalComma },
       strategy: plan.strategy,
     })
