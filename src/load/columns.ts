@@ -71,7 +71,7 @@ export function planColumns(dataset: Dataset, table: TableColumn[], input: strin
   const missing: TableColumn[] = []
   for (const column of table.filter(({ generated }) => !generated)) {
     const expression = dataset.map[column.name]
-    const at = findInput(input, expression ?? column.name)
+    const at = expression === undefined ? findInput(input, column.name) : findNamed(input, expression)
     if (at !== undefined) {
       filled.push({ column, from: { input: at } })
       used.add(at)
@@ -79,17 +79,27 @@ export function planColumns(dataset: Dataset, table: TableColumn[], input: strin
     else missing.push(column)
   }
   refuseMissing(dataset, missing, input)
-  const derived = filled.some(({ from }) => 'expression' in from)
-  const named = (name: string) =>
-    filled.some(({ from }) => 'expression' in from && from.expression.includes(name))
+  const expressions = filled.flatMap(({ from }) => ('expression' in from ? [from.expression] : []))
+  const named = new Set(expressions.flatMap(namesIn))
+  const names = sqlNames(input)
   return {
     input,
-    names: sqlNames(input),
+    names,
     filled,
     missing,
-    derived,
-    ignored: input.filter((name, index) => !used.has(index) && !named(name)),
+    derived: expressions.length > 0,
+    ignored: input.filter((_, index) => !used.has(index) && !named.has(names[index] as string)),
   }
+}
+
+/** Words of an expression that may be columns, as PostgreSQL folds them: not in texts and comments, no functions, no types. */
+function namesIn(expression: string): string[] {
+  const token =
+    /e'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*|\/\*.*?\*\/|"((?:[^"]|"")+)"|(?<!::\s*)(?<![\p{L}\p{N}_$])([\p{L}_][\p{L}\p{N}_$]*)(?![\p{L}\p{N}_$]|\s*\()/gisu
+  return [...expression.matchAll(token)].flatMap(([, , quoted, bare]) => {
+    if (quoted !== undefined) return [quoted.replaceAll('""', '"')]
+    return bare === undefined ? [] : [bare.replace(/[A-Z]/g, (letter) => letter.toLowerCase())]
+  })
 }
 
 /**
@@ -106,6 +116,13 @@ function sqlNames(input: string[]): string[] {
   return cut.map((name, index) =>
     taken.includes(name) || cut.indexOf(name) !== cut.lastIndexOf(name) ? `dwh_column_${index + 1}` : name,
   )
+}
+
+/** `amount + tax` of a map is no name, though it folds to one. */
+function findNamed(input: string[], expression: string): number | undefined {
+  if (/^[\p{L}\p{N}_ ]+$/u.test(expression)) return findInput(input, expression)
+  const exact = input.indexOf(expression)
+  return exact >= 0 ? exact : undefined
 }
 
 function findInput(input: string[], name: string): number | undefined {
