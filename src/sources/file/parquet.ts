@@ -31,15 +31,17 @@ export async function openParquet(file: Plain, options: ReadOptions, spoolFolder
   const owned: AsyncDisposable[] = []
   try {
     let source = path
+    let requireSame = file.stored.requireSame
     if (source === undefined || file.compression !== undefined) {
       await using stream = await file.open()
       const spooled = await spoolBytes(name, stream, spoolFolder)
       owned.push(spooled)
       source = spooled.path
+      requireSame = spooled.requireSame
     }
     const handle = await open(source)
     owned.unshift({ [Symbol.asyncDispose]: () => handle.close() })
-    return await readFooter(name, handle, owned, options)
+    return await readFooter({ name, requireSame: async () => requireSame?.() }, handle, owned, options)
   } catch (error) {
     for (const one of owned) await one[Symbol.asyncDispose]()
     throw broken(name, error)
@@ -47,7 +49,7 @@ export async function openParquet(file: Plain, options: ReadOptions, spoolFolder
 }
 
 async function readFooter(
-  name: string,
+  file: Opened,
   handle: FileHandle,
   owned: AsyncDisposable[],
   options: ReadOptions,
@@ -96,11 +98,11 @@ interface Group {
 
 class ParquetReader implements Reader {
   readonly columns: string[]
+  readonly rows: number
   /** Nothing of it is sent as it stands. */
   readonly dialect = { delimiter: ',', quote: '"', escape: '"', nullText: '', encoding: 'UTF8' }
-  readonly rows: number
   readonly reading: ReadOptions
-  readonly #name: string
+  readonly #file: Opened
   readonly #buffer: AsyncBuffer
   readonly #metadata: FileMetaData
   readonly #columns: { name: string; toText: ToText }[]
@@ -108,7 +110,7 @@ class ParquetReader implements Reader {
   readonly #batchBytes: number
 
   constructor(
-    name: string,
+    file: Opened,
     buffer: AsyncBuffer,
     metadata: FileMetaData,
     columns: { name: string; toText: ToText }[],
@@ -116,9 +118,9 @@ class ParquetReader implements Reader {
     batchBytes: number,
   ) {
     this.columns = columns.map((column) => column.name)
-    this.reading = { format: 'ndjson', columns: this.columns }
-    this.#name = name
     this.rows = Number(metadata.num_rows)
+    this.reading = { format: 'ndjson', columns: this.columns }
+    this.#file = file
     this.#buffer = buffer
     this.#metadata = metadata
     this.#columns = columns
@@ -145,6 +147,7 @@ class ParquetReader implements Reader {
         })
       }
     }
+    await this.#file.requireSame()
   }
 
   async sample(): Promise<Sample> {
@@ -163,7 +166,7 @@ class ParquetReader implements Reader {
   #sayMemory(work: Work): void {
     const largest = Math.max(0, ...this.#groups().map(({ bytes }) => bytes))
     if (largest <= largeGroup) return
-    const message = `${this.#name} has row groups of up to ${Math.round(largest / 1e6)} MB unpacked; one at a time is in memory, some times as large there`
+    const message = `${this.#file.name} has row groups of up to ${Math.round(largest / 1e6)} MB unpacked; one at a time is in memory, some times as large there`
     work.emit({ type: 'note', message })
   }
 
@@ -198,7 +201,7 @@ class ParquetReader implements Reader {
         read.push({ values: await scan.readColumn({ column: name, rowStart, rowEnd }), toText })
       return read
     } catch (error) {
-      throw broken(this.#name, error)
+      throw broken(this.#file.name, error)
     }
   }
 
