@@ -54,7 +54,7 @@ interface Destination {
 /**
  * The last transaction of a load: all its rows become visible, with the ledger's row, or none.
  *
- * Locks, all at the beginning and under the lock ladder: SHARE ROW EXCLUSIVE on the leaves that rows are merged into (their
+ * Locks, all at the beginning and under the lock ladder: ACCESS EXCLUSIVE on the landing; SHARE ROW EXCLUSIVE on the leaves that rows are merged into (their
  * writers wait, readers do not); SHARE UPDATE EXCLUSIVE on the target where leaves are attached, ACCESS EXCLUSIVE on it for
  * as long as that takes where they replace empty ones.
  */
@@ -112,12 +112,20 @@ export async function finish(
 }
 
 /** Takes every lock in an order that two loads share, and looks at the target again under them. */
-async function lockAll(session: Session, { target, leaves, scope }: Conclusion): Promise<Destination[]> {
+async function lockAll(
+  session: Session,
+  { target, landings, leaves, scope }: Conclusion,
+): Promise<Destination[]> {
   const table = relation(target.dataset.target)
   const exchanges = leaves.some(({ attachable, twin }) => attachable && twin)
   const attaches = leaves.some(({ attachable, twin }) => attachable || !twin)
   // Rows that move, and rows of a scope, may be anywhere.
   const all = !target.leaves || !target.isAligned || scope !== undefined
+  // Whoever reads all tables, such as pg_dump, has these too: better told now than with the locks of others in our hands.
+  const own = landings.flatMap((landing) => [landing.name, ...landing.leaves])
+  await session.run(
+    `LOCK TABLE ${own.map((name) => `ONLY ${relation(name)}`).join(', ')} IN ACCESS EXCLUSIVE MODE`,
+  )
   const parent = attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
   if (all) await session.run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`)
   if (exchanges || !all)
@@ -185,20 +193,20 @@ async function findDestinations(
   // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
   const mayAttach = mayStandBeside && !now.isWider
   const found: Destination[] = []
+  refuseDetaching(target, twins)
   for (const [index, leaf] of leaves.entries()) {
     const twin = twins[index]
     const attachable = leaf.attachable && mayAttach
     if (!twin) {
+      if (!leaf.range) throw changed(target, 'has no unknown leaf any more')
       await isAttached(session, target.oid, nameOf(target, leaf))
       found.push({ leaf, twin, how: attachable ? 'attach' : 'merge' })
     } else if (attachable && leaf.twin?.oid === twin.oid && !occupied.has(twin.oid))
       found.push({ leaf, twin, how: 'exchange' })
-  refuseDetaching(target, twins)
     else found.push({ leaf, twin, how: 'merge' })
   }
   return found
 }
-      if (!leaf.range) throw changed(target, 'has no unknown leaf any more')
 
 async function settle(
   session: Session,

@@ -4,9 +4,9 @@ import { leafIndexStatements, readIndexes, type TableIndex } from '../partitions
 import { leafIndexName } from '../partitions/leaf-sql.ts'
 import type { Crew } from '../postgres/crew.ts'
 import { boundName, ident, relation } from '../postgres/identifiers.ts'
+import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 import { type ProofColumn, proofColumns } from '../proof/columns.ts'
 import { type Proof, proveRelation } from '../proof/hash.ts'
 import type { Policy } from '../warehouse/schema.ts'
@@ -70,7 +70,7 @@ export async function prepare(
       mayAttach &&
       leaf.range !== undefined &&
       (!leaf.twin || !(occupied.has(leaf.twin.oid) || hung.has(leaf.twin.oid)))
-    const ready = await prepareLeaf(worker, target, leaf, attachable, indexes, columns)
+    const ready = await prepareLeaf(worker, work.signal, target, leaf, attachable, indexes, columns)
     if (ready.rows > 0) prepared.leaves.push(ready)
     done += 1
     work.emit({ type: 'progress', step: 'leaves', done, total: landing.leaves.length, unit: 'leaves' })
@@ -81,6 +81,7 @@ export async function prepare(
 
 async function prepareLeaf(
   session: Session,
+  signal: AbortSignal,
   target: LoadTarget,
   leaf: LandingLeaf,
   attachable: boolean,
@@ -92,9 +93,14 @@ async function prepareLeaf(
   const proof = isProved ? await proveRelation(session, columns, name) : undefined
   const { rows } = proof ?? (await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${name}`))
   if (rows === 0 || !attachable) return { ...leaf, rows, proof, indexes: [], attachable }
+  const run = async (statement: string) => {
+    // The cancel of a Ctrl-C that comes between two statements cancels nothing.
+    signal.throwIfAborted()
+    await session.run(statement)
+  }
   // A CHECK while rows arrive would cost more than looking at all of them once; with it ATTACH need not look.
   const bound = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
-  await session.run(`ALTER TABLE ${name} ADD CONSTRAINT ${ident(boundName(leaf.name))} CHECK (${bound})`)
+  await run(`ALTER TABLE ${name} ADD CONSTRAINT ${ident(boundName(leaf.name))} CHECK (${bound})`)
   const built: ReadyLeaf['indexes'] = []
   for (const index of indexes) {
     const own = leafIndexName(leaf, index, target.dataset.target)
@@ -104,32 +110,33 @@ async function prepareLeaf(
       tail: index.tail,
       tablespace: index.tablespace,
     })
-    await session.run(build)
-    if (promote) await session.run(promote)
+    await run(build)
+    if (promote) await run(promote)
     built.push({ name: own, of: index.name })
   }
   for (const { name: key, definition } of target.foreignKeys) {
-    await session.run(
+    await run(
       `ALTER TABLE ${name} ADD CONSTRAINT ${ident(key)} ${definition.replace(/ NOT VALID$/, '')} NOT VALID`,
     )
-    await session.run(`ALTER TABLE ${name} VALIDATE CONSTRAINT ${ident(key)}`)
+    await run(`ALTER TABLE ${name} VALIDATE CONSTRAINT ${ident(key)}`)
   }
-  await session.run(`ANALYZE ${name}`)
+  await run(`ANALYZE ${name}`)
   return { ...leaf, rows, proof, indexes: built, attachable }
 }
 
 /**
  * Lets go of the landing's parent, so that the last transaction need not, and of what the landing alone demanded.
  *
- * Locks: ACCESS EXCLUSIVE on the landing.
+ * Locks: ACCESS EXCLUSIVE on the landing, under the lock ladder: a dump of the database may be reading it.
  */
 export async function letGo(
   session: Session,
+  work: Work,
   target: LoadTarget,
   landing: Landing,
   leaves: ReadyLeaf[],
 ): Promise<void> {
-  await inTransaction(session, async () => {
+  await climbInTransaction(session, work, { relations: [landing.name] }, async () => {
     for (const leaf of leaves.filter(({ attachable }) => attachable)) {
       await session.run(`ALTER TABLE ${relation(landing.name)} DETACH PARTITION ${relation(leaf)}`)
       const drops = landing.required.map(
