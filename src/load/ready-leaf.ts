@@ -32,7 +32,7 @@ export interface Rebuilt {
   versions: Versions
 }
 
-/** The versions of rows that a table holds. Whatever a writer does, and CLUSTER and its like, makes another set of them. */
+/** The versions of rows that a table holds: whatever a writer does makes another set of them. */
 export interface Versions {
   rows: number
   sum: string

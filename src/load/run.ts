@@ -200,6 +200,7 @@ class Attempt {
       ({ leaves, duplicates }) =>
         `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
     )
+    await rejects.tell()
     const rebuilt = kind === 'staging' ? await this.#rebuild(prepared) : undefined
     const last = rebuilt ?? landing
     return step(work, 'publish', async () => {
