@@ -31,6 +31,7 @@ export class RejectLog {
   #records: Promise<number> | undefined
   /** Several connections find rejects; the session takes one statement at a time. */
   #last: Promise<void> = Promise.resolve()
+  #isTold = false
 
   /** @param session used for nothing else meanwhile */
   constructor(session: Session, work: Work, load: number, budget: RejectBudget, whole: Whole) {
@@ -51,8 +52,7 @@ export class RejectLog {
     const most = mostOf(this.#budget, records)
     if (most === undefined || this.count <= most) return
     const error = this.#tooMany(records)
-    // Only the first of several connections tells.
-    if (!this.#isTold) await this.#tell()
+    await this.tell()
     throw error
   }
 
@@ -68,20 +68,21 @@ export class RejectLog {
     return this.#records
   }
 
-  #isTold = false
-
   /**
-   * At the end of the file, when the whole is known: tells the causes.
+   * At the end of the file, when the whole is known.
    *
    * @throws DwhError REJECTS_TOO_MANY
    */
   async settle(records: number): Promise<void> {
     const most = mostOf(this.#budget, records)
-    if (this.count > 0) await this.#tell()
-    if (most !== undefined && this.count > most) throw this.#tooMany(records)
+    if (most === undefined || this.count <= most) return
+    await this.tell()
+    throw this.#tooMany(records)
   }
 
-  async #tell(): Promise<void> {
+  /** Tells the causes, once it is certain that the file is not read again; the ledger has all of them. */
+  async tell(): Promise<void> {
+    if (this.count === 0 || this.#isTold) return
     this.#isTold = true
     this.#last = this.#last.then(async () => {
       const causes = await listCauses(this.#session, this.#load)

@@ -255,7 +255,7 @@ describe('others work on the table of a load', () => {
     const impatient = { ...at, env: { ...at.env, DWH_LOCK_ATTEMPTS: '2' } }
     const result = await meanwhile(command('merged'), impatient, async () => {
       const made = await session.rows<{ name: string }>(
-        "SELECT format('%I.%I', 'public', relname) AS name FROM pg_class WHERE relname LIKE 'dwh_load_%'",
+        "SELECT format('%I.%I', 'public', relname) AS name FROM pg_class WHERE relname LIKE 'dwh_load_%' AND relkind IN ('r', 'p')",
       )
       await dump.run(`LOCK TABLE ${made.map(({ name }) => name).join(', ')} IN ACCESS SHARE MODE`)
     })
