@@ -73,6 +73,7 @@ export class Dispatch {
         original: source.original(record),
         reasons,
       })),
+      refused.reduce((sum, { record }) => sum + (record.swallowed ?? 0), 0),
     )
   }
 

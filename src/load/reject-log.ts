@@ -23,6 +23,8 @@ const mostCauses = 5
 /** Writes the rejects of one load into the ledger as they come, tells their causes, and stops it when they are too many. */
 export class RejectLog {
   count = 0
+  /** Lines that are part of one of them only because a quote is not closed: against the budget they count as records. */
+  #swallowed = 0
   readonly #session: Session
   readonly #work: Work
   readonly #load: number
@@ -43,14 +45,14 @@ export class RejectLog {
   }
 
   /** @throws DwhError REJECTS_TOO_MANY */
-  async add(rejects: Reject[]): Promise<void> {
+  async add(rejects: Reject[], swallowed = 0): Promise<void> {
     if (rejects.length === 0) return
     this.count += rejects.length
+    this.#swallowed += swallowed
     this.#last = this.#last.then(() => keepRejects(this.#session, this.#load, rejects))
     await this.#last
     const records = await this.#recordsIfDoubtful()
-    const most = mostOf(this.#budget, records)
-    if (most === undefined || this.count <= most) return
+    if (!this.#isExceeded(records)) return
     const error = this.#tooMany(records)
     await this.tell()
     throw error
@@ -74,8 +76,7 @@ export class RejectLog {
    * @throws DwhError REJECTS_TOO_MANY
    */
   async settle(records: number): Promise<void> {
-    const most = mostOf(this.#budget, records)
-    if (most === undefined || this.count <= most) return
+    if (!this.#isExceeded(records)) return
     await this.tell()
     throw this.#tooMany(records)
   }
@@ -97,23 +98,29 @@ export class RejectLog {
     await this.#last
   }
 
+  /** Never by a part of what is not known. */
+  #isExceeded(records: number | undefined): boolean {
+    const lost = this.count + this.#swallowed
+    if ('records' in this.#budget) return lost > this.#budget.records
+    if (records === undefined) return false
+    // 29 % of 100 are 28.999999999999996.
+    return lost > Math.floor((records + this.#swallowed) * this.#budget.share + 1e-6)
+  }
+
   #tooMany(records: number | undefined): DwhError {
     const of = records === undefined ? '' : ` of ${records.toLocaleString('en')}`
     const budget =
       'records' in this.#budget
         ? `${this.#budget.records}`
         : `${Math.round(this.#budget.share * 10_000) / 100} %`
+    const swallowed =
+      this.#swallowed === 0
+        ? ''
+        : `, one of them with the ${this.#swallowed.toLocaleString('en')} lines behind a quote that is never closed,`
     return new DwhError(
       'REJECTS_TOO_MANY',
-      `${this.count.toLocaleString('en')}${of} records were refused and ${budget} are allowed; nothing of the file was loaded`,
+      `${this.count.toLocaleString('en')}${of} records were refused${swallowed} and ${budget} are allowed; nothing of the file was loaded`,
       { hint: `see why: dwh rejects list --load ${this.#load}; or allow more with --max-rejects` },
     )
   }
-}
-
-/** Undefined for a part of what is not known. */
-function mostOf(budget: RejectBudget, records: number | undefined): number | undefined {
-  if ('records' in budget) return budget.records
-  // 29 % of 100 are 28.999999999999996.
-  return records === undefined ? undefined : Math.floor(records * budget.share + 1e-6)
 }

@@ -126,6 +126,14 @@ describe.each(servers)('odd tables on $name', (server) => {
       inserted: 28_000,
       rejected: 2000,
     })
+    // The rows behind a quote that is never closed are one reject, and no small part of the file.
+    const open = `id,v\n${good.slice(0, 100_000)}99999,"1\n${good.slice(-100_000)}`
+    expect(await place.refusal('budget', open)).toMatchObject({
+      code: 'REJECTS_TOO_MANY',
+      message: expect.stringMatching(
+        /^1 of [\d,]+ records were refused, one of them with the 12,\d+ lines behind a quote that is never closed, and 5 % are allowed/,
+      ),
+    })
     // 0.29 * 100 is less than 29.
     const few = Array.from({ length: 100 }, (_, n) => line(n + 50_000, n < 29 ? 'x' : '1')).join('')
     expect(await place.load('budget', `id,v\n${few}`, { budget: { share: 0.29 } })).toMatchObject({

@@ -113,11 +113,15 @@ export class CsvBatch implements Batch {
   #judge(): (record: InputRecord, cut: Cut, window: Window, at: number) => InputRecord {
     const { columns, encoding } = this.#format
     const nul = this.#bytes.includes(0)
-    return (record, { fields, end, unclosed }, { text, encoded }, at) => {
+    return (record, { fields, end, lines, unclosed }, { text, encoded }, at) => {
       if (encoded && beyondAscii.test(text.slice(at, end))) decode(record, columns, encoding)
       if (nul && text.slice(at, end).includes('\0')) refuseNul(record, columns)
       if (fields.length !== columns.length) record.problem = wrongCount(fields.length, columns)
-      if (unclosed) record.problem = { kind: 'quote', message: `a quote is opened and never closed` }
+      if (unclosed) {
+        record.problem = { kind: 'quote', message: `a quote is opened and never closed` }
+        // The last line may have an end.
+        record.swallowed = lines - (text.endsWith('\n', end) || text.endsWith('\r', end) ? 2 : 1)
+      }
       return record
     }
   }

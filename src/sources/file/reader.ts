@@ -23,6 +23,8 @@ export interface InputRecord {
   fields: (string | null)[]
   /** What makes it no record at all: too many columns, missing columns, a quote that is never closed, no JSON. */
   problem?: { column?: string; kind: 'columns' | 'quote' | 'json' | 'encoding' | 'nul'; message: string }
+  /** Further lines of the file that a quote which is never closed has made part of it: records, most likely. */
+  swallowed?: number
 }
 
 /**

@@ -270,7 +270,6 @@ describe('others work on the table of a load', () => {
       stderr: says(/what load 1 has left behind stays for now: .*a dump/),
     })
     await dump.run('ROLLBACK')
-    await dwhDone(command('aside'), at)
     await dwhDone([...command('merged'), '--again'], at)
     expect(await leftovers(session)).toEqual(clean)
   })
