@@ -278,12 +278,26 @@ async function settle(
       `ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`,
     )
   }
+  await renameStatistics(session, there, table.name)
   await session.run(
     `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(there)} ${forValues(policy, table.range as NonNullable<typeof table.range>)}`,
   )
   await session.run(`ALTER TABLE ${relation(there)} DROP CONSTRAINT ${ident(boundName(table.name))}`)
   const merged = leaf.rebuilt?.merged ?? { inserted: leaf.rows, updated: 0, unchanged: 0, moved: 0 }
   return { ...merged, name: there.name }
+}
+
+/** They were named after the table when it was made, as LIKE does it. */
+async function renameStatistics(session: Session, leaf: RelationName, before: string): Promise<void> {
+  const statistics = await session.rows<RelationName>(sql('load/leaf_statistics'), [relation(leaf)])
+  for (const { schema, name } of statistics) {
+    const final = fitName(leaf.name, name.startsWith(before) ? name.slice(before.length) : `_${name}`)
+    const taken = await session.row(
+      'SELECT FROM pg_statistic_ext WHERE stxname = $1 AND stxnamespace = $2::text::regnamespace',
+      [final, ident(schema)],
+    )
+    if (!taken) await session.run(`ALTER STATISTICS ${relation({ schema, name })} RENAME TO ${ident(final)}`)
+  }
 }
 
 /** A leaf of the target for rows that come by INSERT. */

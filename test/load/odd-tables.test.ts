@@ -8,6 +8,7 @@ const datasets = {
   domains: { target: 'public.domains', key, partition },
   computed: { target: 'public.domains', key, partition, map: { code: 'upper(code)' } },
   generated: { target: 'public.generated', key, partition },
+  related: { target: 'public.related', key, partition },
   numbered: { target: 'public.numbered', key: 'code' },
   guarded: { target: 'public.guarded', key: 'id' },
   budget: { target: 'public.budget', key: 'id', thresholds: { rejects: 0.05 } },
@@ -21,6 +22,10 @@ const tables = `
   CREATE TABLE domains (id positive, jour date, code code, PRIMARY KEY (id, jour)) PARTITION BY RANGE (jour);
   CREATE TABLE generated (id int, jour date, v int, per_cent int GENERATED ALWAYS AS (100 / v) STORED, PRIMARY KEY (id, jour))
     PARTITION BY RANGE (jour);
+  CREATE TABLE related (id int, jour date, a int, b int, PRIMARY KEY (id, jour)) PARTITION BY RANGE (jour);
+  CREATE STATISTICS related_ab (dependencies) ON a, b FROM related;
+  CREATE TABLE related_2024_01 (LIKE related INCLUDING ALL);
+  ALTER TABLE related ATTACH PARTITION related_2024_01 FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
   CREATE TABLE numbered (n bigint GENERATED ALWAYS AS IDENTITY, code text PRIMARY KEY, v int);
   CREATE TABLE guarded (id int PRIMARY KEY, v int);
   CREATE TABLE budget (id int PRIMARY KEY, v int);
@@ -94,6 +99,32 @@ describe.each(servers)('odd tables on $name', (server) => {
       await place.load('guarded', 'id,v\n1,1\n2,13\n3,x\n4,4\n', { strategy: 'append', budget }),
     ).toMatchObject({ inserted: 2, rejected: 2 })
     expect(await leftovers(place.session)).toEqual([])
+  })
+
+  test('leaves have the extended statistics of their table, and are exchanged though they have them', async () => {
+    await using place = await loadingPlace(server, template, datasets)
+    const rows = (month: number) =>
+      Array.from({ length: 30 }, (_, n) => [n, `2024-0${month}-01`, n % 5, n % 5])
+    const loaded = await place.load('related', csv('id,jour,a,b', [...rows(1), ...rows(2)]), {
+      onDuplicate: 'error',
+    })
+    expect(loaded).toMatchObject({
+      plan: { strategy: 'aside', landing: 'leaves' },
+      leaves: [
+        { name: 'related_2024_01', rows: 30 },
+        { name: 'related_2024_02', rows: 30 },
+      ],
+    })
+    const found = `SELECT s.stxrelid::regclass::text AS of, s.stxname::text AS name, pg_get_statisticsobjdef_columns(s.oid) AS columns,
+       EXISTS (SELECT FROM pg_statistic_ext_data AS d WHERE d.stxoid = s.oid) AS known FROM pg_statistic_ext AS s WHERE s.stxrelid <> 'related'::regclass ORDER BY 1`
+    expect(await place.rows(found)).toEqual(
+      ['related_2024_01', 'related_2024_02'].map((of) => ({
+        of,
+        name: `${of}_a_b_stat`,
+        columns: 'a, b',
+        known: true,
+      })),
+    )
   })
 
   test('a merge leaves a number alone that the table gives by itself', async () => {
