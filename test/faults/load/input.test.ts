@@ -47,7 +47,7 @@ describe('an input that breaks', () => {
       await using database = await freshDatabase(server, { template: template.name })
       await using session = await database.open()
       using warehouse = loadWarehouse()
-      warehouse.write('dirty.csv', csv(150_000))
+      warehouse.write('dirty.csv', csv(300_000))
       const at = warehouse.at(database.target)
       const child = startDwh(command('appended', 'dirty.csv'), {
         ...at,
