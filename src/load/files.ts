@@ -1,6 +1,7 @@
 import { DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Load } from '../ledger/loads.ts'
+import { climbInSession } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader, ReadOptions } from '../sources/file/reader.ts'
@@ -45,7 +46,7 @@ export async function planFile(
   knowsLoads: boolean,
 ): Promise<PlannedFile> {
   const opened = await input.open(options.reading)
-  const columns = await readTarget(session, dataset, opened.columns)
+  const columns = await looking(session, work, dataset, () => readTarget(session, dataset, opened.columns))
   const reader = options.decimalComma ? readDecimalCommas(opened, columns.plan) : opened
   return plan(session, work, { input, reader, target: columns }, options, knowsLoads && !options.again)
 }
@@ -59,10 +60,18 @@ async function plan(
 ): Promise<PlannedFile> {
   const { input, reader, target } = file
   const earlier = asksLedger
-    ? await findEarlier(session, work, input, target, mappingHash(target, reader, options.replay))
+    ? await findEarlier(session, work, input, target, mappingHash(target, reader, options))
     : undefined
   if (earlier) return { ...file, plan: undefined, earlier }
-  return { ...file, plan: await planLoad(session, target, reader, options), earlier }
+  const planned = await looking(session, work, target.dataset, () =>
+    planLoad(session, target, reader, options),
+  )
+  return { ...file, plan: planned, earlier }
+}
+
+/** Reads the target; whoever keeps readers out of it is named. */
+function looking<T>(session: Session, work: Work, { target }: Dataset, look: () => Promise<T>): Promise<T> {
+  return climbInSession(session, work, { relations: [target] }, look)
 }
 
 /**
@@ -108,7 +117,10 @@ async function replan(
   file: PlannedFile,
   options: FileOptions,
 ): Promise<PlannedFile> {
-  const target = await readTarget(session, file.target.dataset, file.reader.columns)
+  const { dataset } = file.target
+  const target = await looking(session, work, dataset, () =>
+    readTarget(session, dataset, file.reader.columns),
+  )
   return plan(session, work, { ...file, target }, options, !options.again)
 }
 

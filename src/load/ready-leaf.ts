@@ -76,6 +76,7 @@ export function isFree({ mayAttach, occupied, hung }: Readiness, { range, twin }
 /** Gives a leaf all that it needs to become a leaf of the target, where it can become one. */
 export async function makeReady(
   session: Session,
+  signal: AbortSignal,
   target: LoadTarget,
   leaf: LandingLeaf,
   attachable: boolean,
@@ -86,9 +87,14 @@ export async function makeReady(
   const proof = isProved ? await proveRelation(session, columns, name) : undefined
   const { rows } = proof ?? (await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${name}`))
   if (rows === 0 || !attachable) return { ...leaf, rows, proof, indexes: [], attachable }
+  const run = async (statement: string) => {
+    // The cancel of a Ctrl-C that comes between two statements cancels nothing.
+    signal.throwIfAborted()
+    await session.run(statement)
+  }
   // A CHECK while rows arrive would cost more than looking at all of them once; with it ATTACH need not look.
   const bound = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
-  await session.run(`ALTER TABLE ${name} ADD CONSTRAINT ${ident(boundName(leaf.name))} CHECK (${bound})`)
+  await run(`ALTER TABLE ${name} ADD CONSTRAINT ${ident(boundName(leaf.name))} CHECK (${bound})`)
   const built: ReadyLeaf['indexes'] = []
   for (const index of indexes) {
     const own = leafIndexName(leaf, index, target.dataset.target)
@@ -98,17 +104,17 @@ export async function makeReady(
       tail: index.tail,
       tablespace: index.tablespace,
     })
-    await session.run(build)
-    if (promote) await session.run(promote)
+    await run(build)
+    if (promote) await run(promote)
     built.push({ name: own, of: index.name })
   }
   for (const { name: key, definition } of target.foreignKeys) {
-    await session.run(
+    await run(
       `ALTER TABLE ${name} ADD CONSTRAINT ${ident(key)} ${definition.replace(/ NOT VALID$/, '')} NOT VALID`,
     )
-    await session.run(`ALTER TABLE ${name} VALIDATE CONSTRAINT ${ident(key)}`)
+    await run(`ALTER TABLE ${name} VALIDATE CONSTRAINT ${ident(key)}`)
   }
-  await session.run(`ANALYZE ${name}`)
+  await run(`ANALYZE ${name}`)
   return { ...leaf, rows, proof, indexes: built, attachable }
 }
 

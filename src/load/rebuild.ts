@@ -85,7 +85,11 @@ export async function rebuild(
     if (!leaf) throw new DwhError('FAILED', `${from.name} has no leaf to be rebuilt in`)
     const { merged, versions } = await write(worker, target, columns, from, leaf, options)
     const attachable = isMerge || isFree(ready, leaf)
-    from.rebuilt = { leaf: await makeReady(worker, target, leaf, attachable, ready), merged, versions }
+    from.rebuilt = {
+      leaf: await makeReady(worker, work.signal, target, leaf, attachable, ready),
+      merged,
+      versions,
+    }
     done += 1
     work.emit({ type: 'progress', step: 'rebuild', done, total: staged.length, unit: 'leaves' })
   })
