@@ -35,9 +35,9 @@ describe('an input that breaks', () => {
   })
 
   const changes = {
-    truncated: (file: string) => truncateSync(file, 5_000_000),
+    truncated: (file: string) => truncateSync(file, 30_000_000),
     'written to': (file: string) => appendFileSync(file, row(1_000_001)),
-    'written in place': (file: string) => writeSync(openSync(file, 'r+'), '99', 6_000_000),
+    'written in place': (file: string) => writeSync(openSync(file, 'r+'), '99', 35_000_000),
   }
   test.each<keyof typeof changes>(
     everyFault ? ['truncated', 'written to', 'written in place'] : ['written in place'],
@@ -47,7 +47,7 @@ describe('an input that breaks', () => {
       await using database = await freshDatabase(server, { template: template.name })
       await using session = await database.open()
       using warehouse = loadWarehouse()
-      warehouse.write('dirty.csv', csv(150_000))
+      warehouse.write('dirty.csv', csv(600_000))
       const at = warehouse.at(database.target)
       const child = startDwh(command('appended', 'dirty.csv'), {
         ...at,
