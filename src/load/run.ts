@@ -11,7 +11,7 @@ import {
 } from '../ledger/loads.ts'
 import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
-import { shown } from '../postgres/identifiers.ts'
+import { type RelationName, shown } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -73,7 +73,7 @@ export async function loadInput(
 ): Promise<Loaded> {
   const { target } = plan
   const table = target.dataset.target
-  return underLease(session, work, `load ${shown(table)} ${input.name}`, run, async (lease) => {
+  return underLease(session, work, loadLease(table, input), run, async (lease) => {
     await removeLeftovers(session, work, target, input.name)
     const load = await openLoad(session, {
       run,
@@ -104,6 +104,11 @@ export async function loadInput(
       throw thrown
     }
   })
+}
+
+/** What only one load at a time does: bring this input into this table. */
+export function loadLease(table: RelationName, { name }: Input): string {
+  return `load ${shown(table)} ${name}`
 }
 
 class Attempt {
