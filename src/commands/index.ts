@@ -11,6 +11,7 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   load: async () => (await import('./load/index.ts')).load,
   dedup: async () => (await import('./dedup/index.ts')).dedupCommand,
   compress: async () => (await import('./compress/index.ts')).compressGroup,
+  backup: async () => (await import('./backup/index.ts')).backupGroup,
   rejects: async () => (await import('./rejects/index.ts')).rejectsGroup,
   runs: async () => (await import('./runs/index.ts')).runsGroup,
   config: async () => (await import('./config/index.ts')).configGroup,
