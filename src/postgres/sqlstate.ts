@@ -15,6 +15,7 @@ export const sqlstate = {
   serializationFailure: '40001',
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
+  undefinedSchema: '3F000',
   undefinedObject: '42704',
   undefinedFunction: '42883',
 } as const
