@@ -18,6 +18,8 @@ export interface ToolRun {
   onMessage?: (line: string) => void
   /** What its failure is. */
   failure: ErrorCode
+  /** Shown in pg_stat_activity; `dwh backup` unless given. */
+  application?: string
 }
 
 /**
@@ -37,7 +39,7 @@ export async function runTool(
   const child = spawn(path, words, {
     env: {
       ...ownEnvironment(),
-      ...(run.target ? connectionEnvironment(run.target) : {}),
+      ...(run.target ? connectionEnvironment(run.target, run.application ?? 'dwh backup') : {}),
       ...(secret ? { PGPASSFILE: secret.path } : {}),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -81,7 +83,7 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return { PATH, HOME, SYSTEMROOT, TMPDIR, LC_ALL: 'C' }
 }
 
-function connectionEnvironment(target: Target): NodeJS.ProcessEnv {
+function connectionEnvironment(target: Target, application: string): NodeJS.ProcessEnv {
   return {
     PGHOST: target.host,
     PGHOSTADDR: target.hostaddr,
@@ -94,7 +96,7 @@ function connectionEnvironment(target: Target): NodeJS.ProcessEnv {
     PGSSLKEY: target.sslkey,
     PGOPTIONS: target.options,
     PGCONNECT_TIMEOUT: String(target.connectTimeout),
-    PGAPPNAME: 'dwh backup',
+    PGAPPNAME: application,
   }
 }
 

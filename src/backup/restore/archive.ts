@@ -22,14 +22,22 @@ const chunkSize = 64 * 1024
  * @param folder of backups
  * @throws DwhError INPUT_BROKEN where the manifest names a file without its hash
  */
-export function dataFile(folder: string, manifest: Manifest, { schema, name, file }: BackedUpTable): DataFile {
+export function dataFile(
+  folder: string,
+  manifest: Manifest,
+  { schema, name, file }: BackedUpTable,
+): DataFile {
   const inArchive = `${file.archive}/${file.name}`
   const isOwn = file.archive === 'main'
   const digest = isOwn ? manifest.files[inArchive] : manifest.references[inArchive]
   if (!digest) {
-    throw new DwhError('INPUT_BROKEN', `the manifest of ${manifest.backup} has no hash of ${inArchive}, the rows of ${schema}.${name}`, {
-      hint: 'take another backup; see: dwh backup list',
-    })
+    throw new DwhError(
+      'INPUT_BROKEN',
+      `the manifest of ${manifest.backup} has no hash of ${inArchive}, the rows of ${schema}.${name}`,
+      {
+        hint: 'take another backup; see: dwh backup list',
+      },
+    )
   }
   return { path: isOwn ? join(folder, manifest.backup, inArchive) : join(folder, inArchive), ...digest }
 }
@@ -51,7 +59,9 @@ export async function* copyText(file: DataFile, signal: AbortSignal): AsyncGener
     },
   })
   const engine = engineOf(file.path)
-  const reading = pipeline(createReadStream(file.path, { highWaterMark: chunkSize * 4 }), tap, engine, { signal })
+  const reading = pipeline(createReadStream(file.path, { highWaterMark: chunkSize * 4 }), tap, engine, {
+    signal,
+  })
   reading.catch(() => {})
   try {
     yield* engine

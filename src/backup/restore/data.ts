@@ -53,9 +53,13 @@ export async function copyTable(session: Session, work: Work, order: CopyOrder):
     copyText(file, work.signal),
   )
   if (table.rows === null || rows === table.rows) return rows
-  throw new DwhError('INPUT_BROKEN', `${file.path} has ${rows} rows of ${shown(table)}, and the manifest says ${table.rows}`, {
-    hint: 'take another backup; see: dwh backup list',
-  })
+  throw new DwhError(
+    'INPUT_BROKEN',
+    `${file.path} has ${rows} rows of ${shown(table)}, and the manifest says ${table.rows}`,
+    {
+      hint: 'take another backup; see: dwh backup list',
+    },
+  )
 }
 
 /** Fills one table of a restored database, in one transaction with its row among the finished ones. */
@@ -63,7 +67,11 @@ export async function fillTable(session: Session, work: Work, order: CopyOrder):
   return inTransaction(session, async () => {
     const rows = await copyTable(session, work, order)
     const { oid } = order.table
-    await session.run(`INSERT INTO ${done} (oid, table_name, row_count) VALUES ($1, $2, $3)`, [oid, relation(order.into), rows])
+    await session.run(`INSERT INTO ${done} (oid, table_name, row_count) VALUES ($1, $2, $3)`, [
+      oid,
+      relation(order.into),
+      rows,
+    ])
     return rows
   })
 }

@@ -70,7 +70,10 @@ export class RestoreLock implements AsyncDisposable {
   /** @throws DwhError LOCK_HELD naming the holder */
   static async take(session: Session, database: string): Promise<RestoreLock> {
     const key = createHash('sha256').update(database).digest().readInt32BE()
-    const { taken } = await session.one<{ taken: boolean }>(sql('postgres/try_advisory_lock'), [lockClass, key])
+    const { taken } = await session.one<{ taken: boolean }>(sql('postgres/try_advisory_lock'), [
+      lockClass,
+      key,
+    ])
     if (taken) return new RestoreLock(session, key)
     const holder = await session.row<{ pid: number; application: string; role: string }>(
       sql('postgres/advisory_holder'),
