@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DwhError } from '../errors.ts'
 import { didYouMean } from '../warehouse/nearest.ts'
+import { noteKilled } from './attempts.ts'
 import { FolderLock } from './folder-lock.ts'
 import { type Manifest, manifestName, readManifest } from './manifest.ts'
 
@@ -26,6 +27,8 @@ const reserved = ['sealed', 'drills', 'restores', 'failed']
 
 /** What ends the name of a backup that is being made, or was never finished. */
 export const partial = '.partial'
+/** What ends the name of one that is being removed. */
+export const removed = '.removed'
 
 /** What of any text can stand in the name of a backup: a file name on every system, and no path. */
 export function safeName(text: string): string {
@@ -88,15 +91,13 @@ export class BackupFolder {
     return FolderLock.take(this.path, command, run)
   }
 
-  /**
-   * Removes what killed writers left; to be called under the lock.
-   *
-   * @returns the names of the backups that were never finished
-   */
-  async sweep(): Promise<string[]> {
-    const left = (await this.#entries()).filter((name) => name.endsWith(partial))
-    for (const name of left) await rm(join(this.path, name), { recursive: true, force: true })
-    return left.map((name) => name.slice(0, -partial.length))
+  /** Removes what killed writers left, and notes which backups were never finished; to be called under the lock. */
+  async sweep(): Promise<void> {
+    for (const name of await this.#entries()) {
+      if (name.endsWith(partial)) await noteKilled(this.path, name.slice(0, -partial.length))
+      if (name.endsWith(partial) || name.endsWith(removed))
+        await rm(join(this.path, name), { recursive: true, force: true })
+    }
   }
 
   async #latest(): Promise<Backup> {

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { DwhError } from '../errors.ts'
 
+/** Names that we gave, and no way out of the folder: a manifest may have been edited. */
+const path = z.string().regex(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[\w.-]+(?:\/[\w.-]+)*$/)
 const digest = z.strictObject({ bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
 
 /** A table or leaf, as it was in the snapshot. */
@@ -24,7 +26,7 @@ const tableSchema = z.strictObject({
   /** Of the table, its TOAST table and its indexes, in the server: what a restore needs of the disk. */
   bytes: z.int().min(0),
   /** Where its rows lie: `main` or `sealed/<pack>`, and a file in it. */
-  file: z.strictObject({ archive: z.string(), name: z.string() }),
+  file: z.strictObject({ archive: path, name: path }),
   /** The seal that it had, by which later backups know that it is unchanged. */
   seal: z.string().nullable(),
 })
@@ -92,9 +94,9 @@ const manifestSchema = z.strictObject({
   /** Ordinary tables and leaves. */
   tables: z.array(tableSchema),
   /** Every file of the folder but this one and SHA256SUMS, by its path in it. */
-  files: z.record(z.string(), digest),
+  files: z.record(path, digest),
   /** Files of `sealed/`, by their path in the folder of backups. */
-  references: z.record(z.string(), digest),
+  references: z.record(path, digest),
 })
 
 export type Manifest = z.infer<typeof manifestSchema>
@@ -122,9 +124,22 @@ export async function readManifest(folder: string): Promise<Manifest> {
   if (format !== 'dwh-backup/2')
     throw broken(path, `its format is ${JSON.stringify(format)}, not "dwh-backup/2"`)
   const read = manifestSchema.safeParse(document)
-  if (read.success) return read.data
-  const [first] = read.error.issues
-  throw broken(path, `${first?.path.join('.')}: ${first?.message}`)
+  if (!read.success) {
+    const [first] = read.error.issues
+    throw broken(path, `${first?.path.join('.')}: ${first?.message}`)
+  }
+  const homeless = read.data.tables.find((table) => !dataFile(read.data, table).digest)
+  if (homeless) throw broken(path, `it does not list the file with the rows of ${homeless.name}`)
+  return read.data
+}
+
+/** The file with the rows of a table, by its path in the folder of backups, and what it must be. */
+export function dataFile(
+  { backup, files, references }: Manifest,
+  { file: { archive, name } }: BackedUpTable,
+): { path: string; digest: FileDigest | undefined } {
+  const path = `${archive}/${name}`
+  return archive === 'main' ? { path: `${backup}/${path}`, digest: files[path] } : { path, digest: references[path] }
 }
 
 function broken(path: string, why: string): DwhError {
