@@ -19,7 +19,12 @@ const attemptSchema = z.looseObject({
 export type FailedAttempt = z.infer<typeof attemptSchema>
 
 /** Writes down that a backup failed; where not even that can be written, nothing can be done. */
-export async function noteFailure(folder: string, backup: string, run: number | null, thrown: unknown): Promise<void> {
+export async function noteFailure(
+  folder: string,
+  backup: string,
+  run: number | null,
+  thrown: unknown,
+): Promise<void> {
   const { code, message } = toDwhError(thrown)
   await note(folder, { backup, at: new Date().toISOString(), code, message, run }).catch(() => {})
 }
@@ -68,8 +73,7 @@ export function seriesOf(backup: string): string {
 }
 
 function timeOf(backup: string): Date | undefined {
-  const [, date, hours, minutes, seconds] =
-    /-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z$/.exec(backup) ?? []
+  const [, date, hours, minutes, seconds] = /-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z$/.exec(backup) ?? []
   if (date === undefined) return undefined
   const time = new Date(`${date}T${hours}:${minutes}:${seconds}Z`)
   return Number.isNaN(time.getTime()) ? undefined : time

@@ -139,7 +139,9 @@ export function dataFile(
   { file: { archive, name } }: BackedUpTable,
 ): { path: string; digest: FileDigest | undefined } {
   const path = `${archive}/${name}`
-  return archive === 'main' ? { path: `${backup}/${path}`, digest: files[path] } : { path, digest: references[path] }
+  return archive === 'main'
+    ? { path: `${backup}/${path}`, digest: files[path] }
+    : { path, digest: references[path] }
 }
 
 function broken(path: string, why: string): DwhError {

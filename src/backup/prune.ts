@@ -56,12 +56,18 @@ export async function planPrune(folder: BackupFolder, keep: Keep): Promise<Prune
     backups: backups.toSorted((a, b) => newer(a.backup, b.backup)),
     files: files.map(({ path }) => path),
     bytes:
-      gone.reduce((sum, { backup }) => sum + backup.bytes, 0) + files.reduce((sum, { bytes }) => sum + bytes, 0),
+      gone.reduce((sum, { backup }) => sum + backup.bytes, 0) +
+      files.reduce((sum, { bytes }) => sum + bytes, 0),
   }
 }
 
 /** @throws DwhError as planPrune, LOCK_HELD, LEASE_LOST */
-export async function prune(folder: BackupFolder, work: Work, keep: Keep, run: number | null): Promise<Pruned> {
+export async function prune(
+  folder: BackupFolder,
+  work: Work,
+  keep: Keep,
+  run: number | null,
+): Promise<Pruned> {
   await using lock = await folder.lock('dwh backup prune', run)
   await folder.sweep()
   const plan = await planPrune(folder, keep)
@@ -147,7 +153,10 @@ async function backupsInUse(folder: BackupFolder): Promise<Set<string>> {
   return new Set(journals.flatMap(({ backup, ended_at }) => (ended_at ? [] : [backup])))
 }
 
-async function unreferenced(folder: BackupFolder, kept: BackupLine[]): Promise<{ path: string; bytes: number }[]> {
+async function unreferenced(
+  folder: BackupFolder,
+  kept: BackupLine[],
+): Promise<{ path: string; bytes: number }[]> {
   const referenced = new Set(kept.flatMap(({ manifest }) => Object.keys(manifest.references)))
   const files = (await filesIn(join(folder.path, 'sealed'))).map((file) => `sealed/${file}`)
   const sizes = new Map<string, number>()

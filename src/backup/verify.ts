@@ -92,7 +92,8 @@ async function readFiles(
       read.set(file, found)
       files += 1
       const owner = owners.get(found.sha256)
-      if (found.sha256 !== digest.sha256 && owner) tell(file, 'swapped', `it holds what belongs into ${owner}`)
+      if (found.sha256 !== digest.sha256 && owner)
+        tell(file, 'swapped', `it holds what belongs into ${owner}`)
       else if (found.sha256 !== digest.sha256) tell(file, 'changed', 'its SHA-256 is another one')
     }
     done += digest.bytes
@@ -144,7 +145,12 @@ async function readVerifiedManifest(
 }
 
 /** Both lists must say the same, and every table must lie in a file of them. */
-function compareSums(name: string, expected: Map<string, Expected>, sums: Map<string, string>, tell: Tell): void {
+function compareSums(
+  name: string,
+  expected: Map<string, Expected>,
+  sums: Map<string, string>,
+  tell: Tell,
+): void {
   const here = (path: string) => (path.startsWith('../') ? path.slice(3) : `${name}/${path}`)
   const said = new Map([...sums].map(([path, sha256]) => [here(path), sha256]))
   for (const [file, { sha256 }] of expected) {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DwhError } from '../../errors.ts'
 import { step, type Work } from '../../events.ts'
+import { resealLeaves } from '../../partitions/seal.ts'
 import { Crew } from '../../postgres/crew.ts'
 import { ident, relation } from '../../postgres/identifiers.ts'
 import { Session } from '../../postgres/session.ts'
@@ -87,6 +88,7 @@ export async function restoreDatabase(
       () => proveAll(session, crew, work, manifest),
       (compared) => `${compared.length} tables equal`,
     )
+    await sealAgain(session, work, manifest)
     await session.run(`DROP SCHEMA IF EXISTS ${restoreSchema} CASCADE`)
     await requireObjects(session, work, manifest)
     await applySettings(maintenance, into, manifest.database)
@@ -234,6 +236,23 @@ async function analyze(session: Session, crew: Crew, work: Work): Promise<void> 
     done += 1
     work.emit({ type: 'progress', step: 'analyze', done, total: relations.length, unit: 'tables' })
   })
+}
+
+/** After the proof: it changes the ledger. What an earlier attempt has sealed again has no open seal of that name any more. */
+async function sealAgain(session: Session, work: Work, { tables }: Manifest): Promise<void> {
+  const sealed = tables.filter(({ seal }) => seal !== null)
+  if (sealed.length === 0) return
+  const here = await locateTables(session, sealed)
+  const leaves = sealed.flatMap(({ schema, name, oid, seal }) => {
+    const own = here.get(oid)
+    return own === undefined || seal === null ? [] : [{ schema, name, seal, oid: own }]
+  })
+  await step(
+    work,
+    'seals',
+    () => resealLeaves(session, work, leaves),
+    (done) => `${done.length} leaves sealed again`,
+  )
 }
 
 /** Each table in a statement of its own: planning a scan locks every index, and thousands of leaves have too many for one. */

@@ -59,7 +59,12 @@ async function endUntil(helper: Session, database: string, signal: AbortSignal):
   }
 }
 
-async function refuseOccupants(session: Session, database: string, endSessions: boolean): Promise<void> {
+/** @throws DwhError LOCK_HELD naming who is in the way */
+export async function refuseOccupants(
+  session: Session,
+  database: string,
+  endSessions: boolean,
+): Promise<void> {
   const occupants = (await listOccupants(session, database)).filter(({ kind }) =>
     endSessions ? kind === 'prepared transaction' : kind === 'session' || kind === 'prepared transaction',
   )
