@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import { CopyText } from './copy-text.ts'
-import { chunkBytes } from './files.ts'
+import { chunkBytes, syncPath } from './files.ts'
 import type { FileDigest } from './manifest.ts'
 
 export const compressions = ['zstd', 'gzip', 'none'] as const
@@ -37,16 +37,14 @@ export async function compressFile(folder: string, name: string, signal: AbortSi
   const from = `${folder}/${name}`
   const content = new CopyText()
   const digest = new Digest()
-  await using file = await open(`${from}.zst`, 'wx', 0o600)
   await pipeline(
     createReadStream(from, { highWaterMark: chunkBytes }),
     passing((chunk) => content.take(chunk)),
     createZstdCompress(zstd),
     passing((chunk) => digest.take(chunk)),
-    file.createWriteStream({ autoClose: false }),
+    createWriteStream(`${from}.zst`, { flags: 'wx', mode: 0o600, flush: true }),
     { signal },
   )
-  await file.sync()
   await rm(from)
   return { name: `${name}.zst`, ...digest.end(), rows: content.rows }
 }
@@ -55,13 +53,13 @@ export async function compressFile(folder: string, name: string, signal: AbortSi
 export async function keepFile(folder: string, name: string, signal: AbortSignal): Promise<StoredFile> {
   const content = new CopyText()
   const digest = new Digest()
-  await using file = await open(`${folder}/${name}`, 'r')
+  const path = `${folder}/${name}`
   const isText = name.endsWith('.dat') && name !== 'toc.dat'
-  for await (const chunk of file.createReadStream({ highWaterMark: chunkBytes, autoClose: false, signal })) {
+  for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes, signal })) {
     digest.take(chunk)
     if (isText) content.take(chunk)
   }
-  await file.sync()
+  await syncPath(path)
   return { name, ...digest.end(), rows: isText ? content.rows : undefined }
 }
 

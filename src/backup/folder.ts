@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DwhError } from '../errors.ts'
+import { packageRoot } from '../package.ts'
+import { stateFolder } from '../state-folder.ts'
+import type { Warehouse } from '../warehouse/load.ts'
 import { didYouMean } from '../warehouse/nearest.ts'
 import { noteKilled } from './attempts.ts'
 import { FolderLock } from './folder-lock.ts'
@@ -29,6 +32,12 @@ const reserved = ['sealed', 'drills', 'restores', 'failed']
 export const partial = '.partial'
 /** What ends the name of one that is being removed. */
 export const removed = '.removed'
+
+/** The folder of a warehouse's backups: beside its file, but for the warehouses that ship with the program. */
+export function backupsOf({ path, name, backup }: Warehouse): string {
+  const ships = dirname(path) === join(packageRoot, 'warehouses')
+  return ships ? join(stateFolder(), 'backups', name) : resolve(dirname(path), backup.folder)
+}
 
 /** What of any text can stand in the name of a backup: a file name on every system, and no path. */
 export function safeName(text: string): string {
@@ -93,11 +102,22 @@ export class BackupFolder {
 
   /** Removes what killed writers left, and notes which backups were never finished; to be called under the lock. */
   async sweep(): Promise<void> {
-    for (const name of await this.#entries()) {
+    for (const name of await namesIn(this.path)) {
       if (name.endsWith(partial)) await noteKilled(this.path, name.slice(0, -partial.length))
-      if (name.endsWith(partial) || name.endsWith(removed))
-        await rm(join(this.path, name), { recursive: true, force: true })
+      if (name.endsWith(partial) || name.endsWith(removed)) await this.#remove(name)
     }
+    const packs = await namesIn(join(this.path, 'sealed'))
+    const { backups, damaged } = await this.list()
+    // What a damaged one refers to, nobody knows.
+    if (packs.length === 0 || damaged.length > 0) return
+    const referenced = new Set(
+      backups.flatMap(({ manifest }) => Object.keys(manifest.references).map(dirname)),
+    )
+    for (const pack of packs) if (!referenced.has(`sealed/${pack}`)) await this.#remove('sealed', pack)
+  }
+
+  async #remove(...path: string[]): Promise<void> {
+    await rm(join(this.path, ...path), { recursive: true, force: true })
   }
 
   async #latest(): Promise<Backup> {
@@ -118,18 +138,20 @@ export class BackupFolder {
 
   /** Of whatever bears a manifest. */
   async #names(): Promise<string[]> {
-    const names = (await this.#entries()).filter(
-      (name) => !reserved.includes(name) && !name.endsWith(partial),
-    )
-    return names.filter((name) => existsSync(join(this.path, name, manifestName))).toSorted()
+    const names = await namesIn(this.path)
+    const isOther = (name: string) => reserved.includes(name) || /\.(?:partial|removed)$/.test(name)
+    return names
+      .filter((name) => !isOther(name) && existsSync(join(this.path, name, manifestName)))
+      .toSorted()
   }
+}
 
-  async #entries(): Promise<string[]> {
-    return readdir(this.path).catch((error) => {
-      if (error.code === 'ENOENT') return []
-      throw error
-    })
-  }
+/** Nothing where there is no folder. */
+async function namesIn(path: string): Promise<string[]> {
+  return readdir(path).catch((error) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
 }
 
 const newestFirst = (a: Backup, b: Backup) =>

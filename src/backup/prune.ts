@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { DwhError } from '../errors.ts'
@@ -80,13 +80,12 @@ export async function prune(
     await syncPath(folder.path)
     work.emit({ type: 'step', step: `remove ${name}`, state: 'done' })
   }
-  await folder.sweep()
   for (const name of gone) await rm(join(folder.path, 'drills', name), { recursive: true, force: true })
   for (const file of plan.files) {
     await lock.check()
     await rm(join(folder.path, file), { force: true })
   }
-  await folder.removeEmptyPacks()
+  await folder.sweep()
   return { backups: gone, files: plan.files.length, bytes: plan.bytes }
 }
 
@@ -147,10 +146,23 @@ const journalSchema = z.looseObject({ backup: z.string(), ended_at: z.string().n
 async function backupsInUse(folder: BackupFolder): Promise<Set<string>> {
   const place = join(folder.path, 'restores')
   const names = (await readdir(place).catch(() => [])).filter((name) => name.endsWith('.json'))
-  const journals = await Promise.all(
-    names.map(async (name) => journalSchema.parse(JSON.parse(await readFile(join(place, name), 'utf8')))),
-  )
+  const journals = await Promise.all(names.map((name) => readJournal(join(place, name))))
   return new Set(journals.flatMap(({ backup, ended_at }) => (ended_at ? [] : [backup])))
+}
+
+async function readJournal(path: string): Promise<z.infer<typeof journalSchema>> {
+  try {
+    return journalSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    throw new DwhError(
+      'INPUT_BROKEN',
+      `${path} does not say which backup a restore uses; nothing was removed`,
+      {
+        cause,
+        hint: 'end that restore, or delete the file if there is none',
+      },
+    )
+  }
 }
 
 async function unreferenced(
@@ -159,7 +171,6 @@ async function unreferenced(
 ): Promise<{ path: string; bytes: number }[]> {
   const referenced = new Set(kept.flatMap(({ manifest }) => Object.keys(manifest.references)))
   const files = (await filesIn(join(folder.path, 'sealed'))).map((file) => `sealed/${file}`)
-  const sizes = new Map<string, number>()
-  for (const path of files) if (!referenced.has(path)) sizes.set(path, await folder.size(path))
-  return [...sizes].map(([path, bytes]) => ({ path, bytes }))
+  const left = files.filter((path) => !referenced.has(path))
+  return Promise.all(left.map(async (path) => ({ path, bytes: (await stat(join(folder.path, path))).size })))
 }

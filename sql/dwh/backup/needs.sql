@@ -2,9 +2,9 @@
 -- $1 oids of tables, NULL for the whole database
 -- Locks: none.
 WITH relations AS (
-  SELECT c.oid, c.reltablespace, c.relnamespace
+  SELECT c.oid, c.reltablespace, c.relnamespace, c.relowner
     FROM pg_class AS c
-   WHERE $1::bigint[] IS NULL
+   WHERE ($1::bigint[] IS NULL AND c.relkind <> 't' AND c.relpersistence <> 't')
       OR c.oid = ANY ($1::bigint[]::oid[])
       OR c.oid IN (SELECT i.indexrelid FROM pg_index AS i WHERE i.indrelid = ANY ($1::bigint[]::oid[]))
 ), owned AS (
@@ -15,6 +15,11 @@ WITH relations AS (
      AND ($1::bigint[] IS NULL
           OR (s.classid = 'pg_class'::regclass AND s.objid IN (SELECT r.oid FROM relations AS r))
           OR (s.classid = 'pg_namespace'::regclass AND s.objid IN (SELECT r.relnamespace FROM relations AS r)))
+   UNION ALL
+  -- Of the role that initdb made no dependency is kept.
+  SELECT r.relowner FROM relations AS r
+   UNION ALL
+  SELECT d.datdba FROM pg_database AS d WHERE d.datname = current_database() AND $1::bigint[] IS NULL
 ), extensions AS (
   SELECT d.refobjid AS extension
     FROM pg_depend AS d
