@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
 import type { Context } from '../../cli/context.ts'
-import { backupFolder } from '../../setup/plan.ts'
+import { backupsOf } from '../../backup/folder.ts'
 
 /** Where backups lie: as the warehouse file says, or `backups` here. */
 export function folderOf(context: Context, given: string | undefined): string {
   if (given !== undefined) return resolve(given)
   const warehouse = context.warehouseIfAny()
-  return warehouse ? backupFolder(warehouse) : resolve('backups')
+  return warehouse ? backupsOf(warehouse) : resolve('backups')
 }
 
 /** Where nobody has named a database, its name is that of the backup. */
