@@ -6,7 +6,6 @@ import { Crew } from '../../postgres/crew.ts'
 import { ident, relation } from '../../postgres/identifiers.ts'
 import { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
-import type { Target } from '../../postgres/target.ts'
 import type { ClientTool } from '../client-tools.ts'
 import type { Manifest } from '../manifest.ts'
 import {
@@ -18,7 +17,7 @@ import {
   requireObjects,
 } from './compare.ts'
 import { fillTable, finishedTables, openDone, restoreSchema } from './data.ts'
-import { endOccupants, findDatabase } from './server.ts'
+import { endOccupants, findDatabase, writable } from './server.ts'
 import { applySettings, createStatement } from './settings.ts'
 import { type Destination, restoreIndexes, restoreRest, restoreStructure } from './structure.ts'
 
@@ -71,7 +70,7 @@ export async function restoreDatabase(
   const isAt = (phase: BuildPhase) => buildPhases.indexOf(order.phase) >= buildPhases.indexOf(phase)
   if (order.phase !== 'planned') await takeUp(maintenance, order)
   const oid = isAt('structure') ? (order.oid as number) : await createWithStructure(maintenance, work, order)
-  const target = { ...maintenance.target, database: into }
+  const target = writable(maintenance.target, into)
   await using session = await Session.open(target, application, work)
   await using crew = await Crew.hire(session, work, jobs, application)
   if (!isAt('data')) {
@@ -213,15 +212,11 @@ async function destinationOf(
   signal: AbortSignal,
 ): Promise<Destination> {
   const { options } = await session.one<{ options: string }>(sql('restore/tool_options'))
-  const { target } = session
+  const target = writable(session.target, order.into)
   return {
     tool: order.tool,
     archive: join(order.folder, order.manifest.backup, 'main'),
-    target: {
-      ...target,
-      database: order.into,
-      options: [target.options, options].filter(Boolean).join(' '),
-    } as Target,
+    target: { ...target, options: `${target.options} ${options}` },
     application: order.application,
     jobs: order.jobs,
     signal,

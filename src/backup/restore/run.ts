@@ -9,7 +9,7 @@ import { renameDatabases } from './exchange.ts'
 import { Journal } from './journal.ts'
 import { bringLedger, type LedgerOutcome } from './ledger.ts'
 import type { RestorePlan } from './plan.ts'
-import { endOccupants, findDatabase } from './server.ts'
+import { endOccupants, findDatabase, writable } from './server.ts'
 
 const application = 'dwh restore'
 
@@ -129,7 +129,7 @@ async function exchange(
 ): Promise<{ kept: string | null; ledger: LedgerOutcome }> {
   const { wishes, into } = plan
   const name = wishes.live as string
-  const target = (database: string) => ({ ...session.target, database })
+  const target = (database: string) => writable(session.target, database)
   const oid = journal.state.into.oid as number
   const live = await findDatabase(session, name)
   const { manifest } = wishes.backup
@@ -177,7 +177,7 @@ export function describeLedger(outcome: LedgerOutcome): string {
 
 /** In the ledger that is live now; where it has none, the journal is the record. */
 async function record(session: Session, work: Work, result: RestoreResult, words: string[]): Promise<void> {
-  await using live = await Session.open({ ...session.target, database: result.database }, application, work)
+  await using live = await Session.open(writable(session.target, result.database), application, work)
   if (!(await ledgerPresence(live)).has_ledger) return
   const run = await startRun(live, 'restore', words, null, [])
   await endRun(live, run, undefined, result)

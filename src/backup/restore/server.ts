@@ -30,6 +30,12 @@ export async function openMaintenance(target: Target, work: Work, application: s
   throw first as DwhError
 }
 
+/** A database of the same server to write into, whatever its own settings say: they may be those of a live one that only reads. */
+export function writable(target: Target, database: string): Target {
+  const options = [target.options, '-c default_transaction_read_only=off'].filter(Boolean).join(' ')
+  return { ...target, database, options }
+}
+
 export interface ServerDatabase {
   oid: number
   name: string

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import type { Context } from '../../cli/context.ts'
 import { backupsOf } from '../../backup/folder.ts'
+import type { Context } from '../../cli/context.ts'
 
 /** Where backups lie: as the warehouse file says, or `backups` here. */
 export function folderOf(context: Context, given: string | undefined): string {

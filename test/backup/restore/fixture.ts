@@ -1,13 +1,18 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createBackup } from '../../../src/backup/create.ts'
+import { type BackupOptions, createBackup } from '../../../src/backup/create.ts'
+import { type Manifest, readManifest, writeManifest } from '../../../src/backup/manifest.ts'
 import { wholeDatabase } from '../../../src/backup/scope.ts'
 import { ensureLedger } from '../../../src/migrate/apply.ts'
 import { ident } from '../../../src/postgres/identifiers.ts'
-import type { Session } from '../../../src/postgres/session.ts'
-import { dwh } from '../../support/cli.ts'
-import type { TestDatabase } from '../../support/database.ts'
+import { Session } from '../../../src/postgres/session.ts'
+import type { Target } from '../../../src/postgres/target.ts'
+import { type CliOptions, type CliResult, dwh } from '../../support/cli.ts'
+import { freshDatabase } from '../../support/database.ts'
+import { server as first, type TestServer } from '../../support/servers.ts'
+import { targetEnvironment } from '../../support/warehouse.ts'
 import { quietWork } from '../../support/work.ts'
 
 /** 63 bytes, with what could end a string, an identifier, a path or a line. */
@@ -66,38 +71,88 @@ export async function richDatabase(session: Session): Promise<void> {
     ANALYZE`)
 }
 
-/** A folder of backups with one backup of a database in it. */
-export interface BackupPlace extends AsyncDisposable {
+/** A database of one test with a folder of backups and one backup; whatever restores have made beside goes with it. */
+export interface Site extends AsyncDisposable {
+  name: string
+  target: Target
   folder: string
   /** Name of the backup. */
   backup: string
+  manifest: Manifest
+  open(database?: string): Promise<Session>
+  /** Of this test, in the order of their names. */
+  databases(): Promise<string[]>
 }
 
-export async function backUp(
-  database: TestDatabase,
-  options: Partial<Parameters<typeof createBackup>[2]> = {},
-): Promise<BackupPlace> {
+export interface SiteOptions {
+  template: string
+  server?: TestServer
+  /** On the new database, before it is backed up; a session elsewhere may rename it. */
+  prepare?: (session: Session) => Promise<unknown>
+  backup?: Partial<BackupOptions>
+}
+
+export async function restoreSite({ template, server = first, prepare, backup }: SiteOptions): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'backups-'))
-  await using session = await database.open()
-  const { name } = await createBackup(session, quietWork(), {
+  const { name, target } = await freshDatabase(server, { template })
+  const open = (database = name) => Session.open({ ...target, database }, 'dwh test', quietWork())
+  const databases = async () => {
+    await using session = await server.open()
+    const rows = await session.rows<{ name: string }>(
+      'SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1',
+      [name],
+    )
+    return rows.map((row) => row.name)
+  }
+  await using session = await open()
+  await prepare?.(session)
+  const made = await createBackup(session, quietWork(), {
     ...{ folder, name: 'test', scope: wholeDatabase, jobs: 2, compression: 'zstd', run: null },
-    ...options,
+    ...backup,
   })
   return {
-    folder,
-    backup: name,
-    [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }),
+    ...{ name, target, folder, backup: made.name, manifest: made.manifest, open, databases },
+    [Symbol.asyncDispose]: async () => {
+      rmSync(folder, { recursive: true, force: true })
+      await using other = await server.open()
+      for (const one of await databases()) await other.run(`DROP DATABASE ${ident(one)} WITH (FORCE)`)
+    },
   }
 }
 
-/** Runs `dwh restore` for a database, which need not be there, with a folder of backups. */
+/** Runs `dwh restore` on a site, by the name of its backup unless `words` begin with something else. */
 export async function restore(
-  { target }: Pick<TestDatabase, 'target'>,
-  { folder }: Pick<BackupPlace, 'folder'>,
-  words: string[],
-  options: Parameters<typeof dwh>[1] = {},
-) {
-  const { host, port, database, user } = target
-  const env = { PGHOST: host, PGPORT: String(port), PGDATABASE: database, PGUSER: user, ...options.env }
-  return dwh(['restore', '--folder', folder, '--yes', ...words], { cwd: folder, ...options, env })
+  site: Site,
+  words: string[] = [],
+  options: CliOptions = {},
+): Promise<CliResult> {
+  return dwh(restoreWords(site, words), restoreOptions(site, options))
+}
+
+export function restoreWords({ folder, backup }: Site, words: string[]): string[] {
+  const which = words.some((word) => ['--undo', '--finish', '--latest'].includes(word)) ? [] : [backup]
+  return ['restore', ...which, '--folder', folder, '--yes', ...words]
+}
+
+export function restoreOptions({ target, folder }: Site, options: CliOptions = {}): CliOptions {
+  return { cwd: folder, ...options, env: { ...targetEnvironment(target), ...options.env } }
+}
+
+/** A database as pg_dump tells it, its settings, grants and comment too, under a name of its own. */
+export function dumped({ target }: Site, database: string): string {
+  const { PGHOST, PGPORT, PGUSER } = targetEnvironment(target) as Record<string, string>
+  const text = execFileSync('pg_dump', ['--create', `--dbname=${database}`], {
+    env: { ...process.env, PGHOST, PGPORT, PGUSER },
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  })
+  return text.replaceAll(database, 'the_database').replace(/^\\(un)?restrict .*$/gm, '')
+}
+
+/** Changes what a manifest says and writes it down with its hashes, as somebody could who makes an archive to deceive. */
+export async function forge({ folder, backup }: Site, change: (manifest: Manifest) => void): Promise<void> {
+  const path = join(folder, backup)
+  const manifest = await readManifest(path)
+  change(manifest)
+  await writeManifest(path, manifest)
 }
