@@ -78,3 +78,38 @@ function timeOf(backup: string): Date | undefined {
   const time = new Date(`${date}T${hours}:${minutes}:${seconds}Z`)
   return Number.isNaN(time.getTime()) ? undefined : time
 }
+
+/**
+ * Notes the failure of everything that goes before the backup itself, such as connecting: for retention a backup that could
+ * not be begun is one that was not made.
+ */
+export class Attempt {
+  readonly #started = new Date().toISOString()
+  readonly #folder: string
+  readonly #series: string
+  readonly #counts: boolean
+
+  /** @param counts whether somebody relies on it */
+  constructor({ folder, name }: { folder: string; name: string }, counts: boolean) {
+    this.#folder = folder
+    this.#series = name
+    this.#counts = counts
+  }
+
+  async watch<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body()
+    } catch (error) {
+      if (this.#counts && !(await this.#isNoted())) {
+        const time = this.#started.replace(/\.\d+Z$/, 'Z').replaceAll(':', '-')
+        await noteFailure(this.#folder, `${this.#series}-${time}`, null, error)
+      }
+      throw error
+    }
+  }
+
+  async #isNoted(): Promise<boolean> {
+    const attempts = await failedAttempts(this.#folder)
+    return attempts.some(({ backup, at }) => seriesOf(backup) === this.#series && at >= this.#started)
+  }
+}

@@ -66,9 +66,16 @@ export class BackupFolder {
     folder: string,
     wanted: string | undefined,
   ): Promise<{ folder: BackupFolder; backup: Backup }> {
-    const path = wanted !== undefined && /[/\\]/.test(wanted) ? resolve(wanted) : undefined
-    const found = new BackupFolder(path ? dirname(path) : folder)
-    return { folder: found, backup: await found.backup(path ? basename(path) : wanted) }
+    const place = wanted === undefined ? undefined : BackupFolder.place(wanted, new BackupFolder(folder))
+    const found = place?.folder ?? new BackupFolder(folder)
+    return { folder: found, backup: await found.backup(place?.name) }
+  }
+
+  /** Where a name or a path leads; there may be nothing. */
+  static place(wanted: string, folder: BackupFolder): { folder: BackupFolder; name: string } {
+    if (!isPath(wanted)) return { folder, name: wanted }
+    const path = resolve(wanted)
+    return { folder: new BackupFolder(dirname(path)), name: basename(path) }
   }
 
   /** @param name the latest unless given */
@@ -144,6 +151,11 @@ export class BackupFolder {
       .filter((name) => !isOther(name) && existsSync(join(this.path, name, manifestName)))
       .toSorted()
   }
+}
+
+/** What a user types for a backup is a path where it has a separator, else a name. */
+export function isPath(backup: string): boolean {
+  return /[/\\]/.test(backup)
 }
 
 /** Nothing where there is no folder. */

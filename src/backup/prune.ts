@@ -62,13 +62,8 @@ export async function planPrune(folder: BackupFolder, keep: Keep): Promise<Prune
 }
 
 /** @throws DwhError as planPrune, LOCK_HELD, LEASE_LOST */
-export async function prune(
-  folder: BackupFolder,
-  work: Work,
-  keep: Keep,
-  run: number | null,
-): Promise<Pruned> {
-  await using lock = await folder.lock('dwh backup prune', run)
+export async function prune(folder: BackupFolder, work: Work, keep: Keep): Promise<Pruned> {
+  await using lock = await folder.lock('dwh backup prune', null)
   await folder.sweep()
   const plan = await planPrune(folder, keep)
   const gone = plan.backups.filter(({ reasons }) => reasons.length === 0).map(({ backup }) => backup.name)

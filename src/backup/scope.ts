@@ -1,4 +1,5 @@
-import { ident, parseRelation, type RelationName, relation } from '../postgres/identifiers.ts'
+import { DwhError } from '../errors.ts'
+import { ident, parseRelation, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Manifest } from './manifest.ts'
@@ -54,7 +55,24 @@ export function tablePatterns(tables: RelationName[]): string[] {
   return patterns
 }
 
-/** `"Odd".table` as it stands in a manifest, read back. */
-export function scopeTables(scope: Scope): RelationName[] {
-  return scope.kind === 'tables' ? scope.tables.map(parseRelation) : []
+/**
+ * pg_dump itself would leave out in silence what is not there, beside something that is.
+ *
+ * @throws DwhError TARGET_UNFIT where a schema has no table, or a table is not there
+ */
+export function requireAll(scope: Scope, tables: ScopedTable[]): void {
+  if (scope.kind === 'database') return
+  const missing =
+    scope.kind === 'schemas'
+      ? scope.schemas.filter((schema) => !tables.some((table) => table.schema === schema))
+      : scope.tables
+          .map(parseRelation)
+          .flatMap((one) =>
+            tables.some(({ schema, name }) => schema === one.schema && name === one.name) ? [] : [shown(one)],
+          )
+  if (missing.length === 0) return
+  const what = scope.kind === 'schemas' ? 'no table in schema' : 'no table'
+  throw new DwhError('TARGET_UNFIT', `there is ${what} ${missing.join(', ')}; nothing was changed`, {
+    hint: 'see: dwh status',
+  })
 }

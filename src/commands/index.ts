@@ -12,6 +12,7 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   dedup: async () => (await import('./dedup/index.ts')).dedupCommand,
   compress: async () => (await import('./compress/index.ts')).compressGroup,
   rejects: async () => (await import('./rejects/index.ts')).rejectsGroup,
+  backup: async () => (await import('./backup/index.ts')).backupGroup,
   restore: async () => (await import('./restore/index.ts')).restore,
   runs: async () => (await import('./runs/index.ts')).runsGroup,
   config: async () => (await import('./config/index.ts')).configGroup,

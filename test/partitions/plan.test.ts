@@ -22,8 +22,8 @@ const leafOf = (range: Range | undefined): Leaf => ({
   analyzedAt: undefined,
   invalidIndexes: 0,
   detachPending: false,
-    keepsRows: true,
-    sealed: false,
+  keepsRows: true,
+  sealed: false,
   compression: undefined,
 })
 
