@@ -217,7 +217,6 @@ async function destinationOf(
     tool: order.tool,
     archive: join(order.folder, order.manifest.backup, 'main'),
     target: { ...target, options: `${target.options} ${options}` },
-    application: order.application,
     jobs: order.jobs,
     signal,
   }

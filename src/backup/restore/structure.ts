@@ -13,7 +13,6 @@ export interface Destination {
   /** The folder of the archive. */
   archive: string
   target: Target
-  application: string
   jobs: number
   signal: AbortSignal
 }
@@ -88,12 +87,12 @@ async function run(
   words: string[],
   onMessage?: (line: string) => void,
 ): Promise<void> {
-  const { tool, archive, target, application, signal } = destination
+  const { tool, archive, target, signal } = destination
   // A name alone would be read as a connection string where it has an equals sign.
   const database = `dbname='${target.database.replace(/[\\']/g, '\\$&')}'`
   try {
     await runTool(tool, [`--dbname=${database}`, ...words, archive], {
-      ...{ target, signal, application, failure: 'RESTORE_FAILED' },
+      ...{ target, signal, failure: 'RESTORE_FAILED' },
       ...(onMessage ? { onMessage } : {}),
     })
   } catch (error) {
