@@ -245,7 +245,7 @@ async function sealAgain(session: Session, work: Work, { tables }: Manifest): Pr
     work,
     'seals',
     () => resealLeaves(session, work, leaves),
-    (done) => `${done.length} leaves sealed again`,
+    (done) => `sealed again: ${done.length}`,
   )
 }
 
