@@ -104,7 +104,7 @@ test('Ctrl-C leaves what is done, and the live database', async () => {
     code: 130,
     stderr: expect.stringMatching(
       new RegExp(
-        `error INTERRUPTED .*; ${site.name} is as it was, what is done so far is kept in [^]*it resumes`,
+        `error INTERRUPTED .*; ${site.name} is as it was, what is done so far is kept in [\\s\\S]*it resumes`,
       ),
     ),
   })
@@ -136,7 +136,7 @@ test('a disk that is full in the middle', async (context) => {
   expect(full).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(
-      /error DISK_FULL [^]*; brought is as it was, what is done so far is kept in .*\nhint .*it resumes/,
+      /error DISK_FULL [\s\S]*; brought is as it was, what is done so far is kept in .*\nhint .*it resumes/,
     ),
   })
   disk.grow('200m')
@@ -177,7 +177,7 @@ test('a server that is killed in the middle of the rows', async () => {
   child.kill('SIGCONT')
   expect(await first).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/error SERVER_WENT_AWAY [^]*it resumes/),
+    stderr: expect.stringMatching(/error SERVER_WENT_AWAY [\s\S]*it resumes/),
   })
   expect(await dwh(words, at)).toMatchObject({ code: 0 })
   await using session = await Session.open({ ...own.target, database: 'brought' }, 'dwh test', work)
@@ -187,7 +187,7 @@ test('a server that is killed in the middle of the rows', async () => {
 /** The restored ledger has a run more, and has passed over numbers. */
 function withoutRestore(dump: string): string {
   return dump
-    .replace(/^COPY dwh\.runs [^]*?^\\\.$/m, '')
+    .replace(/^COPY dwh\.runs [\s\S]*?^\\\.$/m, '')
     .replace(/^SELECT pg_catalog\.setval\('dwh\..*$/gm, '')
 }
 
