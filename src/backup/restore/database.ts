@@ -3,7 +3,7 @@ import { DwhError } from '../../errors.ts'
 import { step, type Work } from '../../events.ts'
 import { resealLeaves } from '../../partitions/seal.ts'
 import { Crew } from '../../postgres/crew.ts'
-import { ident, relation } from '../../postgres/identifiers.ts'
+import { ident, type RelationName, relation } from '../../postgres/identifiers.ts'
 import { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import type { ClientTool } from '../client-tools.ts'
@@ -223,10 +223,10 @@ async function destinationOf(
 }
 
 async function analyze(session: Session, crew: Crew, work: Work): Promise<void> {
-  const relations = await session.rows<{ schema: string; name: string }>(sql('restore/analyzable'))
+  const relations = await session.rows<RelationName & { is_only: boolean }>(sql('restore/analyzable'))
   let done = 0
   await crew.each(relations, async (member, one) => {
-    await member.run(`ANALYZE ${relation(one)}`)
+    await member.run(`ANALYZE ${one.is_only ? 'ONLY ' : ''}${relation(one)}`)
     done += 1
     work.emit({ type: 'progress', step: 'analyze', done, total: relations.length, unit: 'tables' })
   })
