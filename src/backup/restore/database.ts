@@ -58,7 +58,7 @@ export interface RestoredDatabase {
  * has finished is not done again; whatever is still at work for it is ended first.
  *
  * @param maintenance a session in another database of the server
- * @returns null for `tables` is never: each is compared, or it is told why not
+ * @returns without `tables` where an earlier attempt has proved it already
  * @throws DwhError RESTORE_FAILED, INPUT_BROKEN, PROOF_FAILED, DISK_FULL, SERVER_WENT_AWAY …; no other database was touched
  */
 export async function restoreDatabase(
