@@ -7,6 +7,7 @@ import type { Statement } from './sql-files.ts'
 /** The conditions that later code asks for by name; everything else is told by `classify`. */
 export const sqlstate = {
   lockNotAvailable: '55P03',
+  objectInUse: '55006',
   deadlockDetected: '40P01',
   queryCanceled: '57014',
   uniqueViolation: '23505',
