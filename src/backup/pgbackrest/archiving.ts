@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DwhError } from '../../errors.ts'
+import type { Work } from '../../events.ts'
+import { literal } from '../../postgres/identifiers.ts'
+import type { Session } from '../../postgres/session.ts'
+import { sql } from '../../postgres/sql-files.ts'
+import type { Archiving, Cluster } from './cluster.ts'
+import { shellWord } from './failure.ts'
+import { findPgBackRest, pgBackRest } from './program.ts'
+import type { Repository } from './repository.ts'
+
+/** The archiver of PostgreSQL tries a segment as often before it pauses for a minute. */
+const archiverAttempts = 3
+
+/**
+ * Makes sure by the settings of the server that it hands its WAL to this repository.
+ *
+ * @throws DwhError CONFIG_INVALID with what to type
+ */
+export function refuseWithoutArchiving(repository: Repository, { archiving }: Cluster): void {
+  const command = archiveCommand(repository)
+  const settings: [name: keyof Archiving, value: string, why: string][] = []
+  if (archiving.wal_level === 'minimal')
+    settings.push(['wal_level', 'replica', 'wal_level is minimal: the WAL alone brings nothing back'])
+  if (archiving.archive_mode === 'off') settings.push(['archive_mode', 'on', 'archive_mode is off'])
+  const needsRestart = settings.length > 0
+  if (archiving.archive_library !== '')
+    settings.push(['archive_library', '', `archive_library is ${archiving.archive_library}`])
+  const objection = objectionTo(archiving, repository)
+  if (objection) settings.push(['archive_command', command, objection])
+  if (settings.length === 0) return
+  const statements = settings.map(([name, value]) => `  ALTER SYSTEM SET ${name} = ${literal(value)};`)
+  const last = needsRestart ? '  and restart the server' : '  SELECT pg_reload_conf();'
+  throw new DwhError(
+    'CONFIG_INVALID',
+    `the server does not archive its WAL into ${repository.folder}: ${settings.map(([, , why]) => why).join('; ')}; nothing was backed up`,
+    { hint: `type in psql:\n${[...statements, last].join('\n')}\nthen the same command again` },
+  )
+}
+
+/** The archive_command that hands a segment to the repository. PostgreSQL reads %% as %. */
+export function archiveCommand({ config, stanza }: Repository): string {
+  const words = [findPgBackRest().path, `--config=${config}`, `--stanza=${stanza}`, 'archive-push']
+  return `${words.map(shellWord).join(' ').replaceAll('%', '%%')} "%p"`
+}
+
+/** Where pgBackRest looks when it is told no configuration. */
+const standardConfigs = ['/etc/pgbackrest/pgbackrest.conf', '/etc/pgbackrest.conf']
+
+function objectionTo({ archive_mode, archive_command: command }: Archiving, repository: Repository) {
+  // What a server shows that archives nothing.
+  if (archive_mode === 'off' || command === '' || command === '(disabled)')
+    return 'archive_command is not set'
+  if (command === archiveCommand(repository)) return undefined
+  const told = (option: string) =>
+    new RegExp(`--${option}[= ](?:'([^']*)'|"([^"]*)"|(\\S+))`).exec(command)?.slice(1).find(Boolean)
+  if (!/pgbackrest\b.*\barchive-push\b/s.test(command) || !command.includes('%p'))
+    return `archive_command is ${command}`
+  const { config, stanza } = repository
+  const isTold =
+    told('config') === config || (standardConfigs.includes(config) && told('config') === undefined)
+  if (!isTold) return `archive_command goes by ${told('config') ?? 'the standard configuration'}`
+  return told('stanza') === stanza ? undefined : `archive_command is for the stanza ${told('stanza')}`
+}
+
+/**
+ * Has the server end a WAL segment and waits until it has arrived in the repository: `pgbackrest check`. It would wait a minute
+ * for a segment that archive_command refuses again and again; the server's own account of it is watched meanwhile.
+ *
+ * @throws DwhError BACKUP_FAILED when segments do not arrive
+ */
+export async function checkArchiving(
+  session: Session,
+  work: Work,
+  repository: Repository,
+  { account, archiving }: Cluster,
+): Promise<void> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([work.signal, stop.signal])
+  const before = await archiver(session)
+  const watch = async () => {
+    for (;;) {
+      await sleep(300, undefined, { signal })
+      const { failures, is_failing, segment } = await archiver(session)
+      if (!is_failing || failures - before.failures < archiverAttempts) continue
+      const message = `archive_command failed ${archiverAttempts} times in a row on the WAL segment ${segment}`
+      stop.abort(
+        new DwhError('BACKUP_FAILED', `${message}; no backup was made, and the server keeps its WAL`, {
+          hint: `the log of the server says why; archive_command is: ${archiving.archive_command}`,
+        }),
+      )
+    }
+  }
+  const watching = watch().catch(() => {})
+  try {
+    await pgBackRest(repository, 'check', [], { account, work: { ...work, signal } })
+  } finally {
+    stop.abort()
+    await watching
+  }
+}
+
+interface Archiver {
+  failures: number
+  segment: string | null
+  is_failing: boolean
+}
+
+async function archiver(session: Session): Promise<Archiver> {
+  return session.one<Archiver>(sql('backup/archiver'))
+}
