@@ -96,9 +96,11 @@ async function backUp(
 
 /** Listens to the lines of pgBackRest that tell which share of the bytes has been copied: `… (8KB, 12.34%) checksum …`. */
 export function tellShare({ emit }: Work, name: string, total: number): (line: LogLine) => void {
+  let told = 0
   return ({ text }) => {
-    const [, percent] = /\((?:bundle [^)]*, )?[^()]*?, (\d+(?:\.\d+)?)%\)/.exec(text) ?? []
-    if (percent === undefined) return
-    emit({ type: 'progress', step: name, done: Math.round((total * +percent) / 100), total, unit: 'bytes' })
+    const share = Math.floor(Number(/\((?:[^()]*, )?(\d+)(?:\.\d+)?%\)/.exec(text)?.[1] ?? 0))
+    if (share <= told) return
+    told = share
+    emit({ type: 'progress', step: name, done: Math.round((total * share) / 100), total, unit: 'bytes' })
   }
 }

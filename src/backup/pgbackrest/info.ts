@@ -76,12 +76,13 @@ type Stanza = z.infer<typeof stanzaSchema>
  */
 export async function listPhysical(repository: Repository, work: Work): Promise<PhysicalList> {
   const { stanza, folder, config } = repository
+  const account = readerOf(repository)
   if (!existsSync(config)) {
     if (repository.ours)
       return { stanza, repository: folder, status: 'no backup was made yet', archives: [], backups: [] }
     throw new DwhError('CONFIG_INVALID', `there is no file ${config}`)
   }
-  const info = await askInfo(repository, work, readerOf(repository), [])
+  const info = await askInfo(repository, work, account, [])
   const versions = new Map(info.db.map(({ id, version }) => [id, version]))
   return {
     stanza,

@@ -5,7 +5,7 @@ import { sql } from '../../../postgres/sql-files.ts'
 import { proofColumns } from '../../../proof/columns.ts'
 import { addProofs, equalProofs, type Proof, proofVectors, proveRelation } from '../../../proof/hash.ts'
 
-/** A table as the restored server has it, beside the live one. */
+/** A table as the restored server has it, beside the live one; what neither has is left out. */
 export interface Compared {
   /** `schema.table` */
   table: string
@@ -39,7 +39,8 @@ export async function compareTables(
   const compared: Compared[] = []
   for (const [done, table] of tables.entries()) {
     work.emit({ type: 'progress', step: 'compare', done, total: tables.length, unit: 'tables' })
-    compared.push(await compareTable(here as Side, there, table))
+    const one = await compareTable(here as Side, there, table)
+    if (one.leaves > 0) compared.push(one)
   }
   return compared
 }

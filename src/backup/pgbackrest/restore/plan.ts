@@ -5,10 +5,10 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../../../errors.ts'
 import type { Work } from '../../../events.ts'
 import { type Binaries, findBinaries } from '../../../postgres/server/binaries.ts'
-import { dataFolder } from '../../../postgres/server/folder.ts'
 import { howToInstall } from '../../../postgres/server/install.ts'
 import { firstPort, freePort } from '../../../postgres/server/port.ts'
 import { postmaster } from '../../../postgres/server/postmaster.ts'
+import { refuseClosed } from '../../../postgres/server/runnable.ts'
 import { backupDetails, listPhysical, type PhysicalBackup } from '../info.ts'
 import { type Repository, readerOf } from '../repository.ts'
 import { readJournal } from './journal.ts'
@@ -39,6 +39,8 @@ export interface PhysicalPlan {
   /** Of the data that comes back, and what the disk of the folder has left. */
   bytes: number
   free_bytes: number
+  /** WAL segments that may have to be recovered, about; null where that is not known. */
+  segments: number | null
   warnings: string[]
 }
 
@@ -54,7 +56,8 @@ export async function planPhysical(
   wish: PhysicalWish,
 ): Promise<PhysicalPlan> {
   const folder = resolve(wish.folder)
-  const { backups, status } = await listPhysical(repository, work)
+  const account = readerOf(repository)
+  const { backups, archives, status } = await listPhysical(repository, work)
   if (backups.length === 0)
     throw new DwhError('USAGE', `there is no backup in ${repository.folder}: ${status}`, {
       hint: 'backup.pgbackrest in the warehouse file says where they are',
@@ -62,8 +65,9 @@ export async function planPhysical(
   const backup = chooseBackup(backups, wish)
   const end = endOf(wish)
   const state = stateOf(folder, backup, end)
+  refuseClosed(account, nearest(folder), 'name a folder that every user may reach with --into')
   const binaries = binariesFor(backup)
-  const { tablespaces } = await backupDetails(repository, work, readerOf(repository), backup.backup)
+  const { tablespaces } = await backupDetails(repository, work, account, backup.backup)
   const { bavail, bsize } = await statfs(nearest(folder))
   const plan: PhysicalPlan = {
     ...{ backup, end, folder, state, binaries },
@@ -75,6 +79,10 @@ export async function planPhysical(
     port: await freePort(firstPort(folder)),
     bytes: backup.data_bytes,
     free_bytes: bavail * bsize,
+    segments: segmentsBehind(
+      backup,
+      archives.map(({ last }) => last),
+    ),
     warnings: backup.damaged
       ? [`pages of the server had wrong checksums when ${backup.backup} was made`]
       : [],
@@ -135,6 +143,15 @@ function stateOf(folder: string, { backup }: PhysicalBackup, end: RestoreEnd): P
   throw inUse('holds another restore, which is whole')
 }
 
+/** Of 16 MB, as nearly all are: an estimate for those who wait. */
+function segmentsBehind({ wal }: PhysicalBackup, lasts: (string | null)[]): number | null {
+  const last = lasts.find((name) => name?.slice(0, 8) === wal?.first.slice(0, 8))
+  if (!wal || !last) return null
+  const number = (name: string) =>
+    Number.parseInt(name.slice(8, 16), 16) * 256 + Number.parseInt(name.slice(16), 16)
+  return number(last) - number(wal.first) + 1
+}
+
 function binariesFor({ server }: PhysicalBackup): Binaries {
   const major = Number.parseInt(server, 10)
   try {
@@ -156,6 +173,3 @@ function binariesFor({ server }: PhysicalBackup): Binaries {
 function nearest(folder: string): string {
   return existsSync(folder) ? folder : nearest(dirname(folder))
 }
-
-/** The data folder of the restored server. */
-export const restoredData = ({ folder }: PhysicalPlan) => dataFolder(folder)

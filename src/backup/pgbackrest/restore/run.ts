@@ -5,7 +5,6 @@ import { step, type Work } from '../../../events.ts'
 import type { RelationName } from '../../../postgres/identifiers.ts'
 import { type Account, userOf } from '../../../postgres/server/account.ts'
 import { dataFolder, makeEnterable } from '../../../postgres/server/folder.ts'
-import { refuseClosed } from '../../../postgres/server/runnable.ts'
 import { Session } from '../../../postgres/session.ts'
 import { sql } from '../../../postgres/sql-files.ts'
 import type { Target } from '../../../postgres/target.ts'
@@ -85,7 +84,6 @@ export async function restorePhysical(
 /** All of it belongs to the user of the server, and to nobody else. */
 function makeFolders({ folder, tablespaces }: PhysicalPlan, account: Account | undefined): void {
   makeEnterable(dirname(folder))
-  refuseClosed(account, dirname(folder))
   const all = [folder, dataFolder(folder)]
   if (tablespaces.length > 0) all.push(join(folder, 'tablespaces'))
   for (const path of all) {
@@ -162,7 +160,12 @@ async function compare(
     }
   }
   const restored = await open(server.target(live.database), 'the restored database cannot be read')
-  const other = await open(live, 'the live database cannot be read')
-  if (!restored) return { compared: [], uncompared }
-  return { compared: await compareTables(restored, other, tables, work), uncompared }
+  const other = restored && (await open(live, 'the live database cannot be read'))
+  try {
+    const compared = restored ? await compareTables(restored, other, tables, work) : []
+    return { compared, uncompared }
+  } catch (error) {
+    work.signal.throwIfAborted()
+    return { compared: [], uncompared: `the tables cannot be compared: ${toDwhError(error).message}` }
+  }
 }

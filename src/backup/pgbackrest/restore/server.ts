@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DwhError } from '../../../errors.ts'
 import type { Work } from '../../../events.ts'
 import type { Account } from '../../../postgres/server/account.ts'
 import { dataFolder, logFile, writeOwned } from '../../../postgres/server/folder.ts'
 import { launch } from '../../../postgres/server/launch.ts'
-import { clearStaleLocks, postmaster } from '../../../postgres/server/postmaster.ts'
+import { clearStaleLocks, pause, postmaster } from '../../../postgres/server/postmaster.ts'
 import { runnableBy } from '../../../postgres/server/runnable.ts'
 import { stopServer } from '../../../postgres/server/server.ts'
 import { clientAuthentication, type Settings } from '../../../postgres/server/settings.ts'
@@ -32,7 +33,7 @@ export class RestoredServer implements AsyncDisposable {
    * @throws DwhError FAILED with why it gave up; it does not run then
    */
   static async start(
-    { folder, binaries, port }: PhysicalPlan,
+    { folder, binaries, port, segments }: PhysicalPlan,
     account: Account | undefined,
     role: string,
     work: Work,
@@ -45,8 +46,14 @@ export class RestoredServer implements AsyncDisposable {
     const server = new RestoredServer(folder, port, role)
     try {
       const settings = settingsFor(folder, preparedTransactions(programs.folder, folder, account))
-      const said = await launch(folder, programs, account, port, work, settings)
-      if (postmaster(folder)?.state !== 'ready') throw gaveUp(folder, said)
+      // Of this start alone: it is read where the server gives up.
+      rmSync(logFile(folder), { force: true })
+      await launch(folder, programs, account, port, work, settings)
+      while (!hasRecovered(folder)) {
+        if (!postmaster(folder)) throw gaveUp(folder)
+        if (segments !== null) tellRecovery(folder, segments, work)
+        await pause(200, work)
+      }
       return server
     } catch (error) {
       await server[Symbol.asyncDispose]()
@@ -84,7 +91,7 @@ function settingsFor(folder: string, prepared: number): Settings {
     config_file: file('postgresql.conf'),
     hba_file: file('pg_hba.conf'),
     ident_file: file('pg_ident.conf'),
-    external_pid_file: '',
+    external_pid_file: file('server.pid'),
     listen_addresses: '127.0.0.1',
     unix_socket_directories: folder,
     unix_socket_permissions: '0700',
@@ -120,8 +127,19 @@ function preparedTransactions(programs: string, folder: string, account: Account
   return Number(/max_prepared_xacts setting:\s+(\d+)/.exec(stdout ?? '')?.[1] ?? 0)
 }
 
-function gaveUp(folder: string, said: string): DwhError {
-  const log = `the whole log: ${logFile(folder)}`
+function tellRecovery(folder: string, total: number, { emit }: Work): void {
+  const done = readFileSync(logFile(folder), 'utf8').match(/restored log file/g)?.length ?? 0
+  emit({ type: 'progress', step: 'recovery', done: Math.min(done, total), total, unit: 'segments' })
+}
+
+/** A server that no one may read before its recovery has ended notes `standby` until then, and `ready` afterwards. */
+function hasRecovered(folder: string): boolean {
+  const file = join(dataFolder(folder), 'postmaster.pid')
+  return existsSync(file) && readFileSync(file, 'utf8').split('\n')[7]?.trim() === 'ready'
+}
+
+function gaveUp(folder: string): DwhError {
+  const said = readFileSync(logFile(folder), 'utf8')
   const last = /last completed transaction was at log time (.*)/.exec(said)?.[1]
   if (/recovery ended before configured recovery target was reached/.test(said))
     return new DwhError(
@@ -140,7 +158,7 @@ function gaveUp(folder: string, said: string): DwhError {
     'FAILED',
     `the restored server did not start; the live one is as it was. It said:\n${lines}`,
     {
-      hint: log,
+      hint: `the whole log: ${logFile(folder)}`,
     },
   )
 }
