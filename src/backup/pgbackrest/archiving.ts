@@ -52,8 +52,12 @@ function objectionTo({ archive_mode, archive_command: command }: Archiving, repo
   if (archive_mode === 'off' || command === '' || command === '(disabled)')
     return 'archive_command is not set'
   if (command === archiveCommand(repository)) return undefined
+  const words = shellWords(command)
   const told = (option: string) =>
-    new RegExp(`--${option}[= ](?:'([^']*)'|"([^"]*)"|(\\S+))`).exec(command)?.slice(1).find(Boolean)
+    words.flatMap((word, index) => {
+      if (word === `--${option}`) return words[index + 1] ?? []
+      return word.startsWith(`--${option}=`) ? word.slice(option.length + 3) : []
+    })[0]
   if (!/pgbackrest\b.*\barchive-push\b/s.test(command) || !command.includes('%p'))
     return `archive_command is ${command}`
   const { config, stanza } = repository
@@ -108,4 +112,10 @@ interface Archiver {
 
 async function archiver(session: Session): Promise<Archiver> {
   return session.one<Archiver>(sql('backup/archiver'))
+}
+
+/** The words of a command, as a shell would read them where it has nothing to expand. */
+function shellWords(command: string): string[] {
+  const words = command.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []
+  return words.map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'))
 }

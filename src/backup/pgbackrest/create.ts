@@ -5,7 +5,7 @@ import { checkArchiving, refuseWithoutArchiving } from './archiving.ts'
 import { type Cluster, inspectCluster } from './cluster.ts'
 import { ensureConfig } from './config.ts'
 import { backupDetails, listPhysical, type PhysicalBackup } from './info.ts'
-import { type LogLine, pgBackRest } from './program.ts'
+import { findPgBackRest, type LogLine, pgBackRest } from './program.ts'
 import type { Repository } from './repository.ts'
 
 /** Older than this, and the next backup is a full one, or a differential one. */
@@ -39,16 +39,16 @@ export async function createPhysical(
   repository: Repository,
   { kind, jobs }: PhysicalOptions,
 ): Promise<PhysicalCreated> {
+  findPgBackRest()
   const cluster = await inspectCluster(session)
   const { account } = cluster
-  await step(work, 'stanza', async () => {
-    ensureConfig(repository, cluster, jobs, work)
-    // Before archive_command can be right: it would fail without one.
-    await pgBackRest(repository, 'stanza-create', [], { account, work })
-  })
+  ensureConfig(repository, cluster, jobs, work)
+  const { backups: earlier, state } = await listPhysical(repository, work)
+  // Before archive_command can be right: it would fail without one.
+  if (state === 'no stanza' || state === 'mixed')
+    await step(work, 'stanza', () => pgBackRest(repository, 'stanza-create', [], { account, work }))
   refuseWithoutArchiving(repository, cluster)
   await step(work, 'archiving of WAL', () => checkArchiving(session, work, repository, cluster))
-  const { backups: earlier } = await listPhysical(repository, work)
   const chosen = kind ?? kindByAge(earlier, new Date())
   const made = await step(
     work,

@@ -33,20 +33,24 @@ export interface PhysicalBackup {
 export interface PhysicalList {
   stanza: string
   repository: string
-  /** `ok`, or what is missing, in the words of pgBackRest. */
-  status: string
+  /** `mixed`: one of several repositories is not as the others. */
+  state: 'ok' | 'no stanza' | 'no backup' | 'mixed' | 'broken'
+  /** The same in the words of pgBackRest. */
+  message: string
   /** What the archive has, one line for each cluster that the stanza has known. */
   archives: { id: string; server: string; first: string | null; last: string | null }[]
   /** The oldest first. */
   backups: PhysicalBackup[]
 }
 
+const status = z.object({ code: z.int(), message: z.string() })
 const optional = z.string().nullish()
 const range = z.object({ start: optional, stop: optional })
 
 /** What is used of `pgbackrest info --output=json`. */
 const stanzaSchema = z.object({
-  status: z.object({ code: z.int(), message: z.string() }),
+  status,
+  repo: z.array(z.object({ status })).nullish(),
   db: z.array(z.object({ id: z.int(), 'repo-key': z.int(), version: z.string() })),
   archive: z.array(
     z.object({ id: z.string(), min: optional, max: optional, database: z.object({ id: z.int() }) }),
@@ -78,8 +82,7 @@ export async function listPhysical(repository: Repository, work: Work): Promise<
   const { stanza, folder, config } = repository
   const account = readerOf(repository)
   if (!existsSync(config)) {
-    if (repository.ours)
-      return { stanza, repository: folder, status: 'no backup was made yet', archives: [], backups: [] }
+    if (repository.ours) return { stanza, repository: folder, ...nothing, archives: [], backups: [] }
     throw new DwhError('CONFIG_INVALID', `there is no file ${config}`)
   }
   const info = await askInfo(repository, work, account, [])
@@ -87,7 +90,8 @@ export async function listPhysical(repository: Repository, work: Work): Promise<
   return {
     stanza,
     repository: folder,
-    status: info.status.message,
+    state: states[info.status.code] ?? 'broken',
+    message: messageOf(info),
     archives: info.archive.map(({ id, min, max, database }) => ({
       id,
       server: versions.get(database.id) ?? '',
@@ -96,6 +100,17 @@ export async function listPhysical(repository: Repository, work: Work): Promise<
     })),
     backups: info.backup.map((one) => asBackup(one, versions.get(one.database.id) ?? '')),
   }
+}
+
+const nothing = { state: 'no stanza', message: 'no backup was made yet' } as const
+
+/** The numbers of its states; all others mean that something cannot be read. */
+const states: Record<number, PhysicalList['state']> = {
+  0: 'ok',
+  1: 'no stanza',
+  2: 'no backup',
+  3: 'no stanza',
+  4: 'mixed',
 }
 
 /** What only a look into its own manifest tells of a backup. */
@@ -133,6 +148,11 @@ async function askInfo(
       cause: read.error,
     })
   return stanza
+}
+
+/** `other` says nothing by itself; what a repository cannot be read for stands with it. */
+function messageOf({ status: { message }, repo }: Stanza): string {
+  return message === 'other' ? (repo ?? []).map((one) => one.status.message).join('; ') : message
 }
 
 function asBackup(one: Stanza['backup'][number], server: string): PhysicalBackup {

@@ -41,11 +41,11 @@ export async function verifyPhysical(
   work: Work,
   { only, jobs }: { only?: string | undefined; jobs: number },
 ): Promise<PhysicalVerified> {
-  const { backups, status } = await listPhysical(repository, work)
+  const { backups, state, message } = await listPhysical(repository, work)
   const chosen = only === undefined ? backups : backups.filter(({ backup }) => backup === only)
   if (only !== undefined && chosen.length === 0)
     throw new DwhError('USAGE', `there is no backup ${only}`, { hint: 'see: dwh backup list' })
-  if (backups.length === 0) return { ...nothing, findings: [{ backup: null, problem: status }] }
+  if (state === 'no stanza') return { ...nothing, findings: [{ backup: null, problem: message }] }
   return step(
     work,
     'verify',
@@ -53,6 +53,8 @@ export async function verifyPhysical(
       const said = await readRepository(repository, work, jobs)
       const problems = [
         ...said.findings,
+        ...(backups.length > 0 ? [] : [{ backup: null, problem: message }]),
+        ...chosen.filter(({ backup }) => !said.labels.includes(backup)).map(vanished),
         ...chosen.filter(({ damaged }) => damaged).map(damagedPages),
         ...missingWal(chosen, said.ranges),
         ...(isThinned(repository) ? [] : gaps(chosen, said.ranges)),
@@ -70,12 +72,14 @@ const nothing = { backups: 0, files: 0, segments: 0 }
 interface Said {
   files: number
   segments: number
+  /** Of the backups that it looked at. */
+  labels: string[]
   ranges: WalRange[]
   findings: Finding[]
 }
 
 async function readRepository(repository: Repository, work: Work, jobs: number): Promise<Said> {
-  const said: Said = { files: 0, segments: 0, ranges: [], findings: [] }
+  const said: Said = { files: 0, segments: 0, labels: [], ranges: [], findings: [] }
   const options = ['--output=text', '--verbose', `--process-max=${jobs}`]
   const out = await pgBackRest(repository, 'verify', options, {
     account: readerOf(repository),
@@ -93,6 +97,7 @@ async function readRepository(repository: Repository, work: Work, jobs: number):
     const [, label = null, state, files] =
       /backup: (\S+), status: ([\w -]+), total files checked: (\d+)/.exec(line) ?? []
     said.files += Number(files ?? 0)
+    if (label) said.labels.push(label)
     if (state === 'manifest missing') said.findings.push({ backup: label, problem: state })
     const [info] = /No usable \S+ file/.exec(line) ?? []
     if (info) said.findings.push({ backup: null, problem: info })
@@ -112,6 +117,11 @@ function findingIn(text: string): Finding[] {
     return [{ backup, problem: `${what}: ${file}${more ? ` (${more})` : ''}` }]
   }
   return /archiveIds|does not match|missing or unusable/.test(text) ? [{ backup: null, problem: text }] : []
+}
+
+/** `verify` of older versions looks at the folders that it finds. */
+function vanished({ backup }: PhysicalBackup): Finding {
+  return { backup, problem: 'it is listed, and its folder is not there' }
 }
 
 function damagedPages({ backup }: PhysicalBackup): Finding {

@@ -59,7 +59,11 @@ export async function listByPgBackRest(context: Context, { json }: { json: boole
     )
   for (const { server, first, last } of list.archives)
     if (first && last) context.say(`WAL of PostgreSQL ${server}: ${first} to ${last}`)
-  if (list.status !== 'ok') context.say(`${list.repository}: ${list.status}`)
+  if (list.state !== 'ok') context.say(`${list.repository}: ${list.message}`)
+  if (list.state === 'broken')
+    throw new DwhError('CHECK_FAILED', `${list.repository} cannot be read; nothing was changed`, {
+      hint: 'see what is wrong: dwh backup verify',
+    })
 }
 
 export async function verifyByPgBackRest(

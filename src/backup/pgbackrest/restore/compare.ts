@@ -38,6 +38,7 @@ export async function compareTables(
   const [here, there] = sides
   const compared: Compared[] = []
   for (const [done, table] of tables.entries()) {
+    work.signal.throwIfAborted()
     work.emit({ type: 'progress', step: 'compare', done, total: tables.length, unit: 'tables' })
     const one = await compareTable(here as Side, there, table)
     if (one.leaves > 0) compared.push(one)

@@ -57,9 +57,9 @@ export async function planPhysical(
 ): Promise<PhysicalPlan> {
   const folder = resolve(wish.folder)
   const account = readerOf(repository)
-  const { backups, archives, status } = await listPhysical(repository, work)
+  const { backups, archives, message } = await listPhysical(repository, work)
   if (backups.length === 0)
-    throw new DwhError('USAGE', `there is no backup in ${repository.folder}: ${status}`, {
+    throw new DwhError('USAGE', `there is no backup in ${repository.folder}: ${message}`, {
       hint: 'backup.pgbackrest in the warehouse file says where they are',
     })
   const backup = chooseBackup(backups, wish)
