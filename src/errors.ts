@@ -41,6 +41,7 @@ export const errorCodes = {
   MIGRATION_ORDER: { exit: 1, meaning: 'a new migration has a lower number than one that is applied' },
   TARGET_UNFIT: { exit: 1, meaning: 'the table is not one that can be worked on as asked' },
   ROWS_UNFIT: { exit: 1, meaning: 'rows stand in the way: without a leaf, or twice' },
+  LEAF_SEALED: { exit: 1, meaning: 'a leaf is sealed: nothing can be written into it' },
   PROOF_FAILED: { exit: 1, meaning: 'two sides that must be equal are not' },
   BACKUP_FAILED: { exit: 1, meaning: 'the backup could not be made whole' },
   TIMED_OUT: { exit: 1, meaning: 'the time of --timeout was over' },

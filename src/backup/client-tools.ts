@@ -6,6 +6,7 @@ import { howToInstall } from '../postgres/server/install.ts'
 
 /** A client program that can read the server. */
 export interface ClientTool {
+  name: 'pg_dump' | 'pg_restore'
   path: string
   /** `15.18` */
   version: string
@@ -17,7 +18,7 @@ export interface ClientTool {
  * @param serverVersion as in server_version_num
  * @throws DwhError TOOL_MISSING
  */
-export function findClientTool(name: 'pg_dump' | 'pg_restore', serverVersion: number): ClientTool {
+export function findClientTool(name: ClientTool['name'], serverVersion: number): ClientTool {
   const major = Math.floor(serverVersion / 10_000)
   let newest: ClientTool | undefined
   for (const { folder } of usualPlaces()) {
@@ -25,8 +26,8 @@ export function findClientTool(name: 'pg_dump' | 'pg_restore', serverVersion: nu
     const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' })
     const [, version] = /(\d+(?:\.\d+|\w+)?)/.exec(stdout ?? '') ?? []
     if (version === undefined) continue
-    if (Number.parseInt(version, 10) >= major) return { path, version }
-    newest ??= { path, version }
+    if (Number.parseInt(version, 10) >= major) return { name, path, version }
+    newest ??= { name, path, version }
   }
   const found = newest ? `only ${name} ${newest.version} is installed here` : `${name} is not installed here`
   throw new DwhError('TOOL_MISSING', `${found}, and the server is PostgreSQL ${major}; nothing was changed`, {

@@ -1,181 +1,131 @@
-import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
-import { DwhError } from '../errors.ts'
+import { rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import { packageVersion } from '../package.ts'
-import { type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
-import { describeTarget, type Target } from '../postgres/target.ts'
-import { findClientTool } from './client-tools.ts'
+import { sql } from '../postgres/sql-files.ts'
+import type { Proof } from '../proof/hash.ts'
+import { type Archive, type ArchiveOrder, type ArchiveTools, dumpArchive } from './archive.ts'
+import { proveTables } from './prove.ts'
+import type { ScopedTable } from './scope.ts'
+import type { Snapshot } from './snapshot.ts'
 
-/** What a backup is, written last: a folder without a manifest is no backup. */
-export interface Manifest {
-  format: 'dwh-backup/1'
-  made_at: string
-  dwh_version: string
-  server_version: number
-  tool_version: string
-  database: string
-  tables: string[]
-  /** Hexadecimal SHA-256 and bytes of every file, by its path in the folder. */
-  files: Record<string, { bytes: number; sha256: string }>
+/** Seconds before pg_dump is begun again where somebody stood in its way. */
+const pauses = [1, 5]
+
+export const dumpStep = 'dump and proof'
+
+/** Archives in the order in which they are written, and the tables that are proved meanwhile. */
+export interface DumpPlan {
+  archives: Pick<ArchiveOrder, 'folder' | 'words' | 'jobs' | 'compression'>[]
+  /** Largest first. */
+  proved: ScopedTable[]
+  /** Tables whose rows are dumped. */
+  dumped: number
+  application: string
 }
 
 export interface Dumped {
-  folder: string
-  bytes: number
-  files: number
+  archives: Archive[]
+  /** By the OID of the table. */
+  proofs: Map<number, Proof>
 }
 
 /**
- * Dumps some tables with pg_dump in directory format, hashes every file, and gives the folder its name only when it is
- * whole. Restore it with `pg_restore -d DATABASE FOLDER`.
+ * Dumps and proves beside each other. What fails first stops the other, and is what is told.
  *
- * @param parent the folder of backups; made where it is missing
- * @param name of the backup
- * @param jobs tables that are dumped at the same time
- * @throws DwhError TOOL_MISSING, BACKUP_FAILED, DISK_FULL; nothing is left behind
+ * @param session outside of the snapshot, to see who waits
  */
-export async function dumpTables(
+export async function dumpAndProve(
   session: Session,
   work: Work,
-  tables: RelationName[],
-  { parent, name, jobs }: { parent: string; name: string; jobs: number },
+  tools: ArchiveTools,
+  snapshot: Snapshot,
+  plan: DumpPlan,
 ): Promise<Dumped> {
-  const tool = findClientTool('pg_dump', session.serverVersion)
-  const partial = join(parent, `${name}.partial`)
-  const folder = join(parent, name)
-  try {
-    await mkdir(parent, { recursive: true, mode: 0o700 })
-    await rm(partial, { recursive: true, force: true })
-    await runDump(tool.path, session.target, work, tables, partial, jobs)
-    const files = await hashFiles(partial)
-    const manifest: Manifest = {
-      format: 'dwh-backup/1',
-      made_at: new Date().toISOString(),
-      dwh_version: packageVersion,
-      server_version: session.serverVersion,
-      tool_version: tool.version,
-      database: describeTarget(session.target),
-      tables: tables.map(relation),
-      files,
+  const stop = new AbortController()
+  const both: Work = { emit: work.emit, signal: AbortSignal.any([work.signal, stop.signal]) }
+  const total = plan.dumped + plan.proved.length
+  let done = 0
+  const oneMore = () => {
+    done = Math.min(done + 1, total)
+    work.emit({ type: 'progress', step: dumpStep, done, total, unit: 'tables' })
+  }
+  // pg_dump tells what it has finished by name, and behind a line break in one it could tell anything.
+  const readMessages = snapshot.tables.every(({ schema, name }) => !/[\r\n]/.test(schema + name))
+  const dumpAll = async () => {
+    const archives: Archive[] = []
+    for (const one of plan.archives) {
+      const order = { ...one, snapshot: snapshot.id, readMessages, onTable: oneMore }
+      archives.push(await dumpPatiently(session, both, tools, snapshot, order))
     }
-    await writeFile(join(partial, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true })
-    await syncFolder(partial)
-    await rename(partial, folder)
-    await syncFolder(parent)
-    const sizes = Object.values(files).map(({ bytes }) => bytes)
-    return { folder, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0), files: sizes.length }
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true }).catch(() => {})
-    throw backupError(error, folder)
+    return archives
   }
+  const stopping = (error: unknown) => {
+    stop.abort(error)
+    throw error
+  }
+  const proveAll = () =>
+    proveTables(session.target, both, snapshot.id, plan.proved, plan.application, oneMore)
+  const [dump, proof] = await Promise.allSettled([dumpAll().catch(stopping), proveAll().catch(stopping)])
+  if (dump.status === 'rejected' || proof.status === 'rejected') {
+    work.signal.throwIfAborted()
+    throw stop.signal.reason
+  }
+  await snapshot.check()
+  return { archives: dump.value, proofs: proof.value }
 }
 
-async function runDump(
-  path: string,
-  target: Target,
+/**
+ * Writes one archive, again where somebody who waits for a lock on a table stood in the way of pg_dump's workers: they
+ * ask for theirs one by one, without waiting. Of the DDL of `dwh` nobody waits for more than seconds.
+ *
+ * @throws DwhError LOCK_HELD that names who waits, BACKUP_FAILED, DISK_FULL
+ */
+async function dumpPatiently(
+  session: Session,
   work: Work,
-  tables: RelationName[],
-  folder: string,
-  jobs: number,
-) {
-  await using secret = await passwordFile(target)
-  const words = [
-    '--format=directory',
-    `--file=${folder}`,
-    `--jobs=${jobs}`,
-    '--compress=1',
-    ...tables.map((table) => `--table=${relation(table)}`),
-  ]
-  const child = spawn(path, words, {
-    env: { ...clientEnvironment(target), ...(secret ? { PGPASSFILE: secret.path } : {}) },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    signal: work.signal,
-    killSignal: 'SIGTERM',
-  })
-  let errors = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors = (errors + text).slice(-4000)
-  })
-  const [code] = await once(child, 'close')
-  if (code !== 0) throw new DwhError('BACKUP_FAILED', `pg_dump ended with ${code}: ${errors.trim()}`)
-}
-
-/** How libpq programs are told where to connect: by variables, because a command line is seen by everybody. */
-function clientEnvironment(target: Target): NodeJS.ProcessEnv {
-  const { PATH, LANG, LC_ALL, HOME, SYSTEMROOT } = process.env
-  return {
-    PATH,
-    LANG,
-    LC_ALL,
-    HOME,
-    SYSTEMROOT,
-    PGHOST: target.host,
-    PGHOSTADDR: target.hostaddr,
-    PGPORT: String(target.port),
-    PGDATABASE: target.database,
-    PGUSER: target.user,
-    PGSSLMODE: target.host.startsWith('/') ? undefined : target.sslmode,
-    PGSSLROOTCERT: target.sslrootcert,
-    PGSSLCERT: target.sslcert,
-    PGSSLKEY: target.sslkey,
-    PGOPTIONS: target.options,
-    PGCONNECT_TIMEOUT: String(target.connectTimeout),
-    PGAPPNAME: 'dwh backup',
+  tools: ArchiveTools,
+  snapshot: Snapshot,
+  order: ArchiveOrder,
+): Promise<Archive> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await dumpArchive(session.target, tools, work.signal, order)
+    } catch (error) {
+      if (!isLockTrouble(error)) throw error
+      const pause = pauses[attempt]
+      if (pause === undefined) throw await inTheWay(session, snapshot, error)
+      work.emit({ type: 'note', message: `a lock stood in the way of pg_dump: again in ${pause} s` })
+      await rm(order.folder, { recursive: true, force: true })
+      await sleep(pause * 1000, undefined, { signal: work.signal })
+    }
   }
 }
 
-/** The password in a file that only this user can read, deleted when the block is left; nothing without a password. */
-async function passwordFile({ password }: Target): Promise<({ path: string } & AsyncDisposable) | undefined> {
-  if (password === undefined) return undefined
-  const folder = await mkdtemp(join(tmpdir(), 'dwh-'))
-  const path = join(folder, 'pgpass')
-  await writeFile(path, `*:*:*:*:${password.replace(/[\\:]/g, '\\$&')}\n`, { mode: 0o600 })
-  return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+function isLockTrouble(error: unknown): boolean {
+  return /could not obtain lock on relation|Query was: LOCK TABLE/.test(toDwhError(error).message)
 }
 
-async function hashFiles(folder: string): Promise<Manifest['files']> {
-  const files: Manifest['files'] = {}
-  for (const entry of (await readdir(folder, { recursive: true, withFileTypes: true })).toSorted(byName)) {
-    if (!entry.isFile()) continue
-    const path = join(entry.parentPath, entry.name)
-    const hash = createHash('sha256')
-    for await (const chunk of createReadStream(path)) hash.update(chunk)
-    await using file = await open(path, 'r')
-    await file.sync()
-    files[relative(folder, path)] = { bytes: (await stat(path)).size, sha256: hash.digest('hex') }
-  }
-  return files
+interface Waiting {
+  pid: number
+  application: string
+  role: string
+  target: string
+  query: string
 }
 
-const byName = (a: { name: string }, b: { name: string }) =>
-  a.name.localeCompare(b.name, 'en', { numeric: true })
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r')
-  await folder.sync()
+async function inTheWay(session: Session, snapshot: Snapshot, cause: unknown): Promise<DwhError> {
+  const waiting = await session
+    .row<Waiting>(sql('backup/waiting_for'), [snapshot.session.pid])
+    .catch(() => undefined)
+  if (!waiting) return new DwhError('LOCK_HELD', toDwhError(cause).message, { cause, hint: again })
+  const { pid, role, application, target, query } = waiting
+  const who = [role, application].filter(Boolean).join(', ')
+  return new DwhError('LOCK_HELD', `session ${pid} (${who}) waits for a lock on ${target}: ${query}`, {
+    cause,
+    hint: `let it finish, or end it with SELECT pg_terminate_backend(${pid}), and ${again}`,
+  })
 }
 
-function backupError(thrown: unknown, folder: string): Error {
-  if (thrown instanceof DwhError && thrown.code !== 'BACKUP_FAILED') return thrown
-  const { code, name, message } = thrown as NodeJS.ErrnoException
-  if (name === 'AbortError')
-    return new DwhError('INTERRUPTED', 'interrupted while dumping; nothing was changed', { cause: thrown })
-  const full = code === 'ENOSPC' || /No space left on device/.test(message)
-  return new DwhError(
-    full ? 'DISK_FULL' : 'BACKUP_FAILED',
-    `no backup in ${folder}: ${message}; nothing was changed`,
-    {
-      cause: thrown,
-      hint: full
-        ? 'free some room, or name another folder with --backup-folder'
-        : 'mend it, or go without: --no-backup',
-    },
-  )
-}
+const again = 'run the same command again'

@@ -1,5 +1,11 @@
+import { createHash } from 'node:crypto'
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { DwhError } from '../errors.ts'
 
+/** Names that we gave, and no way out of the folder: a manifest may have been edited. */
+const path = z.string().regex(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[\w.-]+(?:\/[\w.-]+)*$/)
 const digest = z.strictObject({ bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
 
 /** A table or leaf, as it was in the snapshot. */
@@ -11,7 +17,8 @@ const tableSchema = z.strictObject({
   parent: z.strictObject({ schema: z.string(), name: z.string(), bound: z.string() }).nullable(),
   /** As COPY lists them: without generated ones. */
   columns: z.array(z.string()),
-  rows: z.int().min(0),
+  /** Null where the rows of a compressed file were not counted, which is only so where they are unproved too. */
+  rows: z.int().min(0).nullable(),
   /** The proof of its rows; see src/proof. Null where `unproved` says why there is none. */
   hash_1: z.string().nullable(),
   hash_2: z.string().nullable(),
@@ -19,13 +26,13 @@ const tableSchema = z.strictObject({
   /** Of the table, its TOAST table and its indexes, in the server: what a restore needs of the disk. */
   bytes: z.int().min(0),
   /** Where its rows lie: `main` or `sealed/<pack>`, and a file in it. */
-  file: z.strictObject({ archive: z.string(), name: z.string() }).nullable(),
+  file: z.strictObject({ archive: path, name: path }),
   /** The seal that it had, by which later backups know that it is unchanged. */
   seal: z.string().nullable(),
 })
 
 /** What a backup is. A folder without a manifest is no backup. */
-export const manifestSchema = z.strictObject({
+const manifestSchema = z.strictObject({
   format: z.literal('dwh-backup/2'),
   backup: z.string(),
   made_at: z.iso.datetime(),
@@ -33,7 +40,9 @@ export const manifestSchema = z.strictObject({
   dwh_version: z.string(),
   /** The version of pg_dump. */
   tool_version: z.string(),
-  /** `server_version` as in server_version_num; the identifier of the cluster where it may be read. */
+  /** Of the ledger, where it was recorded. */
+  run: z.int().nullable(),
+  /** `version` as in server_version_num; the identifier of the cluster where it may be read. */
   server: z.strictObject({ version: z.int(), system_identifier: z.string().nullable() }),
   /** What CREATE DATABASE needs to make it again. */
   database: z.strictObject({
@@ -56,10 +65,12 @@ export const manifestSchema = z.strictObject({
   scope: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('database') }),
     z.strictObject({ kind: z.literal('schemas'), schemas: z.array(z.string()) }),
+    /** As `"schema"."table"`, each with its partitions. */
     z.strictObject({ kind: z.literal('tables'), tables: z.array(z.string()) }),
   ]),
   /** The moment that the rows are of, and where the WAL was then. */
-  snapshot: z.strictObject({ at: z.iso.datetime({ offset: true }), lsn: z.string().nullable() }),
+  snapshot: z.strictObject({ at: z.iso.datetime(), lsn: z.string().nullable() }),
+  /** In the order in which they were applied. */
   migrations: z.array(z.strictObject({ folder: z.string(), name: z.string(), sha256: z.string() })),
   /** How far the ledger was; null without one. */
   ledger: z
@@ -80,13 +91,84 @@ export const manifestSchema = z.strictObject({
   /** The algorithm of the proofs and the hash of its test vectors: other ones cannot be compared. */
   proof: z.strictObject({ algorithm: z.string(), vectors: z.string() }),
   compression: z.enum(['none', 'gzip', 'zstd']),
+  /** Ordinary tables and leaves. */
   tables: z.array(tableSchema),
   /** Every file of the folder but this one and SHA256SUMS, by its path in it. */
-  files: z.record(z.string(), digest),
+  files: z.record(path, digest),
   /** Files of `sealed/`, by their path in the folder of backups. */
-  references: z.record(z.string(), digest),
+  references: z.record(path, digest),
 })
 
 export type Manifest = z.infer<typeof manifestSchema>
 export type BackedUpTable = z.infer<typeof tableSchema>
 export type FileDigest = z.infer<typeof digest>
+
+export const manifestName = 'manifest.json'
+export const sumsName = 'SHA256SUMS'
+
+/**
+ * Reads and checks the manifest of a backup; its files are not looked at.
+ *
+ * @param folder of the backup
+ * @throws DwhError INPUT_BROKEN where it cannot be read or is none
+ */
+export async function readManifest(folder: string): Promise<Manifest> {
+  const path = join(folder, manifestName)
+  let document: unknown
+  try {
+    document = JSON.parse(await readFile(path, 'utf8'))
+  } catch (error) {
+    throw broken(path, error instanceof Error ? error.message : String(error))
+  }
+  const format = (document as { format?: unknown } | null)?.format
+  if (format !== 'dwh-backup/2')
+    throw broken(path, `its format is ${JSON.stringify(format)}, not "dwh-backup/2"`)
+  const read = manifestSchema.safeParse(document)
+  if (!read.success) {
+    const [first] = read.error.issues
+    throw broken(path, `${first?.path.join('.')}: ${first?.message}`)
+  }
+  const homeless = read.data.tables.find((table) => !dataFile(read.data, table).digest)
+  if (homeless) throw broken(path, `it does not list the file with the rows of ${homeless.name}`)
+  return read.data
+}
+
+/** The file with the rows of a table, by its path in the folder of backups, and what it must be. */
+export function dataFile(
+  { backup, files, references }: Manifest,
+  { file: { archive, name } }: BackedUpTable,
+): { path: string; digest: FileDigest | undefined } {
+  const path = `${archive}/${name}`
+  return archive === 'main'
+    ? { path: `${backup}/${path}`, digest: files[path] }
+    : { path, digest: references[path] }
+}
+
+function broken(path: string, why: string): DwhError {
+  return new DwhError('INPUT_BROKEN', `${path} is no manifest of a backup: ${why}`, {
+    hint: 'take another backup; see: dwh backup list',
+  })
+}
+
+/** Writes the manifest, and SHA256SUMS over it and everything that it names: `sha256sum -c` reads that. */
+export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
+  const text = `${JSON.stringify(manifest, null, 1)}\n`
+  await writeDown(join(folder, manifestName), text)
+  await writeDown(join(folder, sumsName), sums(manifest, text))
+}
+
+function sums({ files, references }: Manifest, text: string): string {
+  const lines = [
+    [createHash('sha256').update(text).digest('hex'), manifestName],
+    ...Object.entries(files).map(([path, { sha256 }]) => [sha256, path]),
+    ...Object.entries(references).map(([path, { sha256 }]) => [sha256, `../${path}`]),
+  ]
+  return lines.map(([sha256, path]) => `${sha256}  ${path}\n`).join('')
+}
+
+/** With its bytes on the disk. */
+export async function writeDown(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'w', 0o600)
+  await file.writeFile(text)
+  await file.sync()
+}

@@ -33,9 +33,12 @@ export function namedDataset(context: Context, name: string): Dataset {
  */
 export function partitionedDatasets(context: Context, names: string[]): PartitionedDataset[] {
   if (names.length === 0) return context.warehouse().datasets.filter(isPartitioned)
-  return names.map((name) => {
-    const found = namedDataset(context, name)
-    if (!isPartitioned(found)) throw new DwhError('USAGE', `dataset ${name} has no partition policy`)
-    return found
-  })
+  return names.map((name) => partitionedDataset(context, name))
+}
+
+/** @throws DwhError USAGE for a name that is none, or of a dataset without a policy */
+export function partitionedDataset(context: Context, name: string): PartitionedDataset {
+  const found = namedDataset(context, name)
+  if (!isPartitioned(found)) throw new DwhError('USAGE', `dataset ${name} has no partition policy`)
+  return found
 }

@@ -3,6 +3,7 @@ import type { DwhEvent, Work } from '../events.ts'
 import { endRun, keepEvent, pruneRuns, setLogPath, startRun } from '../ledger/runs.ts'
 import { ensureLedger } from '../migrate/apply.ts'
 import { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
 import { type Span, spanSeconds } from '../warehouse/values.ts'
 import type { Context } from './context.ts'
 import { TimeLimit } from './interrupt.ts'
@@ -17,6 +18,33 @@ export interface RecordedRun {
   work: Work
   /** The connection of the run, with `dwh <command> <run>` as its name. */
   session: Session
+}
+
+/**
+ * As `recorded` where there is a ledger that we may write, else without a run: for what changes nothing in the database, and
+ * is wanted of one that was never set up, or with a role that only reads.
+ */
+export async function recordedWherePossible<Summary>(
+  context: Context,
+  datasets: string[],
+  body: (run: Omit<RecordedRun, 'run'> & { run: number | null }) => Promise<Summary>,
+  timeout?: Span,
+): Promise<Summary> {
+  if (await mayRecord(context)) return recorded(context, datasets, body, timeout)
+  context.say('not recorded: there is no ledger that this role may write')
+  using limit = timeout && new TimeLimit(timeout)
+  const work = limited(context.work, limit)
+  await using session = await Session.open(context.connection().target, `dwh ${context.command}`, work)
+  return await body({ run: null, work, session })
+}
+
+async function mayRecord(context: Context): Promise<boolean> {
+  await using session = await context.open()
+  return (await session.one<{ may: boolean }>(sql('ledger/may_record'))).may
+}
+
+function limited({ emit, signal }: Work, limit: TimeLimit | undefined): Work {
+  return { emit, signal: limit ? AbortSignal.any([signal, limit.signal]) : signal }
 }
 
 /**
@@ -56,10 +84,7 @@ export async function recorded<Summary>(
     context.work.emit(event)
   }
   using limit = timeout && new TimeLimit(timeout)
-  const work: Work = {
-    emit,
-    signal: limit ? AbortSignal.any([context.work.signal, limit.signal]) : context.work.signal,
-  }
+  const work = limited({ emit, signal: context.work.signal }, limit)
   let failure: DwhError | undefined
   let summary: Summary | undefined
   try {

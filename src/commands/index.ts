@@ -1,4 +1,5 @@
 import type { Command, Group } from '../cli/command.ts'
+import { backupGroup } from './backup/index.ts'
 import { compressGroup } from './compress/index.ts'
 import { configGroup } from './config/index.ts'
 import { dedupCommand } from './dedup/index.ts'
@@ -24,6 +25,7 @@ export const commands: (Command | Group)[] = [
   load,
   dedupCommand,
   compressGroup,
+  backupGroup,
   rejectsGroup,
   runsGroup,
   configGroup,

@@ -2,6 +2,8 @@ import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
 import { type Conversion, type Rename, recordFinish, recordUndo } from '../ledger/conversions.ts'
 import type { Lease } from '../ledger/lease.ts'
+import { refuseSealed } from '../partitions/sealed.ts'
+import { inspectTarget } from '../partitions/tree.ts'
 import { fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
 import { findOid, oidOf } from '../postgres/relations.ts'
@@ -133,7 +135,7 @@ export async function dropShadow(session: Session, conversion: Conversion): Prom
   await session.run(`DROP TABLE ${relation(shadow)}`)
 }
 
-/** @throws DwhError TARGET_UNFIT where one of the two tables was dropped or renamed since the swap */
+/** @throws DwhError TARGET_UNFIT where one of the two tables was dropped or renamed since the swap, LEAF_SEALED */
 async function requireTables(session: Session, conversion: Conversion): Promise<void> {
   const { table, before } = conversionTables(conversion)
   for (const [name, hint] of [
@@ -149,6 +151,9 @@ async function requireTables(session: Session, conversion: Conversion): Promise<
       })
     }
   }
+  const now = await inspectTarget(session, table, undefined)
+  const leaves = now.kind === 'partitioned' ? now.leaves : []
+  refuseSealed(conversion.dataset, leaves, 'and --undo takes the table away; nothing was changed')
 }
 
 /** Under the locks: the renames backwards, and everything that hangs on the name bound to the plain table again. */

@@ -1,4 +1,5 @@
 import { DwhError } from '../errors.ts'
+import { refuseSealed, stillSealed } from '../partitions/sealed.ts'
 import { inspectTarget } from '../partitions/tree.ts'
 import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { findOid } from '../postgres/relations.ts'
@@ -45,7 +46,7 @@ interface TableRow {
  * Looks for duplicates of a dataset's key across all leaves of its table; reads only.
  *
  * @param tablespace for the rows that move and for new indexes
- * @throws DwhError TARGET_UNFIT, ROWS_UNFIT, PRIVILEGE_MISSING, USAGE when it cannot be done; nothing is changed
+ * @throws DwhError TARGET_UNFIT, ROWS_UNFIT, LEAF_SEALED, PRIVILEGE_MISSING, USAGE when it cannot be done; nothing is changed
  */
 export async function planDedup(session: Session, dataset: Dataset, tablespace?: string): Promise<DedupPlan> {
   if (tablespace) await requireTablespace(session, tablespace)
@@ -63,6 +64,15 @@ export async function planDedup(session: Session, dataset: Dataset, tablespace?:
   requireOrder(table, rule, duplicates)
   const counted = `SELECT leaf::int8 AS leaf, count(*) AS rows FROM (${supersededSelect(from, rule)}) AS superseded GROUP BY 1`
   const counts = duplicates.rows > 0 ? await session.rows<{ leaf: number; rows: number }>(counted) : []
+  const superseded = members.flatMap((member) => {
+    const rows = counts.find(({ leaf }) => leaf === member.oid)?.rows ?? 0
+    return rows > 0 ? [{ member, rows }] : []
+  })
+  const losing = await stillSealed(
+    session,
+    superseded.map(({ member }) => member),
+  )
+  refuseSealed(dataset.name, losing, 'with rows that would be moved; nothing was changed')
   return {
     dataset,
     tablespace,
@@ -71,10 +81,7 @@ export async function planDedup(session: Session, dataset: Dataset, tablespace?:
     members,
     columns,
     duplicates,
-    superseded: members.flatMap((member) => {
-      const rows = counts.find(({ leaf }) => leaf === member.oid)?.rows ?? 0
-      return rows > 0 ? [{ member, rows }] : []
-    }),
+    superseded,
     aside: await inspectAside(session, table),
     constraint: await readKeyConstraint(session, table, rule, dataset.partition?.key ?? []),
   }

@@ -5,6 +5,7 @@ import { missingLeaves, runway, targets } from './questions/leaves.ts'
 import { deadRuns, keptTables, shadowTables } from './questions/leftovers.ts'
 import { cores, disk, locks, memory } from './questions/machine.ts'
 import { duplicateKeys, nullKeys, rowsOutside } from './questions/rows.ts'
+import { seals } from './questions/seals.ts'
 import { clientTools, encoding, lz4, primary, privileges, version } from './questions/server.ts'
 import { timeZones } from './questions/time-zones.ts'
 import {
@@ -57,6 +58,7 @@ export const questions: Question[] = [
   targets,
   missingLeaves,
   runway,
+  seals,
   nullKeys,
   rowsOutside,
   duplicateKeys,

@@ -18,6 +18,8 @@ export interface LedgerPresence {
   has_checksums: boolean
   /** False where the ledger is there but older than loads. */
   has_loads: boolean
+  /** As has_loads, for seals. */
+  has_seals: boolean
 }
 
 export async function ledgerPresence(session: Session): Promise<LedgerPresence> {

@@ -8,6 +8,7 @@ import { forValues } from '../partitions/bounds.ts'
 import { isAttached, readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
 import { periodLabel } from '../partitions/periods.ts'
+import { refuseSealed, stillSealed } from '../partitions/sealed.ts'
 import { inspectTarget, type Leaf } from '../partitions/tree.ts'
 import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInSavepoint } from '../postgres/ladder.ts'
@@ -20,7 +21,7 @@ import { readTableColumns, type TableColumn } from './columns.ts'
 import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
-import { occupiedLeaves, type ReadyLeaf } from './prepare.ts'
+import { occupiedLeaves, type ReadyLeaf, sealedAgainst } from './prepare.ts'
 import { replaceScope } from './replace.ts'
 import type { LoadTarget } from './target.ts'
 
@@ -129,6 +130,11 @@ async function lockAll(session: Session, { target, leaves, scope }: Conclusion):
   const referred = attaches && target.leaves ? target.foreignKeys.map(referredTable) : []
   const locked = [...written.toSorted(), ...new Set(referred.toSorted())].map((name) => `ONLY ${name}`)
   if (locked.length > 0) await session.run(`LOCK TABLE ${locked.join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
+  const sealed = await stillSealed(
+    session,
+    twins.flatMap((twin) => twin ?? []),
+  )
+  refuseSealed(target.dataset.name, sealed, sealedAgainst)
   return await findDestinations(session, target, leaves, twins, now)
 }
 

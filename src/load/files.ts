@@ -1,7 +1,9 @@
 import { DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Load } from '../ledger/loads.ts'
+import { refuseSealed } from '../partitions/sealed.ts'
 import type { Session } from '../postgres/session.ts'
+import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader, ReadOptions } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
@@ -61,7 +63,13 @@ async function plan(
     ? await findEarlier(session, work, input, target, mappingHash(target, reader, options.replay))
     : undefined
   if (earlier) return { ...file, plan: undefined, earlier }
-  return { ...file, plan: await planLoad(session, target, reader, options), earlier }
+  const planned = await planLoad(session, target, reader, options)
+  refuseSealed(
+    target.dataset.name,
+    planned.sealed,
+    `and ${input.name} has rows that belong there; nothing was changed`,
+  )
+  return { ...file, plan: planned, earlier }
 }
 
 /**
@@ -132,7 +140,7 @@ async function loadFile(
       loaded,
     }
   } catch (thrown) {
-    const error = toDwhError(thrown)
+    const error = ofFile(toDwhError(thrown))
     if (!isOfFile(error)) throw error
     return { file, state: 'failed', error }
   }
@@ -143,7 +151,21 @@ export function alreadyLoaded(file: string, { load, run }: Load): FileResult {
   return { file, state: 'already loaded', load, run }
 }
 
+/** The trigger of a seal tells what it has refused, and knows of no file. */
+function ofFile(error: DwhError): DwhError {
+  if (error.code !== 'LEAF_SEALED' || !hasState(error, sqlstate.notInPrerequisiteState)) return error
+  const { message, cause, hint } = error
+  return new DwhError('LEAF_SEALED', `${message}; nothing was loaded`, { cause, ...(hint ? { hint } : {}) })
+}
+
 /** The next file may fare better. */
 function isOfFile({ code }: DwhError): boolean {
-  return ['REJECTS_TOO_MANY', 'ROWS_UNFIT', 'INPUT_BROKEN', 'LOADED_MEANWHILE', 'PROOF_FAILED'].includes(code)
+  return [
+    'REJECTS_TOO_MANY',
+    'ROWS_UNFIT',
+    'LEAF_SEALED',
+    'INPUT_BROKEN',
+    'LOADED_MEANWHILE',
+    'PROOF_FAILED',
+  ].includes(code)
 }

@@ -3,6 +3,7 @@ import { DwhError } from '../errors.ts'
 import { datesOf, limits, positionDate } from '../partitions/bounds.ts'
 import { isAttached } from '../partitions/create.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
+import type { Leaf } from '../partitions/tree.ts'
 import { fitName, literal, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { Transaction } from '../postgres/transaction.ts'
@@ -34,6 +35,8 @@ export interface LoadPlan {
   /** Names of leaves that the sample touches, and of those among them that have to be made. */
   touched: string[]
   missing: string[]
+  /** Leaves that rows of the sample would come to and that refuse them. */
+  sealed: Leaf[]
   /** Of the sample: records, and those that would be refused. */
   sampled: { records: number; refused: number }
   /** With its parameters filled in; undefined unless rows are replaced. */
@@ -72,6 +75,10 @@ export async function planLoad(
   const policy = target.leaves ? dataset.partition : undefined
   const positions = judged.flatMap(({ position }) => (position === null ? [] : [position]))
   const touched = policy ? touchedLeaves(policy, target, positions) : []
+  const sound = judged.flatMap(({ position, reasons }) =>
+    position === null || reasons.length > 0 ? [] : [position],
+  )
+  const written = policy ? touchedLeaves(policy, target, sound).map(({ name }) => name) : []
   const missing = touched.filter(({ isThere }) => !isThere).map(({ name }) => name)
   for (const name of missing) await isAttached(session, target.oid, { schema: dataset.target.schema, name })
   const occupied = await occupiedLeaves(session, target)
@@ -93,6 +100,7 @@ export async function planLoad(
     dates: touched.map(({ from }) => from),
     touched: touched.map(({ name }) => name),
     missing,
+    sealed: (target.leaves ?? []).filter(({ name, sealed }) => sealed && written.includes(name)),
     sampled: {
       records: looked.length,
       refused:

@@ -2,6 +2,7 @@ import type { Work } from '../events.ts'
 import { type Range, rangeCondition } from '../partitions/bounds.ts'
 import { leafIndexStatements, readIndexes, type TableIndex } from '../partitions/indexes.ts'
 import { leafIndexName } from '../partitions/leaf-sql.ts'
+import { refuseSealed } from '../partitions/sealed.ts'
 import type { Crew } from '../postgres/crew.ts'
 import { boundName, ident, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
@@ -41,6 +42,8 @@ export interface PrepareOptions {
 /**
  * Leaves each key in one row, and makes leaves of the target out of those of the landing that can become some: indexes,
  * foreign keys, proof and statistics, leaf by leaf on the connections of a crew, while nobody waits.
+ *
+ * @throws DwhError LEAF_SEALED
  */
 export async function prepare(
   session: Session,
@@ -50,6 +53,7 @@ export async function prepare(
   landing: Landing,
   { onDuplicate, prove, isUnique = false }: PrepareOptions,
 ): Promise<Prepared> {
+  await refuseSealedTwins(session, target, landing)
   const isSifted = isUnique || target.dataset.key === undefined
   const prepared: Prepared = { leaves: [], duplicates: 0 }
   if (!isSifted && !target.isAligned)
@@ -78,6 +82,24 @@ export async function prepare(
   prepared.leaves.sort(byDate)
   return prepared
 }
+
+/** Before anything is built: the sample may have had no row of them. */
+async function refuseSealedTwins(
+  session: Session,
+  { dataset }: LoadTarget,
+  { leaves }: Landing,
+): Promise<void> {
+  for (const leaf of leaves) {
+    if (!leaf.twin?.sealed) continue
+    const { has } = await session.one<{ has: boolean }>(
+      `SELECT EXISTS (SELECT FROM ${relation(leaf)}) AS has`,
+    )
+    if (has) refuseSealed(dataset.name, [leaf.twin], sealedAgainst)
+  }
+}
+
+/** What is said of a sealed leaf that rows of a file have come to. */
+export const sealedAgainst = 'and the file has rows that belong there; nothing was loaded'
 
 async function prepareLeaf(
   session: Session,

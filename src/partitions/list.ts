@@ -1,10 +1,11 @@
+import { readSeals, type Seal } from '../ledger/seals.ts'
 import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { type PartitionedDataset, planDatasetLeaves } from './create.ts'
 import { runwayDays } from './plan.ts'
 import { inspectTarget, type Leaf, serverToday } from './tree.ts'
 
-export type LeafState = 'ok' | 'missing' | 'invalid index' | 'pending detach'
+export type LeafState = 'ok' | 'sealed' | 'seal void' | 'missing' | 'invalid index' | 'pending detach'
 
 /** One line of `dwh partitions list`. */
 export interface LeafLine {
@@ -18,6 +19,8 @@ export interface LeafLine {
   bytes: number
   compression: string | undefined
   analyzedAt: Date | undefined
+  /** The seal that nobody has taken off. */
+  seal: Seal | undefined
   state: LeafState
 }
 
@@ -51,9 +54,15 @@ export async function listLeaves(
     bytes: 0,
     compression: undefined,
     analyzedAt: undefined,
+    seal: undefined,
     state: 'missing',
   }))
-  for (const leaf of target.leaves) lines.push(await describeLeaf(session, leaf, exact))
+  const seals = await readSeals(session)
+  for (const leaf of target.leaves) {
+    const own = seals.filter((seal) => seal.leaf === leaf.oid)
+    const seal = own.find(({ state }) => state === 'sealed') ?? own[0]
+    lines.push(await describeLeaf(session, leaf, seal, exact))
+  }
   return {
     dataset: dataset.name,
     target: 'partitioned',
@@ -62,7 +71,12 @@ export async function listLeaves(
   }
 }
 
-async function describeLeaf(session: Session, leaf: Leaf, exact: boolean): Promise<LeafLine> {
+async function describeLeaf(
+  session: Session,
+  leaf: Leaf,
+  seal: Seal | undefined,
+  exact: boolean,
+): Promise<LeafLine> {
   const counted = exact
     ? await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ONLY ${relation(leaf)}`)
     : undefined
@@ -75,8 +89,17 @@ async function describeLeaf(session: Session, leaf: Leaf, exact: boolean): Promi
     bytes: leaf.bytes,
     compression: leaf.compression,
     analyzedAt: leaf.analyzedAt,
-    state: leaf.detachPending ? 'pending detach' : leaf.invalidIndexes > 0 ? 'invalid index' : 'ok',
+    seal,
+    state: leafState(leaf, seal),
   }
+}
+
+/** What must be mended comes before what is only told. */
+function leafState({ detachPending, invalidIndexes }: Leaf, seal: Seal | undefined): LeafState {
+  if (detachPending) return 'pending detach'
+  if (invalidIndexes > 0) return 'invalid index'
+  if (seal) return seal.state === 'sealed' ? 'sealed' : 'seal void'
+  return 'ok'
 }
 
 /** By bound; the unknown leaf last. Bounds of one policy have one shape, so that numeric collation orders them. */

@@ -16,6 +16,10 @@ export interface Leaf extends RelationName {
   analyzedAt: Date | undefined
   invalidIndexes: number
   detachPending: boolean
+  /** Its rows are its own and survive a crash: it is neither a foreign table nor unlogged. */
+  keepsRows: boolean
+  /** The trigger of a seal refuses what is written into it, whether the seal holds or is void. */
+  sealed: boolean
   /** `lz4`, `pglz` or `default`, or several; undefined where no column can be compressed. */
   compression: string | undefined
 }
@@ -46,6 +50,8 @@ interface LeafRow {
   relkind: string
   bound: string
   detach_pending: boolean
+  keeps_rows: boolean
+  sealed: boolean
   rows: number | null
   bytes: number
   analyzed_at: Date | null
@@ -138,6 +144,8 @@ function asLeaf(row: LeafRow): Leaf {
     analyzedAt: row.analyzed_at ?? undefined,
     invalidIndexes: row.invalid_indexes,
     detachPending: row.detach_pending,
+    keepsRows: row.keeps_rows,
+    sealed: row.sealed,
     compression: row.compression ?? undefined,
   }
 }

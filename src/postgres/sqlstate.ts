@@ -14,7 +14,9 @@ export const sqlstate = {
   checkViolation: '23514',
   serializationFailure: '40001',
   insufficientPrivilege: '42501',
+  notInPrerequisiteState: '55000',
   undefinedTable: '42P01',
+  undefinedSchema: '3F000',
   undefinedObject: '42704',
   undefinedFunction: '42883',
 } as const
@@ -89,6 +91,7 @@ export function classify(thrown: unknown, where?: Statement): DwhError {
   if (thrown instanceof DwhError) return thrown
   if (!(thrown instanceof pg.DatabaseError)) return connectionError(thrown)
   const known = homeless(thrown) ??
+    sealed(thrown) ??
     states[thrown.code ?? ''] ??
     states[(thrown.code ?? '').slice(0, 2)] ?? { code: 'SQL_FAILED' }
   const spot = where && thrown.position ? `\n${caret(where, Number(thrown.position))}` : ''
@@ -124,6 +127,12 @@ function homeless({ code, routine, table, constraint }: pg.DatabaseError): Class
     }
   }
   return undefined
+}
+
+/** What the triggers of a sealed leaf raise, which bear these names; the hint is their own. */
+function sealed({ code, constraint }: pg.DatabaseError): Class | undefined {
+  const isSeal = constraint === 'dwh_sealed' || constraint === 'dwh_sealed_truncate'
+  return isSeal && code === sqlstate.notInPrerequisiteState ? { code: 'LEAF_SEALED' } : undefined
 }
 
 /** Errors of the socket and of TLS, which carry a Node.js code or only a sentence of the driver. */

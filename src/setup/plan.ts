@@ -1,4 +1,3 @@
-import { dirname, join, resolve } from 'node:path'
 import { type ConversionPlan, planConversion } from '../convert/plan.ts'
 import type { Answer } from '../doctor/answer.ts'
 import { examineFitness, requireFit } from '../doctor/examine.ts'
@@ -10,7 +9,6 @@ import { declaredFactTables, type PlannedMigration, planUp } from '../migrate/ap
 import type { FactTable } from '../migrate/fact-table.ts'
 import type { MigrationFolder } from '../migrate/files.ts'
 import { ledgerFolder } from '../migrate/history.ts'
-import { packageRoot } from '../package.ts'
 import {
   isPartitioned,
   type LeafPlan,
@@ -22,7 +20,6 @@ import { inspectTarget, serverToday } from '../partitions/tree.ts'
 import { parseRelation, type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { requireTablespace } from '../postgres/tablespace.ts'
-import { stateFolder } from '../state-folder.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 
 /** A table that does not exist yet, and the leaves that it will get. */
@@ -115,12 +112,6 @@ export function isDone({ migrations, leaves, newTables, conversions, unmeasured 
 export function estimate({ conversions }: SetupPlan): { seconds: number; bytes: number } {
   const bytes = conversions.reduce((sum, { table }) => sum + table.total_bytes, 0)
   return { seconds: bytes / bytesPerSecond, bytes }
-}
-
-/** The folder of a warehouse's backups: beside its file, but for the warehouses that ship with the program. */
-export function backupFolder({ path, name, backup }: Warehouse): string {
-  const ships = dirname(path) === join(packageRoot, 'warehouses')
-  return ships ? join(stateFolder(), 'backups', name) : resolve(dirname(path), backup.folder)
 }
 
 function declaredIndexes(declared: FactTable[], name: RelationName): string[][] {

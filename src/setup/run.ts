@@ -1,6 +1,7 @@
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { dumpTables } from '../backup/dump.ts'
+import { standardCompression } from '../backup/compress.ts'
+import { createBackup } from '../backup/create.ts'
+import { safeName } from '../backup/folder.ts'
+import { tablesScope } from '../backup/scope.ts'
 import { validateInbound } from '../convert/foreign-keys.ts'
 import { convert } from '../convert/run.ts'
 import { conversionTables } from '../convert/undo.ts'
@@ -51,7 +52,7 @@ export async function setUp(
     const isMeasuring = plan.conversions.some(({ resumes }) => !resumes)
     const measureTables = () => measureBefore(session, plan)
     const befores = isMeasuring ? await step(work, 'measure', measureTables) : new Map<string, Measures>()
-    const backups = await backUp(session, work, plan, options)
+    const backups = await backUp(session, work, plan, run, options)
     const migrations = await step(
       work,
       'migrations',
@@ -92,40 +93,30 @@ export async function setUp(
   })
 }
 
-/** Dumps the tables that are about to be converted; an interrupted conversion keeps the backup that it began with. */
+/** Backs up the tables that are about to be converted; an interrupted conversion keeps the backup that it began with. */
 async function backUp(
   session: Session,
   work: Work,
   plan: SetupPlan,
-  options: SetupOptions,
+  run: number,
+  { backupFolder: folder, jobs }: SetupOptions,
 ): Promise<Map<string, string>> {
   const wanted = plan.conversions.filter(({ resumes }) => !resumes?.backup)
-  const parent = options.backupFolder
-  if (wanted.length === 0 || parent === undefined) return new Map()
-  const name = `setup-${session.target.database.replace(/[^\w.-]/g, '_')}-${new Date().toISOString().replace(/[:.]/g, '-')}`
-  const { folder } = await step(
+  if (wanted.length === 0 || folder === undefined) return new Map()
+  const { path } = await step(
     work,
     'backup',
-    async () => {
-      await clearPartial(parent)
-      return dumpTables(
-        session,
-        work,
-        wanted.map(({ table }) => table),
-        { parent, name, jobs: options.jobs },
-      )
-    },
-    ({ folder, bytes, files }) => `${folder}: ${files} files, ${(bytes / 1024 ** 2).toFixed(1)} MB, hashed`,
+    () =>
+      createBackup(session, work, {
+        ...{ folder, jobs, run },
+        name: `setup-${safeName(session.target.database)}`,
+        scope: tablesScope(wanted.map(({ table }) => table)),
+        compression: standardCompression,
+      }),
+    ({ path, bytes, files }) =>
+      `${path}: ${files} files, ${(bytes / 1024 ** 2).toFixed(1)} MB, hashed and proved`,
   )
-  return new Map(wanted.map(({ table }) => [shown(table), folder]))
-}
-
-/** What a killed setup left; nobody else makes folders of this name while we hold the lease. */
-async function clearPartial(parent: string): Promise<void> {
-  const names = await readdir(parent).catch(() => [])
-  for (const name of names) {
-    if (/^setup-.*\.partial$/.test(name)) await rm(join(parent, name), { recursive: true, force: true })
-  }
+  return new Map(wanted.map(({ table }) => [shown(table), path]))
 }
 
 async function makeLeaves(session: Session, work: Work, warehouse: Warehouse): Promise<number> {
@@ -157,7 +148,8 @@ async function verify(session: Session, warehouse: Warehouse): Promise<void> {
   for (const dataset of warehouse.datasets.filter(isPartitioned)) {
     const { target, leaves } = await listLeaves(session, dataset, false)
     if (target !== 'partitioned') problems.push(`${dataset.name} is ${target}`)
-    for (const { leaf, state } of leaves) if (state !== 'ok') problems.push(`${leaf}: ${state}`)
+    for (const { leaf, state } of leaves)
+      if (!['ok', 'sealed', 'seal void'].includes(state)) problems.push(`${leaf}: ${state}`)
   }
   if (problems.length > 0) {
     throw new DwhError('CHECK_FAILED', `setup ended, but not as the policies say: ${problems.join(', ')}`, {

@@ -22,6 +22,8 @@ const leafOf = (range: Range | undefined): Leaf => ({
   analyzedAt: undefined,
   invalidIndexes: 0,
   detachPending: false,
+  keepsRows: true,
+  sealed: false,
   compression: undefined,
 })
 

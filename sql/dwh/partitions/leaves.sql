@@ -7,6 +7,12 @@ SELECT c.oid::bigint AS oid,
        c.relkind::text AS relkind,
        pg_get_expr(c.relpartbound, c.oid) AS bound,
        i.inhdetachpending AS detach_pending,
+       c.relkind = 'r' AND c.relpersistence = 'p' AS keeps_rows,
+       EXISTS (SELECT FROM pg_trigger AS t
+                 JOIN pg_proc AS p ON p.oid = t.tgfoid
+                 JOIN pg_namespace AS home ON home.oid = p.pronamespace
+                WHERE t.tgrelid = c.oid AND t.tgenabled IN ('A', 'O') AND t.tgtype & 1 = 1
+                  AND home.nspname = 'dwh' AND p.proname = 'refuse_sealed') AS sealed,
        CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS rows,
        pg_total_relation_size(c.oid) AS bytes,
        greatest(s.last_analyze, s.last_autoanalyze) AS analyzed_at,

@@ -12,7 +12,7 @@ export const partitionsList = command({
   arguments: { datasets: partitionedDatasetsArgument },
   options: { exact: flag('--exact', 'count the rows'), json: shared.json },
   exits: {
-    4: 'a leaf is missing, has an invalid index or was left half detached, or a table is not partitioned',
+    4: 'a leaf is missing, has an invalid index, a void seal or was left half detached, or a table is not partitioned',
   },
   examples: [
     'dwh -w sigeti partitions list',
@@ -72,18 +72,21 @@ export const partitionsList = command({
   },
 })
 
-const waysOut: Record<Exclude<LeafState, 'ok'>, string> = {
+const waysOut: Record<Exclude<LeafState, 'ok' | 'sealed'>, string> = {
   missing: 'dwh partitions create makes missing leaves',
   'invalid index': 'REINDEX INDEX CONCURRENTLY mends an invalid index',
+  'seal void': 'dwh partitions seal seals a leaf anew, dwh partitions unseal gives it up',
   'pending detach': 'ALTER TABLE … DETACH PARTITION … FINALIZE ends an interrupted detach',
 }
 
 function problemsOf({ dataset, target, leaves }: LeafList): { problem: string; wayOut: string }[] {
   if (target !== 'partitioned')
     return [{ problem: `${dataset} is ${target}`, wayOut: 'dwh setup makes a partitioned table of it' }]
-  return leaves.flatMap(({ leaf, state }) =>
-    state === 'ok' ? [] : [{ problem: `${leaf}: ${state}`, wayOut: waysOut[state] }],
-  )
+  return leaves.flatMap(({ leaf, state, seal }) => {
+    if (state === 'ok' || state === 'sealed') return []
+    const why = state === 'seal void' ? ` (${seal?.why})` : ''
+    return [{ problem: `${leaf}: ${state}${why}`, wayOut: waysOut[state] }]
+  })
 }
 
 function asJson({ dataset, target, leaves, runwayDays }: LeafList) {
@@ -91,7 +94,7 @@ function asJson({ dataset, target, leaves, runwayDays }: LeafList) {
     dataset,
     target,
     runway_days: runwayDays ?? null,
-    leaves: leaves.map(({ leaf, from, to, rows, exact, bytes, compression, analyzedAt, state }) => ({
+    leaves: leaves.map(({ leaf, from, to, rows, exact, bytes, compression, analyzedAt, seal, state }) => ({
       leaf,
       from: from ?? null,
       to: to ?? null,
@@ -101,6 +104,9 @@ function asJson({ dataset, target, leaves, runwayDays }: LeafList) {
       compression: compression ?? null,
       analyzed_at: analyzedAt ?? null,
       state,
+      seal: seal
+        ? { seal: seal.seal, state: seal.state, sealed_at: seal.sealedAt ?? null, why: seal.why ?? null }
+        : null,
     })),
   }
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { findClientTool } from '../../backup/client-tools.ts'
+import { backupsOf } from '../../backup/folder.ts'
 import { command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { recorded } from '../../cli/recorded.ts'
@@ -12,7 +13,7 @@ import { ledgerPresence } from '../../ledger/migrations.ts'
 import { warehouseStatus } from '../../monitor/status.ts'
 import type { Session } from '../../postgres/session.ts'
 import { recordedGains } from '../../setup/gains.ts'
-import { backupFolder, isDone, planSetup, type SetupPlan, touchedDatasets } from '../../setup/plan.ts'
+import { isDone, planSetup, type SetupPlan, touchedDatasets } from '../../setup/plan.ts'
 import { type SetupOptions, type SetupResult, setUp, setupLease } from '../../setup/run.ts'
 import { setupScript } from '../../setup/script.ts'
 import { finish, undo } from './conclude.ts'
@@ -71,7 +72,7 @@ export const setup = command({
     const plan = await planSetup(session, context.work, warehouse, input.tablespace)
     const options: SetupOptions = {
       jobs: input.jobs,
-      backupFolder: input.backup ? resolve(input.backupFolder ?? backupFolder(warehouse)) : undefined,
+      backupFolder: input.backup ? resolve(input.backupFolder ?? backupsOf(warehouse)) : undefined,
     }
     if (input.sql) {
       await writeFile(input.sql, await setupScript(session, plan))

@@ -1,0 +1,16 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { BackupFolder, backupsOf } from '../backup/folder.ts'
+import { option } from './command.ts'
+import type { Context } from './context.ts'
+
+export const backupFolderOption = option(
+  '--folder <folder>',
+  'of the backups; that of the warehouse file unless named',
+  z.string().min(1).optional(),
+)
+
+/** The folder that is named, or that of the warehouse; no database is asked. */
+export function chosenBackups(context: Context, named: string | undefined): BackupFolder {
+  return new BackupFolder(named === undefined ? backupsOf(context.warehouse()) : resolve(named))
+}
