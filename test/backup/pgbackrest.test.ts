@@ -12,18 +12,25 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Chalk } from 'chalk'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { createPhysical, kindByAge, type PhysicalCreated } from '../../src/backup/pgbackrest/create.ts'
 import { listPhysical, type PhysicalBackup } from '../../src/backup/pgbackrest/info.ts'
 import type { Repository } from '../../src/backup/pgbackrest/repository.ts'
 import { planPhysical } from '../../src/backup/pgbackrest/restore/plan.ts'
 import { restorePhysical } from '../../src/backup/pgbackrest/restore/run.ts'
 import { verifyPhysical } from '../../src/backup/pgbackrest/verify.ts'
+import { Context } from '../../src/cli/context.ts'
+import type { Stream } from '../../src/cli/streams.ts'
+import { restoreByPgBackRest } from '../../src/commands/restore/pgbackrest.ts'
 import type { DwhError } from '../../src/errors.ts'
 import { postmaster } from '../../src/postgres/server/postmaster.ts'
 import { stopServer } from '../../src/postgres/server/server.ts'
 import { Session } from '../../src/postgres/session.ts'
+import { dwh, dwhDone } from '../support/cli.ts'
+import { targetEnvironment } from '../support/warehouse.ts'
 import { quietWork } from '../support/work.ts'
 import { ArchivedServer, withoutPgBackRest } from './archived-server.ts'
 
@@ -50,11 +57,53 @@ describe.skipIf(why)('pgBackRest', () => {
   /** Between two commits. */
   let between: Temporal.Instant
   let full: PhysicalCreated
-  let incremental: PhysicalCreated
+  let incremental: PhysicalBackup
 
   const create = (kind?: PhysicalBackup['kind']) =>
     createPhysical(session, quietWork(), repository, { jobs, kind })
+  /** A folder with a warehouse file that speaks of the repository. */
+  const cli = (folder = repository.folder, datasets = {}) => {
+    const cwd = join(archived.place, 'warehouse')
+    mkdirSync(cwd, { recursive: true })
+    const pgbackrest = { stanza: 'demo', repository: folder }
+    const file = { name: 'test', datasets, backup: { engine: 'pgbackrest', pgbackrest } }
+    writeFileSync(join(cwd, 'dwh.yaml'), stringify(file))
+    return { cwd, env: targetEnvironment(archived.server.target) }
+  }
   const table = (name: string) => ({ schema: 'public', name })
+  /** What `dwh restore` prints on stdout and stderr. */
+  const command = async (flags: {
+    at?: Temporal.Instant
+    backup?: string
+    folder: string
+    dryRun: boolean
+  }) => {
+    const told = { out: '', err: '' }
+    const stream = (to: 'out' | 'err'): Stream => ({
+      write: (text) => {
+        told[to] += text
+      },
+      send: async () => true,
+      ...{ live: false, columns: 110, paint: new Chalk({ level: 0 }) },
+    })
+    const datasets = { before: { target: 'public.before' } }
+    const { cwd } = cli(repository.folder, datasets)
+    const { host, port, user, database } = archived.server.target
+    const globals = {
+      warehouse: cwd,
+      host,
+      port: String(port),
+      user,
+      database,
+      verbose: false,
+      debug: false,
+      color: false,
+    }
+    const streams = { out: stream('out'), err: stream('err'), interactive: false }
+    const context = new Context(streams, globals, quietWork(), 'restore', [])
+    await restoreByPgBackRest(context, { ...flags, keepRunning: false, yes: true, json: false })
+    return told
+  }
   const restore = async (folder: string, { keepRunning = false, at = between, work = quietWork() } = {}) => {
     const plan = await planPhysical(repository, work, { at, folder })
     const live = { ...archived.server.target, password: 'the sentinel' }
@@ -123,23 +172,25 @@ describe.skipIf(why)('pgBackRest', () => {
     await session.run(`ALTER SYSTEM SET shared_preload_libraries = 'not_installed_here'`)
     full = await create()
     await session.run('UPDATE public.before SET text = NULL WHERE id = 7')
-    incremental = await create()
-    expect([full.backup, incremental.backup]).toMatchObject([
-      { kind: 'full', needs: [], damaged: false },
-      { kind: 'incr', needs: [full.backup.backup], damaged: false },
-    ])
-    const list = await listPhysical(repository, quietWork())
-    expect(list).toMatchObject({
+    const made = await dwhDone(['backup', 'create', '--yes', '--json'], cli())
+    expect(made.stderr).toMatch(/^A incr backup by pgBackRest, stanza demo, in .*\n {2}the whole server: /)
+    const listed = JSON.parse((await dwhDone(['backup', 'list', '--json'], cli())).stdout)
+    expect(listed).toMatchObject({
+      folder: repository.folder,
       stanza: 'demo',
       state: 'ok',
       archives: [{ server: String(Math.floor(session.serverVersion / 10_000)) }],
-      backups: [full.backup, incremental.backup],
+      backups: [{ kind: 'incr', needs: [full.backup.backup], damaged: false }, full.backup],
     })
-    const [{ bytes, data_bytes, wal, made_at }] = list.backups as [PhysicalBackup]
-    expect(bytes).toBeGreaterThan(incremental.backup.bytes)
+    incremental = listed.backups[0]
+    const { age_seconds, ...same } = listed.backups[0]
+    expect(JSON.parse(made.stdout)).toEqual({ ...same, folder: repository.folder, damaged_files: [] })
+    expect(age_seconds).toBeGreaterThanOrEqual(0)
+    const { bytes, data_bytes, wal, kind, needs } = full.backup
+    expect({ kind, needs }).toEqual({ kind: 'full', needs: [] })
+    expect(bytes).toBeGreaterThan(incremental.bytes)
     expect(data_bytes).toBeGreaterThan(bytes)
     expect(wal).toEqual({ first: expect.stringMatching(/^\w{24}$/), last: expect.stringMatching(/^\w{24}$/) })
-    expect(Date.parse(made_at)).toBeLessThanOrEqual(Date.now())
   })
 
   test('finds what is damaged in a repository, wherever it was moved to', async () => {
@@ -154,24 +205,28 @@ describe.skipIf(why)('pgBackRest', () => {
     const bytes = readFileSync(join(folder, bundle))
     bytes.writeUInt8(bytes.readUInt8(1000) ^ 1, 1000)
     writeFileSync(join(folder, bundle), bytes)
-    const first = incremental.backup.wal?.first
+    const first = incremental.wal?.first
     for (const segment of globSync(`archive/demo/*/*/${first}*`, { cwd: folder }))
       rmSync(join(folder, segment))
-    const { findings } = await verifyPhysical(moved, quietWork(), { jobs, only: incremental.backup.backup })
-    expect(findings).toEqual(
+    const found = await dwh(['backup', 'verify', '--latest', '--json'], cli(folder))
+    expect(found).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/CHECK_FAILED 3 problems; nothing was/),
+    })
+    expect(JSON.parse(found.stdout).findings).toEqual(
       expect.arrayContaining([
         {
           backup: full.backup.backup,
           problem: expect.stringMatching(/^invalid checksum: [\w-]+F\/pg_data\//),
         },
         {
-          backup: incremental.backup.backup,
+          backup: incremental.backup,
           problem: expect.stringMatching(`^WAL is missing that it needs: ${first}`),
         },
         { backup: null, problem: expect.stringMatching(/^WAL is missing between \w{24} and \w{24}$/) },
       ]),
     )
-    rmSync(join(folder, 'backup', 'demo', incremental.backup.backup), { recursive: true })
+    rmSync(join(folder, 'backup', 'demo', incremental.backup), { recursive: true })
     rmSync(join(folder, 'archive', 'demo', 'archive.info'))
     rmSync(join(folder, 'archive', 'demo', 'archive.info.copy'))
     expect((await verifyPhysical(moved, quietWork(), { jobs })).findings).toEqual(
@@ -205,7 +260,7 @@ describe.skipIf(why)('pgBackRest', () => {
     expect(postmaster(folder)).toBeUndefined()
 
     const { plan, compared, uncompared, ...restored } = await restore(folder, { keepRunning: true })
-    expect(plan).toMatchObject({ state: 'resumes', backup: { backup: incremental.backup.backup } })
+    expect(plan).toMatchObject({ state: 'resumes', backup: { backup: incremental.backup } })
     expect({ compared, uncompared }).toEqual({
       compared: [
         {
@@ -246,9 +301,14 @@ describe.skipIf(why)('pgBackRest', () => {
     }
     expect(await refusal(restore(folder, { work: interrupted }))).toMatchObject({ code: 'INTERRUPTED' })
     expect(postmaster(folder)).toBeUndefined()
-    const again = await restore(folder)
-    expect(again).toMatchObject({ plan: { state: 'restored' }, running: false, last_transaction: null })
-    expect(again.compared).toEqual(compared)
+    const told = await command({ at: between, folder, dryRun: false })
+    expect(told.out).toMatch(
+      /^table +rows +live rows +equal leaves +verdict\npublic\.before +5,000 +1,000 +1 of 2 +different\n/,
+    )
+    expect(told.err).toMatch(
+      /into {4}\/.*: is restored already, and is started\n[\s\S]*tablespace apart: \/.*, not \/[\s\S]*live {4}is not/,
+    )
+    expect(told.err).toMatch(/the data is in .*; the same command with --keep-running starts it\n$/)
     expect(postmaster(folder)).toBeUndefined()
     expect(await session.one('SELECT count(*) FROM public.before')).toEqual({ count: 1000 })
   })
@@ -265,7 +325,7 @@ describe.skipIf(why)('pgBackRest', () => {
     const refused = await Promise.all([
       plan({ folder: taken }),
       plan({ at: '2001-01-01T00:00:00Z' }),
-      plan({ at: full.backup.made_at, backup: incremental.backup.backup }),
+      plan({ at: full.backup.at, backup: incremental.backup }),
       plan({ at: '2999-01-01T00:00:00Z' }),
       plan({ backup: '20010101-000000F' }),
       plan({ folder: join(archived.place, 'x'.repeat(80)) }),
@@ -278,7 +338,21 @@ describe.skipIf(why)('pgBackRest', () => {
       expect.stringMatching(/^USAGE there is no backup 20010101-000000F/),
       expect.stringMatching(/^USAGE .* too long a path/),
     ])
+    const dry = await command({
+      backup: full.backup.backup,
+      folder: join(archived.place, 'new'),
+      dryRun: true,
+    })
+    expect(dry.out).toMatch(
+      /^backup {2}\w+-\w+F \(full\)\nuntil {3}as it was when that backup ended, 2[\s\S]*port \d+, for this machine only/,
+    )
     expect(existsSync(join(archived.place, 'new'))).toBe(false)
+    expect(await dwh(['backup', 'prune', '--yes'], cli())).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /nothing was removed\n.*pgbackrest --config=.* --repo1-retention-full=4 .* expire\n$/,
+      ),
+    })
   })
 
   test('reads a configuration of the user and writes none', async () => {
@@ -357,12 +431,12 @@ test('a full backup a week, a differential one a day, and increments in between'
   const now = new Date('2026-11-22T12:00:00Z')
   const kinds = (...backups: [PhysicalBackup['kind'], string][]) =>
     kindByAge(
-      backups.map(([kind, made_at]) => ({ kind, made_at }) as PhysicalBackup),
+      backups.map(([kind, at]) => ({ kind, at }) as PhysicalBackup),
       now,
     )
   expect([
     kinds(),
-    kinds(['full', '2026-11-15T11:00:00Z'], ['incr', '2026-11-22T11:00:00Z']),
+    kinds(['full', '2026-11-15T12:10:00Z'], ['incr', '2026-11-22T11:00:00Z']),
     kinds(['full', '2026-11-16T12:00:00Z']),
     kinds(['full', '2026-11-16T12:00:00Z'], ['diff', '2026-11-22T01:00:00Z']),
     kinds(['full', '2026-11-22T11:00:00Z']),

@@ -12,28 +12,45 @@ import type { Repository } from './repository.ts'
 /** The archiver of PostgreSQL tries a segment as often before it pauses for a minute. */
 const archiverAttempts = 3
 
+/** A setting of the server that keeps its WAL out of the repository, and what it has to be. */
+interface Objection {
+  name: keyof Archiving
+  value: string
+  why: string
+}
+
+export function archivingObjections(repository: Repository, { archiving }: Cluster): Objection[] {
+  const { wal_level, archive_mode, archive_library } = archiving
+  const command = objectionTo(archiving, repository)
+  const all: (Objection | false)[] = [
+    wal_level === 'minimal' && {
+      ...{ name: 'wal_level', value: 'replica' },
+      why: 'wal_level is minimal: such WAL brings nothing back',
+    },
+    archive_mode === 'off' && { name: 'archive_mode', value: 'on', why: 'archive_mode is off' },
+    archive_library !== '' && {
+      ...{ name: 'archive_library', value: '' },
+      why: `archive_library is ${archive_library}`,
+    },
+    command !== undefined && { name: 'archive_command', value: archiveCommand(repository), why: command },
+  ]
+  return all.filter((objection) => objection !== false)
+}
+
 /**
  * Makes sure by the settings of the server that it hands its WAL to this repository.
  *
  * @throws DwhError CONFIG_INVALID with what to type
  */
-export function refuseWithoutArchiving(repository: Repository, { archiving }: Cluster): void {
-  const command = archiveCommand(repository)
-  const settings: [name: keyof Archiving, value: string, why: string][] = []
-  if (archiving.wal_level === 'minimal')
-    settings.push(['wal_level', 'replica', 'wal_level is minimal: the WAL alone brings nothing back'])
-  if (archiving.archive_mode === 'off') settings.push(['archive_mode', 'on', 'archive_mode is off'])
-  const needsRestart = settings.length > 0
-  if (archiving.archive_library !== '')
-    settings.push(['archive_library', '', `archive_library is ${archiving.archive_library}`])
-  const objection = objectionTo(archiving, repository)
-  if (objection) settings.push(['archive_command', command, objection])
-  if (settings.length === 0) return
-  const statements = settings.map(([name, value]) => `  ALTER SYSTEM SET ${name} = ${literal(value)};`)
+export function refuseWithoutArchiving(repository: Repository, cluster: Cluster): void {
+  const objections = archivingObjections(repository, cluster)
+  if (objections.length === 0) return
+  const statements = objections.map(({ name, value }) => `  ALTER SYSTEM SET ${name} = ${literal(value)};`)
+  const needsRestart = objections.some(({ name }) => name === 'wal_level' || name === 'archive_mode')
   const last = needsRestart ? '  and restart the server' : '  SELECT pg_reload_conf();'
   throw new DwhError(
     'CONFIG_INVALID',
-    `the server does not archive its WAL into ${repository.folder}: ${settings.map(([, , why]) => why).join('; ')}; nothing was backed up`,
+    `the server does not archive its WAL into ${repository.folder}: ${objections.map(({ why }) => why).join('; ')}; nothing was backed up`,
     { hint: `type in psql:\n${[...statements, last].join('\n')}\nthen the same command again` },
   )
 }

@@ -1,16 +1,16 @@
 import { DwhError } from '../../errors.ts'
 import { step, type Work } from '../../events.ts'
 import type { Session } from '../../postgres/session.ts'
-import { checkArchiving, refuseWithoutArchiving } from './archiving.ts'
+import { archivingObjections, checkArchiving, refuseWithoutArchiving } from './archiving.ts'
 import { type Cluster, inspectCluster } from './cluster.ts'
 import { ensureConfig } from './config.ts'
 import { backupDetails, listPhysical, type PhysicalBackup } from './info.ts'
 import { findPgBackRest, type LogLine, pgBackRest } from './program.ts'
 import type { Repository } from './repository.ts'
 
-/** Older than this, and the next backup is a full one, or a differential one. */
-const daysOfFull = 7
-const daysOfDiff = 1
+/** Older than this, and the next backup is a full one, or a differential one: a nightly run begins before the last had ended. */
+const hoursOfFull = 7 * 24 - 2
+const hoursOfDiff = 24 - 2
 
 export interface PhysicalOptions {
   /** Undefined: what there is decides. */
@@ -19,10 +19,45 @@ export interface PhysicalOptions {
   jobs: number
 }
 
+/** What a backup will be, to be shown before it is made. */
+export interface PhysicalBackupPlan {
+  kind: PhysicalBackup['kind']
+  stanza: string
+  /** Of the repository, and of the data of the server. */
+  folder: string
+  data: string
+  /** Of all databases. */
+  bytes: number
+  /** What stands in the way of archiving WAL; null where nothing does. */
+  archiving: string | null
+}
+
 export interface PhysicalCreated {
   backup: PhysicalBackup
   /** Files of the server's data with pages whose checksum is wrong: the backup is whole, and holds them as they are. */
   damagedFiles: string[]
+}
+
+/**
+ * Looks at the server and at the repository; nothing is written.
+ *
+ * @throws DwhError as createPhysical, before it has changed anything
+ */
+export async function planPhysicalBackup(
+  session: Session,
+  work: Work,
+  repository: Repository,
+  kind: PhysicalOptions['kind'],
+): Promise<PhysicalBackupPlan> {
+  findPgBackRest()
+  const cluster = await inspectCluster(session)
+  const { backups } = await listPhysical(repository, work)
+  const objections = archivingObjections(repository, cluster)
+  return {
+    kind: kind ?? kindByAge(backups, new Date()),
+    ...{ stanza: repository.stanza, folder: repository.folder, data: cluster.data, bytes: cluster.bytes },
+    archiving: objections.length > 0 ? objections.map(({ why }) => why).join('; ') : null,
+  }
 }
 
 /**
@@ -64,12 +99,12 @@ export async function createPhysical(
 
 /** A full one a week, a differential one a day, and what changed since in between. */
 export function kindByAge(backups: PhysicalBackup[], now: Date): PhysicalBackup['kind'] {
-  const days = (kinds: PhysicalBackup['kind'][]) => {
-    const times = backups.filter(({ kind }) => kinds.includes(kind)).map(({ made_at }) => Date.parse(made_at))
-    return (now.getTime() - Math.max(...times, Number.NEGATIVE_INFINITY)) / 86_400_000
+  const hours = (kinds: PhysicalBackup['kind'][]) => {
+    const times = backups.filter(({ kind }) => kinds.includes(kind)).map(({ at }) => Date.parse(at))
+    return (now.getTime() - Math.max(...times, Number.NEGATIVE_INFINITY)) / 3_600_000
   }
-  if (days(['full']) >= daysOfFull) return 'full'
-  return days(['full', 'diff']) >= daysOfDiff ? 'diff' : 'incr'
+  if (hours(['full']) >= hoursOfFull) return 'full'
+  return hours(['full', 'diff']) >= hoursOfDiff ? 'diff' : 'incr'
 }
 
 async function backUp(

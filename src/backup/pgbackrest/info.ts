@@ -15,7 +15,7 @@ export interface PhysicalBackup {
   /** The labels of those that it cannot be restored without. */
   needs: string[]
   /** When it ended, ISO 8601: the earliest time that it can be restored to. */
-  made_at: string
+  at: string
   /** How long it took. */
   seconds: number
   /** What it added to the repository. */
@@ -32,7 +32,8 @@ export interface PhysicalBackup {
 
 export interface PhysicalList {
   stanza: string
-  repository: string
+  /** Of the repository. */
+  folder: string
   /** `mixed`: one of several repositories is not as the others. */
   state: 'ok' | 'no stanza' | 'no backup' | 'mixed' | 'broken'
   /** The same in the words of pgBackRest. */
@@ -82,14 +83,14 @@ export async function listPhysical(repository: Repository, work: Work): Promise<
   const { stanza, folder, config } = repository
   const account = readerOf(repository)
   if (!existsSync(config)) {
-    if (repository.ours) return { stanza, repository: folder, ...nothing, archives: [], backups: [] }
+    if (repository.ours) return { stanza, folder, ...nothing, archives: [], backups: [] }
     throw new DwhError('CONFIG_INVALID', `there is no file ${config}`)
   }
   const info = await askInfo(repository, work, account, [])
   const versions = new Map(info.db.map(({ id, version }) => [id, version]))
   return {
     stanza,
-    repository: folder,
+    folder,
     state: states[info.status.code] ?? 'broken',
     message: messageOf(info),
     archives: info.archive.map(({ id, min, max, database }) => ({
@@ -161,7 +162,7 @@ function asBackup(one: Stanza['backup'][number], server: string): PhysicalBackup
     backup: one.label,
     kind: one.type,
     needs: one.reference ?? [],
-    made_at: new Date(one.timestamp.stop * 1000).toISOString(),
+    at: new Date(one.timestamp.stop * 1000).toISOString(),
     seconds: one.timestamp.stop - one.timestamp.start,
     bytes: one.info.repository.delta,
     data_bytes: one.info.size,

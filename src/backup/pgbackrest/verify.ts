@@ -33,18 +33,19 @@ interface WalRange {
  * Reads every file of the repository and compares it with what was written (`pgbackrest verify`), and beyond that whether the
  * archive holds all WAL that the backups need, without a gap behind them. Needs no database.
  *
- * @param only a backup; then what is wrong with it, with those that it builds on, and with its WAL
+ * @param only labels; then what is wrong with these, with those that they build on, and with WAL
  * @throws DwhError USAGE for a backup that is not there, TOOL_MISSING, PRIVILEGE_MISSING; findings are not thrown
  */
 export async function verifyPhysical(
   repository: Repository,
   work: Work,
-  { only, jobs }: { only?: string | undefined; jobs: number },
+  { only = [], jobs }: { only?: string[]; jobs: number },
 ): Promise<PhysicalVerified> {
   const { backups, state, message } = await listPhysical(repository, work)
-  const chosen = only === undefined ? backups : backups.filter(({ backup }) => backup === only)
-  if (only !== undefined && chosen.length === 0)
-    throw new DwhError('USAGE', `there is no backup ${only}`, { hint: 'see: dwh backup list' })
+  const unknown = only.filter((label) => !backups.some(({ backup }) => backup === label))
+  if (unknown.length > 0)
+    throw new DwhError('USAGE', `there is no backup ${unknown.join(', ')}`, { hint: 'see: dwh backup list' })
+  const chosen = only.length === 0 ? backups : backups.filter(({ backup }) => only.includes(backup))
   if (state === 'no stanza') return { ...nothing, findings: [{ backup: null, problem: message }] }
   return step(
     work,

@@ -41,7 +41,7 @@ function planText(plan: PhysicalPlan): string {
   const { backup, end, folder, tablespaces, binaries, port, state } = plan
   const ends = {
     time: `everything that was committed by ${end.kind === 'time' ? end.at : ''}`,
-    backup: `as it was when that backup ended, ${backup.made_at}`,
+    backup: `as it was when that backup ended, ${backup.at}`,
     archive: 'everything up to the last WAL that was archived',
   }
   const todo = {

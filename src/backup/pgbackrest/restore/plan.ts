@@ -100,7 +100,7 @@ export async function planPhysical(
 
 /** The newest backup that had ended by the time that is wanted: pgBackRest notes whole seconds. */
 function chooseBackup(backups: PhysicalBackup[], { at, backup }: PhysicalWish): PhysicalBackup {
-  const ended = (one: PhysicalBackup) => Temporal.Instant.from(one.made_at).add({ seconds: 1 })
+  const ended = (one: PhysicalBackup) => Temporal.Instant.from(one.at).add({ seconds: 1 })
   const isEarly = (one: PhysicalBackup) => !at || Temporal.Instant.compare(ended(one), at) <= 0
   if (at && Temporal.Instant.compare(at, Temporal.Now.instant()) > 0)
     throw new DwhError('USAGE', `${at} lies in the future`, { hint: 'name an earlier time with --at' })
