@@ -173,7 +173,9 @@ describe.skipIf(why)('pgBackRest', () => {
     full = await create()
     await session.run('UPDATE public.before SET text = NULL WHERE id = 7')
     const made = await dwhDone(['backup', 'create', '--yes', '--json'], cli())
-    expect(made.stderr).toMatch(/^A incr backup by pgBackRest, stanza demo, in .*\n {2}the whole server: /)
+    expect(made.stderr).toMatch(
+      /^An incremental backup by pgBackRest, stanza demo, in .*\n {2}the whole server: /,
+    )
     const listed = JSON.parse((await dwhDone(['backup', 'list', '--json'], cli())).stdout)
     expect(listed).toMatchObject({
       folder: repository.folder,

@@ -46,7 +46,7 @@ const meanings: Record<number, Meaning> = {
     hint: () => 'another pgBackRest is at work on this stanza; wait until it has ended',
   },
   51: { code: 'BACKUP_FAILED', hint: otherServer },
-  55: { code: 'BACKUP_FAILED', hint: damaged },
+  55: { code: 'CHECK_FAILED', hint: damaged },
   56: {
     code: 'SERVER_UNREACHABLE',
     hint: () =>

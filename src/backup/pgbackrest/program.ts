@@ -122,7 +122,7 @@ async function readLog(stream: Readable, onLine: (line: LogLine) => void): Promi
   for await (const line of createInterface({ input: stream })) {
     const [, level, said = ''] = /^(?:P\d+\s+)?(ERROR|ASSERT|WARN|INFO|DETAIL): (.*)$/.exec(line) ?? []
     if (level === undefined) {
-      if (last) last.text += `\n${line.trim()}`
+      if (last) last.text += `; ${line.trim()}`
       continue
     }
     if (last) onLine(last)

@@ -63,9 +63,11 @@ async function inspect(context: Context, kind: CreateFlags['kind']): Promise<Phy
   return await planPhysicalBackup(session, context.work, findRepository(context.warehouse()), kind)
 }
 
+const kinds = { full: 'A full', diff: 'A differential', incr: 'An incremental' }
+
 function planText({ kind, stanza, folder, data, bytes: size, archiving }: PhysicalBackupPlan): string {
   return [
-    `A ${kind} backup by pgBackRest, stanza ${stanza}, in ${printable(folder)}`,
+    `${kinds[kind]} backup by pgBackRest, stanza ${stanza}, in ${printable(folder)}`,
     `  the whole server: ${printable(data)}, ${bytes(size)} in its databases`,
     ...(archiving === null ? [] : [`  its WAL does not arrive there: ${printable(archiving)}`]),
     '  locks: none; the server begins a WAL segment anew, and writes a checkpoint',

@@ -89,7 +89,8 @@ function render(context: Context, restored: PhysicalRestored): void {
   )
 }
 
-function connectText({ host, port, role, database, folder }: PhysicalRestored): string {
+function connectText({ host, port, role, database, folder, pg_ctl, user }: PhysicalRestored): string {
   const psql = `psql --host=${shellWord(host)} --port=${port} --username=${shellWord(role)} --dbname=${shellWord(database)}`
-  return `it runs; as the user of the server or root:\n  ${psql}\nto stop it: pg_ctl --pgdata=${shellWord(`${folder}/data`)} stop`
+  const stop = `sudo -u ${user} ${shellWord(pg_ctl)} --pgdata=${shellWord(`${folder}/data`)} stop`
+  return `it runs, for root and ${user}:\n  ${psql}\nto stop it:\n  ${stop}`
 }

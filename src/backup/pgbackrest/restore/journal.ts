@@ -16,6 +16,8 @@ const journalSchema = z.strictObject({
     z.strictObject({ kind: z.literal('archive') }),
   ]),
   state: z.enum(['restoring', 'restored']),
+  /** Of the dwh that restores or restored, on this machine. */
+  pid: z.int(),
 })
 
 export type Journal = z.infer<typeof journalSchema>

@@ -7,7 +7,7 @@ import type { Work } from '../../../events.ts'
 import { type Binaries, findBinaries } from '../../../postgres/server/binaries.ts'
 import { howToInstall } from '../../../postgres/server/install.ts'
 import { firstPort, freePort } from '../../../postgres/server/port.ts'
-import { postmaster } from '../../../postgres/server/postmaster.ts'
+import { isAlive, postmaster } from '../../../postgres/server/postmaster.ts'
 import { refuseClosed } from '../../../postgres/server/runnable.ts'
 import { backupDetails, listPhysical, type PhysicalBackup } from '../info.ts'
 import { type Repository, readerOf } from '../repository.ts'
@@ -115,7 +115,8 @@ function chooseBackup(backups: PhysicalBackup[], { at, backup }: PhysicalWish): 
 }
 
 function endOf({ at, backup }: PhysicalWish): RestoreEnd {
-  if (at) return { kind: 'time', at: at.toString() }
+  if (at)
+    return { kind: 'time', at: at.round({ smallestUnit: 'microsecond', roundingMode: 'floor' }).toString() }
   return backup === undefined ? { kind: 'archive' } : { kind: 'backup' }
 }
 
@@ -136,8 +137,14 @@ function stateOf(folder: string, { backup }: PhysicalBackup, end: RestoreEnd): P
       hint: 'name a folder that is not there yet with --into',
     })
   if (!journal) throw inUse('is not empty')
+  if (journal.state === 'restoring') {
+    // A server may have been left by a dwh that was killed; nobody was told of it.
+    if (journal.pid === process.pid || !isAlive(journal.pid)) return 'resumes'
+    throw new DwhError('LOCK_HELD', `another dwh restores into ${folder}: process ${journal.pid}`, {
+      hint: 'wait until it has ended, or name another folder with --into',
+    })
+  }
   if (postmaster(folder)) throw inUse('holds a server that runs')
-  if (journal.state === 'restoring') return 'resumes'
   const isSame = journal.backup === backup && JSON.stringify(journal.end) === JSON.stringify(end)
   if (isSame) return 'restored'
   throw inUse('holds another restore, which is whole')

@@ -5,6 +5,7 @@ import { step, type Work } from '../../../events.ts'
 import type { RelationName } from '../../../postgres/identifiers.ts'
 import { type Account, userOf } from '../../../postgres/server/account.ts'
 import { dataFolder, makeEnterable } from '../../../postgres/server/folder.ts'
+import { stopServer } from '../../../postgres/server/server.ts'
 import { Session } from '../../../postgres/session.ts'
 import { sql } from '../../../postgres/sql-files.ts'
 import type { Target } from '../../../postgres/target.ts'
@@ -40,6 +41,9 @@ export interface PhysicalRestored {
   port: number
   role: string
   database: string
+  /** What stops it, and the user of the system who may: `/usr/lib/postgresql/15/bin/pg_ctl`. */
+  pg_ctl: string
+  user: string
 }
 
 /**
@@ -59,10 +63,11 @@ export async function restorePhysical(
   const { backup, end, folder, port, state } = plan
   const journal = {
     ...({ format: 'dwh-physical-restore/1', backup: backup.backup, end } as const),
-    ...{ repository: repository.folder, stanza: repository.stanza },
+    ...{ repository: repository.folder, stanza: repository.stanza, pid: process.pid },
   }
   if (state !== 'restored') {
     makeFolders(plan, account)
+    if (state === 'resumes') await stopServer(folder, work, 'immediate')
     writeJournal(folder, { ...journal, state: 'restoring' }, account)
     await step(work, 'restore', () => bringBack(repository, work, plan, account))
   }
@@ -75,9 +80,10 @@ export async function restorePhysical(
   const { compared, uncompared } = await step(work, 'compare', () => compare(server, live, tables, work))
   if (keepRunning) server.keep()
   const reached = { host: folder, port, role, database: live.database }
+  const stopping = { pg_ctl: join(plan.binaries.folder, 'pg_ctl'), user: userOf(account).name }
   return {
     ...{ backup: backup.backup, end, folder, last_transaction, compared, uncompared },
-    ...{ running: keepRunning, ...reached },
+    ...{ running: keepRunning, ...reached, ...stopping },
   }
 }
 
