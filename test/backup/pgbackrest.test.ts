@@ -101,7 +101,10 @@ describe.skipIf(why)('pgBackRest', () => {
     }
     const streams = { out: stream('out'), err: stream('err'), interactive: false }
     const context = new Context(streams, globals, quietWork(), 'restore', [])
-    await restoreByPgBackRest(context, { ...flags, keepRunning: false, yes: true, json: false })
+    await restoreByPgBackRest(context, {
+      ...flags,
+      ...{ keepRunning: false, compare: true, yes: true, json: false },
+    })
     return told
   }
   const restore = async (folder: string, { keepRunning = false, at = between, work = quietWork() } = {}) => {

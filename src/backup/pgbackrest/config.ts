@@ -129,6 +129,8 @@ function wrongServer(values: Map<string, string>, { data, port }: Cluster): stri
 }
 
 function wrongRepository(values: Map<string, string>, folder: string): string[] {
+  // Of another machine, whose own configuration says where it lies.
+  if ([...values.keys()].some((name) => /^repo\d*-host$/.test(name))) return []
   const paths = [...values].filter(([name]) => /^repo\d*-path$/.test(name))
   if (paths.length === 0) paths.push(['repo1-path', '/var/lib/pgbackrest'])
   if (paths.some(([, path]) => samePath(path, folder))) return []

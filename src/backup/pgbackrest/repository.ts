@@ -58,15 +58,35 @@ export function readerOf({ folder }: Repository): Account | undefined {
 
 /** Makes the folders of a repository for those who will write them. An empty one that root made is handed over. */
 export function makeRepository({ folder }: Repository, account: Account | undefined): void {
-  if (!existsSync(folder)) makeEnterable(dirname(folder))
-  refuseClosed(
-    account,
-    dirname(folder),
-    'name a folder that every user may reach in backup.pgbackrest.repository',
-  )
-  for (const path of [folder, join(folder, 'log')]) {
-    const isThere = existsSync(path)
-    if (!isThere) mkdirSync(path, { mode: 0o750 })
-    if (account && (!isThere || readdirSync(path).length === 0)) chownSync(path, account.uid, account.gid)
+  const where = 'backup.pgbackrest.repository'
+  makeFolders([folder, join(folder, 'log')], 0o750, account, where)
+  refuseClosed(account, dirname(folder), `name a folder that every user may reach in ${where}`)
+}
+
+/**
+ * Makes folders that are not there, the first with all above it; what is new or empty belongs to `account` then.
+ *
+ * @param named how another first folder can be named
+ * @throws DwhError PRIVILEGE_MISSING
+ */
+export function makeFolders(
+  paths: [first: string, ...others: string[]],
+  mode: number,
+  account: Account | undefined,
+  named: string,
+): void {
+  try {
+    makeEnterable(dirname(paths[0]))
+    for (const path of paths) {
+      const isNew = !existsSync(path)
+      if (isNew) mkdirSync(path, { mode })
+      if (account && (isNew || readdirSync(path).length === 0)) chownSync(path, account.uid, account.gid)
+    }
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new DwhError('PRIVILEGE_MISSING', `${paths[0]} cannot be made: ${message}; nothing was changed`, {
+      hint: `name another folder with ${named}, or make it as root`,
+      cause,
+    })
   }
 }

@@ -10,6 +10,8 @@ import { table } from '../../cli/table.ts'
 
 interface Flags extends PhysicalWish {
   keepRunning: boolean
+  /** Read the tables of the datasets on both sides. */
+  compare: boolean
   dryRun: boolean
   yes: boolean
   json: boolean
@@ -17,7 +19,7 @@ interface Flags extends PhysicalWish {
 
 /** `dwh restore` where the warehouse file says `engine: pgbackrest`. The live server may be gone: nothing is asked of it. */
 export async function restoreByPgBackRest(context: Context, flags: Flags): Promise<void> {
-  const { keepRunning, dryRun, yes, json, ...wish } = flags
+  const { keepRunning, compare, dryRun, yes, json, ...wish } = flags
   const warehouse = context.warehouse()
   const repository = findRepository(warehouse)
   const plan = await planPhysical(repository, context.work, wish)
@@ -26,7 +28,7 @@ export async function restoreByPgBackRest(context: Context, flags: Flags): Promi
   if (!(await context.confirm('Restore?', yes))) return context.say('nothing was changed')
   const restored = await restorePhysical(repository, context.work, plan, {
     live: context.connection().target,
-    tables: warehouse.datasets.map(({ target }) => target),
+    tables: compare ? warehouse.datasets.map(({ target }) => target) : [],
     keepRunning,
   })
   if (json) return context.printJson(restored)

@@ -1,10 +1,9 @@
-import { chownSync, existsSync, mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { toDwhError } from '../../../errors.ts'
 import { step, type Work } from '../../../events.ts'
 import type { RelationName } from '../../../postgres/identifiers.ts'
 import { type Account, userOf } from '../../../postgres/server/account.ts'
-import { dataFolder, makeEnterable } from '../../../postgres/server/folder.ts'
+import { dataFolder } from '../../../postgres/server/folder.ts'
 import { stopServer } from '../../../postgres/server/server.ts'
 import { Session } from '../../../postgres/session.ts'
 import { sql } from '../../../postgres/sql-files.ts'
@@ -12,7 +11,7 @@ import type { Target } from '../../../postgres/target.ts'
 import { configured } from '../config.ts'
 import { tellShare } from '../create.ts'
 import { pgBackRest } from '../program.ts'
-import { type Repository, readerOf } from '../repository.ts'
+import { makeFolders, type Repository, readerOf } from '../repository.ts'
 import { type Compared, compareTables } from './compare.ts'
 import { writeJournal } from './journal.ts'
 import type { PhysicalPlan, RestoreEnd } from './plan.ts'
@@ -66,7 +65,9 @@ export async function restorePhysical(
     ...{ repository: repository.folder, stanza: repository.stanza, pid: process.pid },
   }
   if (state !== 'restored') {
-    makeFolders(plan, account)
+    // All of it belongs to the user of the server, and to nobody else.
+    const tablespaces = plan.tablespaces.length > 0 ? [join(folder, 'tablespaces')] : []
+    makeFolders([folder, dataFolder(folder), ...tablespaces], 0o700, account, '--into')
     if (state === 'resumes') await stopServer(folder, work, 'immediate')
     writeJournal(folder, { ...journal, state: 'restoring' }, account)
     await step(work, 'restore', () => bringBack(repository, work, plan, account))
@@ -84,17 +85,6 @@ export async function restorePhysical(
   return {
     ...{ backup: backup.backup, end, folder, last_transaction, compared, uncompared },
     ...{ running: keepRunning, ...reached, ...stopping },
-  }
-}
-
-/** All of it belongs to the user of the server, and to nobody else. */
-function makeFolders({ folder, tablespaces }: PhysicalPlan, account: Account | undefined): void {
-  makeEnterable(dirname(folder))
-  const all = [folder, dataFolder(folder)]
-  if (tablespaces.length > 0) all.push(join(folder, 'tablespaces'))
-  for (const path of all) {
-    if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
-    if (account) chownSync(path, account.uid, account.gid)
   }
 }
 
