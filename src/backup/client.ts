@@ -37,7 +37,7 @@ export async function runTool(
   const child = spawn(path, words, {
     env: {
       ...ownEnvironment(),
-      ...(run.target ? connectionEnvironment(run.target) : {}),
+      ...(run.target ? connectionEnvironment(run.target, name) : {}),
       ...(secret ? { PGPASSFILE: secret.path } : {}),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -81,7 +81,7 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return { PATH, HOME, SYSTEMROOT, TMPDIR, LC_ALL: 'C' }
 }
 
-function connectionEnvironment(target: Target): NodeJS.ProcessEnv {
+function connectionEnvironment(target: Target, name: string): NodeJS.ProcessEnv {
   return {
     PGHOST: target.host,
     PGHOSTADDR: target.hostaddr,
@@ -94,7 +94,7 @@ function connectionEnvironment(target: Target): NodeJS.ProcessEnv {
     PGSSLKEY: target.sslkey,
     PGOPTIONS: target.options,
     PGCONNECT_TIMEOUT: String(target.connectTimeout),
-    PGAPPNAME: 'dwh backup',
+    PGAPPNAME: `dwh ${name}`,
   }
 }
 
