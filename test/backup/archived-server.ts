@@ -1,10 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { findPgBackRest } from '../../src/backup/pgbackrest/program.ts'
 import type { Repository } from '../../src/backup/pgbackrest/repository.ts'
 import type { DwhError } from '../../src/errors.ts'
 import { deleteFolder } from '../../src/postgres/server/folder.ts'
+import { stopServer } from '../../src/postgres/server/server.ts'
 import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import { server } from '../support/servers.ts'
@@ -76,6 +77,9 @@ export class ArchivedServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.session[Symbol.asyncDispose]()
+    // Restored ones that a test which failed did not stop.
+    for (const file of globSync(join(this.place, '**', 'data', 'postmaster.pid')))
+      await stopServer(join(file, '..', '..'), quietWork(), 'immediate')
     await this.server[Symbol.asyncDispose]()
     if (existsSync(this.place)) await deleteFolder(this.place)
   }
