@@ -23,22 +23,20 @@ const configuration: Meaning = { code: 'CONFIG_INVALID' }
  * enough by themselves.
  */
 const meanings: Record<number, Meaning> = {
+  26: { code: 'CHECK_FAILED', hint: damaged },
   27: configuration,
+  28: { code: 'BACKUP_FAILED', hint: otherServer },
+  29: { code: 'CHECK_FAILED', hint: damaged },
   31: configuration,
   32: configuration,
   37: configuration,
-  28: { code: 'BACKUP_FAILED', hint: otherServer },
-  29: { code: 'CHECK_FAILED', hint: damaged },
-  26: { code: 'CHECK_FAILED', hint: damaged },
   38: { code: 'LOCK_HELD', hint: () => 'a server runs on that folder: name another with --into' },
-  39: { code: 'FAILED' },
   40: { code: 'USAGE', hint: () => 'name a folder that is not there yet with --into' },
   41: { code: 'PRIVILEGE_MISSING', hint: readable },
   44: { code: 'BACKUP_FAILED', hint: otherServer },
   46: {
     code: 'TOOL_MISSING',
-    hint: () =>
-      'this pgBackRest is too old for this version of PostgreSQL; newer ones are at https://apt.postgresql.org',
+    hint: () => 'newer ones, for newer versions of PostgreSQL, are at https://apt.postgresql.org',
   },
   47: { code: 'PRIVILEGE_MISSING', hint: readable },
   50: {
@@ -60,15 +58,15 @@ const meanings: Record<number, Meaning> = {
   58: { code: 'CONFIG_INVALID', hint: otherServer },
   62: { code: 'LOCK_HELD', hint: (repository) => `it was stopped; type: ${byHand(repository)} start` },
   63: { code: 'INTERRUPTED', hint: () => 'run the same command again' },
-  68: { code: 'CONFIG_INVALID' },
+  68: configuration,
   72: configuration,
-  73: { code: 'CONFIG_INVALID' },
+  73: configuration,
   75: { code: 'USAGE', hint: () => 'see: dwh backup list' },
   82: {
     code: 'BACKUP_FAILED',
     hint: () => 'the log of the server says why archive_command fails; SELECT * FROM pg_stat_archiver',
   },
-  87: { code: 'CONFIG_INVALID' },
+  87: configuration,
   95: { code: 'CONFIG_INVALID', hint: () => 'the passphrase of the repository is another one' },
 }
 

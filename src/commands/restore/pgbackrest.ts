@@ -1,11 +1,10 @@
 import { shellWord } from '../../backup/pgbackrest/failure.ts'
 import { findRepository } from '../../backup/pgbackrest/repository.ts'
 import type { Compared } from '../../backup/pgbackrest/restore/compare.ts'
-import type { PhysicalPlan } from '../../backup/pgbackrest/restore/plan.ts'
-import { type PhysicalWish, planPhysical } from '../../backup/pgbackrest/restore/plan.ts'
+import { type PhysicalPlan, type PhysicalWish, planPhysical } from '../../backup/pgbackrest/restore/plan.ts'
 import { type PhysicalRestored, restorePhysical } from '../../backup/pgbackrest/restore/run.ts'
 import type { Context } from '../../cli/context.ts'
-import { bytes, count } from '../../cli/format.ts'
+import { bytes, count, printable } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 
 interface Flags extends PhysicalWish {
@@ -59,7 +58,9 @@ function planText(plan: PhysicalPlan): string {
     `server  PostgreSQL ${binaries.version} of ${binaries.folder}, port ${port}, for this machine only; it archives nothing`,
     'live    is not touched',
     ...plan.warnings.map((warning) => `!       ${warning}`),
-  ].join('\n')
+  ]
+    .map(printable)
+    .join('\n')
 }
 
 function render(context: Context, restored: PhysicalRestored): void {
@@ -73,7 +74,8 @@ function render(context: Context, restored: PhysicalRestored): void {
           { title: 'rows', value: ({ rows }) => (rows === null ? 'not there' : count(rows)), align: 'right' },
           {
             title: 'live rows',
-            value: ({ live_rows }) => (live_rows === null ? '' : count(live_rows)),
+            value: ({ live_rows, verdict }) =>
+              live_rows === null ? (verdict === 'alone' ? '' : 'not there') : count(live_rows),
             align: 'right',
           },
           { title: 'equal leaves', value: (one) => `${one.equal_leaves} of ${one.leaves}`, align: 'right' },
@@ -82,7 +84,7 @@ function render(context: Context, restored: PhysicalRestored): void {
         compared,
       ),
     )
-  if (uncompared) context.say(uncompared)
+  if (uncompared) context.say(printable(uncompared))
   if (last_transaction) context.say(`the last transaction that was recovered: ${last_transaction}`)
   context.say(
     restored.running
