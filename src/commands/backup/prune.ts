@@ -50,7 +50,7 @@ export const backupPrune = command({
     if (dryRun)
       return json ? context.printJson(planJson(plan)) : context.print(renderPlan(context.streams.out, plan))
     const gone = plan.backups.filter(isGone)
-    if (gone.length + plan.files.length === 0) {
+    if (gone.length + plan.files.length + plan.leftovers.length === 0) {
       context.say('nothing to do: every backup is to be kept')
       if (json) context.printJson({ removed: [], files: 0, bytes: 0 })
       return
@@ -71,7 +71,7 @@ function keepOf(context: Context) {
   return (context.warehouseIfAny() ?? warehouseSchema.parse({ name: 'none' })).backup.keep
 }
 
-function renderPlan(stream: Stream, { backups, files, bytes: freed }: PrunePlan): string {
+function renderPlan(stream: Stream, { backups, files, leftovers, bytes: freed }: PrunePlan): string {
   const list = table<Judged>(
     stream,
     [
@@ -87,10 +87,11 @@ function renderPlan(stream: Stream, { backups, files, bytes: freed }: PrunePlan)
     backups,
   )
   const gone = backups.filter(isGone).length
-  return `${list}${plural(gone, 'backup')} to remove, and ${plural(files.length, 'file')} of sealed leaves: ${bytes(freed)}\n`
+  const rest = leftovers.length > 0 ? `; and what is left of ${plural(leftovers.length, 'removed one')}` : ''
+  return `${list}${plural(gone, 'backup')} to remove, and ${plural(files.length, 'file')} of sealed leaves: ${bytes(freed)}${rest}\n`
 }
 
-function planJson({ backups, files, bytes: freed }: PrunePlan) {
+function planJson({ backups, files, leftovers, bytes: freed }: PrunePlan) {
   return {
     backups: backups.map(({ backup, reasons }) => ({
       backup: backup.name,
@@ -98,6 +99,7 @@ function planJson({ backups, files, bytes: freed }: PrunePlan) {
       kept_for: reasons,
     })),
     files,
+    leftovers,
     bytes: freed,
   }
 }
