@@ -13,7 +13,6 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   compress: async () => (await import('./compress/index.ts')).compressGroup,
   backup: async () => (await import('./backup/index.ts')).backupGroup,
   rejects: async () => (await import('./rejects/index.ts')).rejectsGroup,
-  backup: async () => (await import('./backup/index.ts')).backupGroup,
   restore: async () => (await import('./restore/index.ts')).restore,
   runs: async () => (await import('./runs/index.ts')).runsGroup,
   config: async () => (await import('./config/index.ts')).configGroup,
