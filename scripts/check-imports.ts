@@ -14,7 +14,7 @@ const layers = [
   ['proof'],
   ['ledger', 'sources', 'warehouse'],
   ['postgres'],
-  ['errors', 'events', 'package', 'state-folder'],
+  ['errors', 'events', 'package', 'state-folder', 'text-width'],
 ]
 
 /** The parts that may talk to the terminal; all others emit events, which the cli draws. */

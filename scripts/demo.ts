@@ -39,7 +39,7 @@ const { values: flags } = parseArgs({
 process.chdir(packageRoot)
 const started = performance.now()
 const streams = openStreams(true)
-const { emit, end } = drawEvents(streams.err, false)
+const { emit, end } = await drawEvents(streams.err, false)
 const work: Work = { emit: observed(emit), signal: new AbortController().signal }
 
 const flights: Show = {

@@ -25,6 +25,7 @@ export const errorCodes = {
   ENCODING_NOT_UTF8: { exit: 3, meaning: 'the database is not stored in UTF-8' },
   PRIVILEGE_MISSING: { exit: 3, meaning: 'the role may not do what is needed' },
   TOOL_MISSING: { exit: 3, meaning: 'a program that is needed is not installed' },
+  TOOL_UNSAFE: { exit: 3, meaning: 'a program has a known hole, and is not let near what others have made' },
 
   CHECK_FAILED: { exit: 4, meaning: 'a check found problems' },
   PARTLY_DONE: { exit: 5, meaning: 'some of the work is done, the rest is not' },
@@ -44,6 +45,8 @@ export const errorCodes = {
   LEAF_SEALED: { exit: 1, meaning: 'a leaf is sealed: nothing can be written into it' },
   PROOF_FAILED: { exit: 1, meaning: 'two sides that must be equal are not' },
   BACKUP_FAILED: { exit: 1, meaning: 'the backup could not be made whole' },
+  RESTORE_FAILED: { exit: 1, meaning: 'the restore could not be finished; the live database is as it was' },
+  RESTORE_UNFIT: { exit: 3, meaning: 'the server does not have what the backup needs' },
   TIMED_OUT: { exit: 1, meaning: 'the time of --timeout was over' },
   DISK_FULL: { exit: 1, meaning: 'there is no room on the disk' },
   SERVER_WENT_AWAY: { exit: 1, meaning: 'the server ended the connection' },

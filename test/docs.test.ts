@@ -5,9 +5,11 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Command } from '../src/cli/command.ts'
 import { parse } from '../src/cli/program.ts'
-import { commands } from '../src/commands/index.ts'
+import { loadCommands } from '../src/commands/index.ts'
 import { packageRoot } from '../src/package.ts'
 import { dwhCalls, type Typed } from './support/shell.ts'
+
+const commands = await loadCommands()
 
 const everyCommand: [path: string, Command][] = commands.flatMap((entry): [string, Command][] =>
   'commands' in entry

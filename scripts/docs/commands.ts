@@ -1,9 +1,11 @@
 import type { Command as Commander } from 'commander'
 import type { Command, Group } from '../../src/cli/command.ts'
 import { buildProgram } from '../../src/cli/program.ts'
-import { commands } from '../../src/commands/index.ts'
+import { loadCommands } from '../../src/commands/index.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { code, consoleBlock, markdownTable, prose, sentence } from './markdown.ts'
+
+const commands = await loadCommands()
 
 /** docs/commands.md: everything that can be typed. */
 export function commandPage(): string {

@@ -12,7 +12,7 @@ import { loadLegacySigeti } from './sigeti.ts'
 const { values: flags } = parseArgs({
   options: { database: { type: 'string' }, rows: { type: 'string' }, duplicates: { type: 'string' } },
 })
-const { emit, end } = drawEvents(openStreams(true).err, false)
+const { emit, end } = await drawEvents(openStreams(true).err, false)
 const work: Work = { emit, signal: new AbortController().signal }
 const { target } = resolveConnection({
   flags: { database: flags.database },

@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
+import { endFormerHolder } from '../ledger/lease.ts'
 import { ledgerPresence } from '../ledger/migrations.ts'
 import {
   alreadyLoaded,
@@ -11,8 +10,8 @@ import {
   planFile,
 } from '../load/files.ts'
 import type { RejectBudget } from '../load/reject-log.ts'
+import { loadLease } from '../load/run.ts'
 import type { Input } from '../sources/file/find.ts'
-import { stateFolder } from '../state-folder.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Span } from '../warehouse/values.ts'
 import type { Context } from './context.ts'
@@ -38,13 +37,6 @@ export const budget = z.string().transform((text, context): RejectBudget => {
   return z.NEVER
 })
 
-/** Where inputs are put aside; it is made where there is none. */
-export async function spoolFolder(): Promise<string> {
-  const folder = join(stateFolder(), 'spool')
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  return folder
-}
-
 /** Plans the loads of some inputs, shows the plan, asks, and loads them as a run. */
 export async function planAndLoad(
   context: Context,
@@ -59,6 +51,7 @@ export async function planAndLoad(
     await using session = await context.open()
     const knowsLoads = (await ledgerPresence(session)).has_loads
     for (const one of inputs) {
+      if (knowsLoads && !dryRun) await endFormerHolder(session, loadLease(dataset.target, one))
       const file = await planFile(session, context.work, dataset, one, options, knowsLoads)
       stack.use(file.reader)
       files.push(file)

@@ -1,9 +1,8 @@
-import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
+import { appendFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { DwhEvent } from '../events.ts'
-import { makeEnterable } from '../postgres/server/folder.ts'
-import { stateFolder } from '../state-folder.ts'
+import { makePrivate } from '../postgres/server/folder.ts'
 
 /**
  * The log of one run: a file of one line an event, every statement included, whatever was shown. It is kept on the
@@ -13,10 +12,7 @@ export class RunLog {
   readonly path: string
 
   constructor(database: string, run: number) {
-    const folder = join(stateFolder(), 'logs', database.replace(/[^\w.-]/g, '_'))
-    // The logs are ours alone, but embedded servers lie beside them: their user must be able to pass.
-    makeEnterable(stateFolder())
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const folder = makePrivate('logs', database.replace(/[^\w.-]/g, '_'))
     this.path = join(folder, `${new Date().toISOString().replace(/[:.]/g, '-')}-run-${run}.log`)
   }
 

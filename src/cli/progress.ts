@@ -1,4 +1,3 @@
-import { createLogUpdate } from 'log-update'
 import type { DwhEvent, Emit } from '../events.ts'
 import { bytes, count, duration, printable } from './format.ts'
 import type { Stream } from './streams.ts'
@@ -12,9 +11,9 @@ const liveInterval = 100
  * Draws events on stderr: a line for each finished step and one live line for the running one; without a terminal a
  * plain line every few seconds.
  */
-export function drawEvents(stream: Stream, verbose: boolean): { emit: Emit; end: () => void } {
+export async function drawEvents(stream: Stream, verbose: boolean): Promise<{ emit: Emit; end: () => void }> {
   const { paint } = stream
-  const live = stream.live ? createLogUpdate(process.stderr, { showCursor: true }) : undefined
+  const live = stream.live ? await liveLine() : undefined
   let running: { name: string; started: number; shown: string } | undefined
   let drawn = 0
 
@@ -61,6 +60,12 @@ export function drawEvents(stream: Stream, verbose: boolean): { emit: Emit; end:
     }
   }
   return { emit, end: () => live?.clear() }
+}
+
+/** Loaded for terminals only. */
+async function liveLine() {
+  const { createLogUpdate } = await import('log-update')
+  return createLogUpdate(process.stderr, { showCursor: true })
 }
 
 function describeProgress(event: Extract<DwhEvent, { type: 'progress' }>, seconds: number): string {

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width'
+import { textWidth } from '../text-width.ts'
 import { printable } from './format.ts'
 import type { Stream } from './streams.ts'
 
@@ -12,10 +12,10 @@ export interface Column<Row> {
 export function table<Row>({ paint }: Stream, columns: Column<Row>[], rows: Row[]): string {
   const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? ''))))
   const widths = columns.map((column, index) =>
-    Math.max(stringWidth(column.title), ...cells.map((line) => stringWidth(line[index] ?? ''))),
+    Math.max(textWidth(column.title), ...cells.map((line) => textWidth(line[index] ?? ''))),
   )
   const pad = (text: string, index: number) => {
-    const space = ' '.repeat(Math.max(0, (widths[index] ?? 0) - stringWidth(text)))
+    const space = ' '.repeat(Math.max(0, (widths[index] ?? 0) - textWidth(text)))
     if (columns[index]?.align === 'right') return space + text
     return index === columns.length - 1 ? text : text + space
   }

@@ -1,33 +1,30 @@
 import type { Command, Group } from '../cli/command.ts'
-import { backupGroup } from './backup/index.ts'
-import { compressGroup } from './compress/index.ts'
-import { configGroup } from './config/index.ts'
-import { dedupCommand } from './dedup/index.ts'
-import { dev } from './dev/index.ts'
-import { doctor } from './doctor/index.ts'
-import { init } from './init/index.ts'
-import { load } from './load/index.ts'
-import { migrateGroup } from './migrate/index.ts'
-import { partitionsGroup } from './partitions/index.ts'
-import { rejectsGroup } from './rejects/index.ts'
-import { runsGroup } from './runs/index.ts'
-import { setup } from './setup/index.ts'
-import { status } from './status/index.ts'
 
-/** Every command, in the order of the help. */
-export const commands: (Command | Group)[] = [
-  init,
-  setup,
-  status,
-  doctor,
-  migrateGroup,
-  partitionsGroup,
-  load,
-  dedupCommand,
-  compressGroup,
-  backupGroup,
-  rejectsGroup,
-  runsGroup,
-  configGroup,
-  dev,
-]
+/** Every command by its first word, in the order of the help. A command line loads the code of its own only. */
+const entries: Record<string, () => Promise<Command | Group>> = {
+  init: async () => (await import('./init/index.ts')).init,
+  setup: async () => (await import('./setup/index.ts')).setup,
+  status: async () => (await import('./status/index.ts')).status,
+  doctor: async () => (await import('./doctor/index.ts')).doctor,
+  migrate: async () => (await import('./migrate/index.ts')).migrateGroup,
+  partitions: async () => (await import('./partitions/index.ts')).partitionsGroup,
+  load: async () => (await import('./load/index.ts')).load,
+  dedup: async () => (await import('./dedup/index.ts')).dedupCommand,
+  compress: async () => (await import('./compress/index.ts')).compressGroup,
+  backup: async () => (await import('./backup/index.ts')).backupGroup,
+  rejects: async () => (await import('./rejects/index.ts')).rejectsGroup,
+  restore: async () => (await import('./restore/index.ts')).restore,
+  runs: async () => (await import('./runs/index.ts')).runsGroup,
+  config: async () => (await import('./config/index.ts')).configGroup,
+  dev: async () => (await import('./dev/index.ts')).dev,
+}
+
+/**
+ * @param words of a command line: the commands that it may mean, which are all where it names none
+ */
+export async function loadCommands(words: string[] = []): Promise<(Command | Group)[]> {
+  const named = Object.keys(entries).filter((name) => words.includes(name))
+  const isHelp = words[0] === '--help' || words[0] === '-h'
+  const wanted = named.length > 0 && !isHelp ? named : Object.keys(entries)
+  return Promise.all(wanted.map((name) => (entries[name] as () => Promise<Command | Group>)()))
+}

@@ -117,6 +117,20 @@ export async function openSeal(
   return seal
 }
 
+/**
+ * Writes down a seal like one that is open, for the same leaf in a restored database. To be called as `openSeal` is.
+ *
+ * @returns undefined where the ledger has no such open seal
+ */
+export async function renewSeal(
+  session: Session,
+  seal: string,
+  leaf: number,
+): Promise<{ seal: string; dataset: string } | undefined> {
+  if (!(await ledgerPresence(session)).has_seals) return undefined
+  return session.row(sql('ledger/renew_seal'), [seal, leaf])
+}
+
 /** Keeps what the catalogue says of a sealed leaf now, which nobody may change before the commit. */
 export async function keepEvidence(session: Session, leaf: number, seal: string): Promise<void> {
   const rows = await session.rows<SealRow>(sql('ledger/list_seals'), [[leaf]])

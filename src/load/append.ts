@@ -11,10 +11,10 @@ import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { finish } from './conclude.ts'
+import { Dispatch } from './dispatch.ts'
 import { Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
 import type { RejectLog } from './reject-log.ts'
-import { Dispatch } from './send.ts'
 import type { LoadTarget } from './target.ts'
 
 export interface Appending {
@@ -57,7 +57,8 @@ export async function append(
     )
   })
   const records = dispatch.landed + rejects.count
-  rejects.settle(records)
+  await rejects.settle(records)
+  await rejects.tell()
   work.signal.throwIfAborted()
   const figures: LoadFigures = {
     records,

@@ -20,14 +20,15 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
   return {
     columns: reader.columns,
     header: reader.header,
+    ...(reader.rows === undefined ? {} : { rows: reader.rows }),
     reading: reader.reading,
     dialect: reader.dialect,
     async sample() {
       const { records, rows } = await reader.sample()
       return { records: records.map(mend), rows }
     },
-    async *batches(work) {
-      for await (const batch of reader.batches(work)) yield mended(batch)
+    async *batches(work, bytes) {
+      for await (const batch of reader.batches(work, bytes)) yield mended(batch)
     },
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   }
@@ -36,6 +37,7 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
     return {
       number: batch.number,
       firstRecord: batch.firstRecord,
+      count: batch.count,
       offset: batch.offset,
       bytesRead: batch.bytesRead,
       raw: undefined,

@@ -162,7 +162,7 @@ export class Landing {
       ...(this.isPlaced ? [`ADD COLUMN ${placeColumn} bigint`] : []),
     ]
     return [
-      `CREATE ${unlogged}TABLE ${name} (LIKE ${relation(target)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS EXCLUDING IDENTITY)` +
+      `CREATE ${unlogged}TABLE ${name} (LIKE ${relation(target)} INCLUDING ALL EXCLUDING INDEXES${this.isPlaced ? ' EXCLUDING STATISTICS' : ''} EXCLUDING IDENTITY)` +
         (partitioned && partition ? ` PARTITION BY RANGE (${identList(partition.key)})` : ''),
       ...(alterations.length > 0 ? [`ALTER TABLE ${name} ${alterations.join(', ')}`] : []),
       ...furnishStatements(this.name, {
@@ -172,6 +172,12 @@ export class Landing {
         comment: null,
       }),
     ]
+  }
+
+  /** For rows of the target itself, which may lack what rows of a file must have; before any leaf is made. */
+  async allowMissing(session: Session): Promise<void> {
+    for (const column of this.required.splice(0))
+      await session.run(`ALTER TABLE ${relation(this.name)} DROP CONSTRAINT ${ident(requiredName(column))}`)
   }
 
   /**

@@ -20,12 +20,13 @@ export interface Merged {
 export interface MergeColumns {
   /** All that a row of a landing has for the target. */
   inserted: string[]
-  /** Those that the file has, each with how its values are told apart. */
+  /** Those that the file has and an UPDATE may set, each with how its values are told apart. */
   compared: ProofColumn[]
 }
 
 export async function mergeColumns(session: Session, target: LoadTarget): Promise<MergeColumns> {
-  const filled = new Set(target.plan.filled.map(({ column }) => column.name))
+  const settable = target.plan.filled.filter(({ column }) => !column.always_identity)
+  const filled = new Set(settable.map(({ column }) => column.name))
   const proof = await proofColumns(session, target.oid)
   return {
     inserted: target.columns.filter(({ generated }) => !generated).map(({ name }) => name),
@@ -39,6 +40,7 @@ export async function mergeColumns(session: Session, target: LoadTarget): Promis
  *
  * To be called in a transaction that keeps other writers out of the rows' leaves: SHARE ROW EXCLUSIVE.
  *
+ * @param total rows of the landing
  * @param into the leaf that has all rows with these keys, or the target itself
  */
 export async function merge(
@@ -46,12 +48,12 @@ export async function merge(
   target: LoadTarget,
   columns: MergeColumns,
   from: RelationName,
+  total: number,
   into: RelationName,
   onDuplicate: OnDuplicate,
 ): Promise<Merged> {
   const rows = relation(from)
   const table = relation(into)
-  const total = await count(session, rows)
   const list = identList(columns.inserted)
   if (!target.dataset.key) {
     const inserted = await session.run(
@@ -82,27 +84,40 @@ async function count(session: Session, from: string): Promise<number> {
 async function update(
   session: Session,
   target: LoadTarget,
-  { compared }: MergeColumns,
+  columns: MergeColumns,
   rows: string,
   table: string,
   same: string,
 ): Promise<{ updated: number; moved: number }> {
-  const { key = [], recency, nulls_equal } = target.dataset
-  const newer = recency
-    ? `(t.${ident(recency)} IS NULL OR s.${ident(recency)} >= t.${ident(recency)})`
-    : 'true'
-  const others = compared.filter(({ name }) => nulls_equal || !key.includes(name))
+  const others = comparedBesideKey(target, columns)
   if (others.length === 0) return { updated: 0, moved: 0 }
-  const differs = others.map((column) => `${told('t', column)} IS DISTINCT FROM ${told('s', column)}`)
   const set = others.map(({ name }) => `${ident(name)} = s.${ident(name)}`).join(', ')
   const { updated, moved } = await session.one<{ updated: number; moved: number }>(
     `WITH changed AS (UPDATE ${table} AS u SET ${set} FROM (` +
       `SELECT s.*, t.tableoid AS dwh_leaf, t.ctid AS dwh_row FROM ${rows} AS s JOIN ${table} AS t ON ${same} ` +
-      `WHERE ${newer} AND (${differs.join(' OR ')})) AS s ` +
+      `WHERE ${replaces(target, columns)}) AS s ` +
       `WHERE u.tableoid = s.dwh_leaf AND u.ctid = s.dwh_row RETURNING u.tableoid <> s.dwh_leaf AS moved) ` +
       `SELECT count(*) FILTER (WHERE NOT moved) AS updated, count(*) FILTER (WHERE moved) AS moved FROM changed`,
   )
   return { updated, moved }
+}
+
+/** When a row of a file (s) replaces that of the table (t) with its key: it is as new or newer, and differs. */
+export function replaces(target: LoadTarget, columns: MergeColumns): string {
+  const { recency } = target.dataset
+  const newer = recency
+    ? `(t.${ident(recency)} IS NULL OR s.${ident(recency)} >= t.${ident(recency)})`
+    : 'true'
+  const differs = comparedBesideKey(target, columns).map(
+    (column) => `${told('t', column)} IS DISTINCT FROM ${told('s', column)}`,
+  )
+  return differs.length === 0 ? 'false' : `${newer} AND (${differs.join(' OR ')})`
+}
+
+/** NULLs that are equal are told apart from values by their key only in part. */
+function comparedBesideKey({ dataset }: LoadTarget, { compared }: MergeColumns): ProofColumn[] {
+  const { key = [], nulls_equal } = dataset
+  return compared.filter(({ name }) => nulls_equal || !key.includes(name))
 }
 
 function told(alias: string, { name, hashed }: ProofColumn): string {

@@ -1,21 +1,18 @@
-import { createHash } from 'node:crypto'
 import { DwhError, toDwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
 import { type Lease, underLease } from '../ledger/lease.ts'
 import {
   failLoad,
   findAbandonedLoads,
-  findFinishedLoad,
   forgetAttempt,
-  hasLoadOfSize,
-  type Load,
   type LoadFigures,
+  listLoads,
   openLoad,
 } from '../ledger/loads.ts'
 import type { Replay } from '../ledger/rejects.ts'
-import { listCauses } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
-import { identList, relation, shown } from '../postgres/identifiers.ts'
+import { type RelationName, shown } from '../postgres/identifiers.ts'
+import { climbInTransaction } from '../postgres/ladder.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
@@ -23,15 +20,17 @@ import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
 import { openArrivals } from './arrivals.ts'
-import { declaredDefault } from './columns.ts'
 import { conclude } from './conclude.ts'
 import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
+import { Dispatch } from './dispatch.ts'
+import { mappingHash } from './identity.ts'
 import { openCourt } from './judge.ts'
 import { dropTables, Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
 import { letGo, type Prepared, prepare } from './prepare.ts'
+import { rebuild, worthRebuilding } from './rebuild.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
-import { Dispatch, sendAll } from './send.ts'
+import { sendAll } from './send.ts'
 import type { LoadTarget } from './target.ts'
 import { together } from './together.ts'
 
@@ -56,40 +55,6 @@ export interface Loaded extends LoadFigures {
   load: number
 }
 
-/** What a file is to the ledger: the same file, read in another way, is another one. */
-export function mappingHash(target: LoadTarget, reader: Reader, replay?: Replay): string {
-  const { plan, dataset } = target
-  const columns = plan.filled.map(({ column, from }) => [
-    column.name,
-    'input' in from ? (plan.input[from.input] as string) : { expression: from.expression },
-  ])
-  const rules = Object.entries(dataset.columns).flatMap(([name, column]) => {
-    const fallback = declaredDefault(dataset, name) ?? null
-    return column.required || fallback !== null ? [[name, column.required, fallback]] : []
-  })
-  const what: unknown[] = [columns, reader.dialect, dataset.references, dataset.key ?? null]
-  if (dataset.nulls_equal) what.push('NULLs are equal')
-  if (rules.length > 0) what.push(rules)
-  // The same rows may be refused again and again.
-  if (replay?.rejects !== undefined) what.push(replay.load)
-  return createHash('sha256').update(JSON.stringify(what)).digest('hex')
-}
-
-/**
- * The load that has brought this file into the table already; its hash is only computed where a file of its size was loaded.
- */
-export async function findEarlier(
-  session: Session,
-  work: Work,
-  input: Input,
-  target: LoadTarget,
-  mapping: string,
-): Promise<Load | undefined> {
-  const table = target.dataset.target
-  if (!(await hasLoadOfSize(session, table, input.bytes))) return undefined
-  return findFinishedLoad(session, table, { bytes: input.bytes, sha256: await input.digest(work), mapping })
-}
-
 /**
  * Loads one file: nothing of it is visible before the end, then all of it that is no reject.
  *
@@ -108,8 +73,8 @@ export async function loadInput(
 ): Promise<Loaded> {
   const { target } = plan
   const table = target.dataset.target
-  return underLease(session, work, `load ${shown(table)} ${input.name}`, run, async (lease) => {
-    await removeLeftovers(session, target, input.name)
+  return underLease(session, work, loadLease(table, input), run, async (lease) => {
+    await removeLeftovers(session, work, target, input.name)
     const load = await openLoad(session, {
       run,
       warehouse: options.warehouse,
@@ -118,7 +83,7 @@ export async function loadInput(
       input: input.name,
       header: reader.header ?? null,
       bytes: input.bytes,
-      mapping: mappingHash(target, reader, options.replay),
+      mapping: mappingHash(target, reader, options),
       reading: { ...reader.reading, decimalComma: options.decimalComma },
       strategy: plan.strategy,
     })
@@ -132,15 +97,18 @@ export async function loadInput(
       for (const member of crew.sessions) await lease.join(member)
       const attempt = new Attempt(session, crew, work, lease, load, input, reader, plan, options)
       const figures = await attempt.run()
-      if (figures.rejected > 0) await tellCauses(session, work, load)
       return { load, ...figures }
     } catch (thrown) {
       const error = toDwhError(thrown)
-      if (error.code === 'REJECTS_TOO_MANY') await tellCauses(session, work, load)
       await giveUp(session, load, error)
       throw thrown
     }
   })
+}
+
+/** What only one load at a time does: bring this input into this table. */
+export function loadLease(table: RelationName, { name }: Input): string {
+  return `load ${shown(table)} ${name}`
 }
 
 class Attempt {
@@ -217,12 +185,25 @@ class Attempt {
   }
 
   #rejects(): RejectLog {
-    return new RejectLog(this.#session, this.#load, this.#options.budget)
+    return new RejectLog(this.#session, this.#work, this.#load, this.#options.budget, {
+      guessed: this.#plan.rows,
+      count: () => this.#countRecords(),
+    })
+  }
+
+  async #countRecords(): Promise<number> {
+    if (this.#reader.rows !== undefined) return this.#reader.rows
+    let records = 0
+    for await (const batch of this.#reader.batches(this.#work)) {
+      records += batch.count
+      batch[Symbol.dispose]()
+    }
+    return records
   }
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
   async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
-    const { target, dates, strategy, scope, mayReplace } = this.#plan
+    const { target, dates, scope, mayReplace } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
     await landing.reach(session, dates)
@@ -230,7 +211,7 @@ class Attempt {
     const dispatch = new Dispatch(this.#reader, target, landing, rejects)
     const digest = await this.#send(dispatch)
     const records = dispatch.landed + rejects.count
-    rejects.settle(records)
+    await rejects.settle(records)
     const prepared = await step(
       work,
       'leaves',
@@ -238,14 +219,22 @@ class Attempt {
       ({ leaves, duplicates }) =>
         `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
     )
-    const [last, ready] =
-      strategy === 'aside' && kind === 'staging' ? await this.#rebuild(prepared) : [landing, prepared]
+    await rejects.tell()
+    const rebuilt = kind === 'staging' ? await this.#rebuild(prepared) : undefined
+    const last = rebuilt ?? landing
     return step(work, 'publish', async () => {
-      await letGo(session, target, last, ready.leaves)
+      await letGo(
+        session,
+        work,
+        target,
+        last,
+        prepared.leaves.map((leaf) => leaf.rebuilt?.leaf ?? leaf),
+      )
       return conclude(session, work, this.#lease, {
         target,
-        landings: last === landing ? [landing] : [last, landing],
-        leaves: ready.leaves,
+        crew: this.#crew,
+        landings: rebuilt ? [rebuilt, landing] : [landing],
+        leaves: prepared.leaves,
         onDuplicate: this.#options.onDuplicate,
         scope,
         mayReplace,
@@ -258,34 +247,20 @@ class Attempt {
     })
   }
 
-  /** Writes the rows that are kept once more, into tables that can become leaves. */
-  async #rebuild({ leaves }: Prepared): Promise<[Landing, Prepared]> {
-    const { target } = this.#plan
-    const [session, work] = [this.#session, this.#work]
-    const landing = await Landing.create(
-      session,
-      this.#load,
-      target.dataset,
-      target,
-      target.columns,
-      'leaves',
-      '_leaves',
+  /** Leaves of the target, written anew beside it where that is better than inserting rows into what is there. */
+  async #rebuild({ leaves }: Prepared): Promise<Landing | undefined> {
+    const { target, strategy } = this.#plan
+    if (strategy === 'scope') return undefined
+    const [session, work, options] = [this.#session, this.#work, this.#options]
+    const isMerge = strategy === 'merge'
+    const wanted = isMerge ? await worthRebuilding(session, target, leaves, options) : leaves
+    if (wanted.length === 0) return undefined
+    return step(
+      work,
+      'rebuild',
+      () => rebuild(session, this.#crew, work, target, this.#load, wanted, options, isMerge),
+      () => `${wanted.length} of ${leaves.length} leaves`,
     )
-    await landing.reach(
-      session,
-      leaves.flatMap(({ from }) => (from ? [from] : [])),
-    )
-    const columns = identList(target.columns.filter(({ generated }) => !generated).map(({ name }) => name))
-    await this.#crew.each(leaves, async (worker, leaf) => {
-      await worker.run(
-        `INSERT INTO ${relation(landing.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${relation(leaf)}`,
-      )
-    })
-    const prepared = await prepare(session, this.#crew, work, target, landing, {
-      ...this.#options,
-      isUnique: true,
-    })
-    return [landing, prepared]
   }
 
   /** Sends the whole file; it is hashed at the same time. */
@@ -318,10 +293,27 @@ class Attempt {
   }
 }
 
-/** Tables of loads that died, and of a run that lost this file to us and stands still. */
-async function removeLeftovers(session: Session, { dataset }: LoadTarget, input: string): Promise<void> {
+/**
+ * Tables of loads that died, and of a run that lost this file to us and stands still. What somebody is reading, such as a
+ * dump of the database, is left to the next load.
+ */
+async function removeLeftovers(
+  session: Session,
+  work: Work,
+  { dataset }: LoadTarget,
+  input: string,
+): Promise<void> {
   for (const { load, landing } of await findAbandonedLoads(session, dataset.target, input)) {
-    await dropTables(session, landing)
+    try {
+      await dropAll(session, work, landing)
+    } catch (error) {
+      if (!(error instanceof DwhError) || error.code !== 'LOCK_HELD') throw error
+      work.emit({
+        type: 'note',
+        message: `what load ${load} has left behind stays for now: ${error.message}`,
+      })
+      continue
+    }
     await failLoad(
       session,
       load,
@@ -330,18 +322,9 @@ async function removeLeftovers(session: Session, { dataset }: LoadTarget, input:
   }
 }
 
-/** How many causes of rejects are told; the ledger has them all. */
-const mostCauses = 5
-
-async function tellCauses(session: Session, work: Work, load: number): Promise<void> {
-  const causes = await listCauses(session, load)
-  for (const { kind, column, message, count, lines } of causes.slice(0, mostCauses)) {
-    const where = column === null ? kind : `${kind} of ${column}`
-    const rows = `${count.toLocaleString('en')} ${count === 1 ? 'reject' : 'rejects'}`
-    work.emit({ type: 'note', message: `${rows}: ${where}: ${message} (line ${lines.join(', ')})` })
-  }
-  const more = causes.length - mostCauses
-  if (more > 0) work.emit({ type: 'note', message: `and ${more} other causes` })
+/** @throws DwhError LOCK_HELD soon: nobody has to wait for it */
+async function dropAll(session: Session, work: Work, tables: string[]): Promise<void> {
+  await climbInTransaction(session, work, { relations: [], rungs: [1000] }, () => dropTables(session, tables))
 }
 
 /** What a load that failed has made goes at once; where the server has gone, with the next load. */
@@ -350,8 +333,8 @@ async function giveUp(session: Session, load: number, error: DwhError): Promise<
     // The session of the run may have been told to stop.
     const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
     await using own = await Session.open(session.target, 'dwh load', quiet)
-    const row = await own.row<{ landing: string[] }>('SELECT landing FROM dwh.loads WHERE load = $1', [load])
-    await dropTables(own, row?.landing ?? [])
+    const [attempt] = await listLoads(own, { load })
+    await dropAll(own, quiet, attempt?.landing ?? [])
     await failLoad(own, load, error)
   } catch {
     // The next load of the table finds them.

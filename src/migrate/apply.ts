@@ -1,4 +1,4 @@
-import { type RunnerOption, runner } from 'node-pg-migrate'
+import type { RunnerOption } from 'node-pg-migrate'
 import type { ClientBase } from 'pg'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
@@ -22,7 +22,7 @@ import {
   silent,
   sqlHash,
 } from './files.ts'
-import { folderStatus, historyTable, ledgerFolder, pendingMigrations } from './history.ts'
+import { folderStatus, historyTable, isLedgerCurrent, ledgerFolder, pendingMigrations } from './history.ts'
 import { statementInFile } from './refused.ts'
 
 /** Seconds that one `up` waits for another. */
@@ -105,7 +105,8 @@ export async function down(
 
 /** Brings the ledger itself up to date, where it is not. */
 export async function ensureLedger(session: Session, work: Work): Promise<void> {
-  if ((await pendingMigrations(session, ledgerFolder)).length === 0) return
+  if ((await isLedgerCurrent(session)) || (await pendingMigrations(session, ledgerFolder)).length === 0)
+    return
   await using own = await session.sibling('dwh migrate')
   await up(own, work, [ledgerFolder])
 }
@@ -160,6 +161,7 @@ async function runOne(
     logger: silent,
   }
   try {
+    const { runner } = await import('node-pg-migrate')
     await runner(options)
   } catch (error) {
     work.signal.throwIfAborted()

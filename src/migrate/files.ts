@@ -2,10 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { createJiti } from 'jiti'
-import { MigrationBuilder, type RunnerOption } from 'node-pg-migrate'
-import { getMigrationFilePaths } from 'node-pg-migrate/migration'
-import { sqlMigration } from 'node-pg-migrate/sqlMigration'
+import type { MigrationBuilder, RunnerOption } from 'node-pg-migrate'
 import { DwhError } from '../errors.ts'
 import type { Session } from '../postgres/session.ts'
 import * as authoring from './authoring.ts'
@@ -48,6 +45,7 @@ interface Actions {
 /** The migrations of a folder, in the order of their numbers. A folder that does not exist has none. */
 export async function listFiles(folder: MigrationFolder): Promise<MigrationFile[]> {
   if (!existsSync(folder.path)) return []
+  const { getMigrationFilePaths } = await import('node-pg-migrate/migration')
   const paths = await getMigrationFilePaths(folder.path, { ignorePattern: ignored })
   const files = paths.map((path) => ({ name: basename(path, extname(path)), path }))
   for (const [index, { name, path }] of files.entries()) {
@@ -70,19 +68,20 @@ const ignored = String.raw`(?!\d+[_-].*\.(?:sql|ts|js|mjs)$).*`
  * TypeScript and JavaScript migrations are loaded by jiti and not by Node.js, which refuses to strip types below
  * node_modules; `dwh` resolves to this very program, so that a user's folder needs no package.json.
  */
-const jiti = createJiti(import.meta.url, {
-  fsCache: false,
-  moduleCache: false,
-  virtualModules: { dwh: authoring },
-})
+async function loadCode(path: string): Promise<Actions> {
+  const { createJiti } = await import('jiti')
+  const options = { fsCache: false, moduleCache: false, virtualModules: { dwh: authoring } }
+  return createJiti(import.meta.url, options).import<Actions>(path)
+}
 
 async function load(path: string): Promise<Actions> {
-  return extname(path) === '.sql' ? loadSql(path) : jiti.import<Actions>(path)
+  return extname(path) === '.sql' ? loadSql(path) : loadCode(path)
 }
 
 /** The two parts of an SQL file, as node-pg-migrate tells them apart, without a byte order mark. */
 async function loadSql(path: string): Promise<Actions> {
   if (!isUtf8(readFileSync(path))) throw new Error('it is not stored in UTF-8')
+  const { sqlMigration } = await import('node-pg-migrate/sqlMigration')
   // The package types its entry and its subpaths apart, though they are one and the same at run time.
   const { up, down } = (await sqlMigration(path)) as unknown as Actions
   const clean = (action: Action | false | undefined): Action | false =>
@@ -131,6 +130,7 @@ export async function produce(
     return session.client.query(text, values)
   }
   const db = { query, select: async (text: string, values?: unknown[]) => (await query(text, values)).rows }
+  const { MigrationBuilder } = await import('node-pg-migrate')
   const pgm = new MigrationBuilder(db as never, {}, false, silent)
   try {
     const actions = await load(file.path)

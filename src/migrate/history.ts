@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DwhError } from '../errors.ts'
 import { ledgerPresence, listChecksums } from '../ledger/migrations.ts'
@@ -113,6 +114,24 @@ export async function pendingMigrations(
     )
   }
   return pending
+}
+
+/**
+ * Every file of the ledger is applied as it stands, and nothing else. What every command asks first is answered without
+ * node-pg-migrate, whose loading takes as long as the rest of a short command.
+ */
+export async function isLedgerCurrent(session: Session): Promise<boolean> {
+  const { has_checksums } = await ledgerPresence(session)
+  if (!has_checksums) return false
+  const applied = await listChecksums(session, ledgerFolder.label)
+  const files = readdirSync(ledgerFolder.path)
+  return (
+    files.length === applied.length &&
+    applied.every(({ name, file_sha256 }) => {
+      const path = join(ledgerFolder.path, `${name}.sql`)
+      return existsSync(path) && fileHash({ name, path }) === file_sha256
+    })
+  )
 }
 
 async function appliedNames(session: Session, folder: MigrationFolder): Promise<string[]> {

@@ -1,7 +1,15 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
-import { closeSeal, keepEvidence, openSeal, readSeals, type Seal, sealTriggers } from '../ledger/seals.ts'
+import {
+  closeSeal,
+  keepEvidence,
+  openSeal,
+  readSeals,
+  renewSeal,
+  type Seal,
+  sealTriggers,
+} from '../ledger/seals.ts'
 import { ident, literal, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
 import { findOid } from '../postgres/relations.ts'
@@ -102,6 +110,42 @@ export async function sealLeaves(
       work.emit({ type: 'progress', step: 'seal', done: index + 1, total, unit: 'leaves' })
     }
   })
+  return done
+}
+
+/** A leaf that has been restored, and the seal that it had when it was backed up. */
+export interface RestoredLeaf extends RelationName {
+  oid: number
+  seal: string
+}
+
+/**
+ * Seals restored leaves again, each under a seal of its own: the evidence of the old ones is of another database. A seal that
+ * the ledger does not know is not renewed.
+ *
+ * Locks: SHARE ROW EXCLUSIVE on one leaf after the other.
+ *
+ * @returns those that were sealed
+ */
+export async function resealLeaves(
+  session: Session,
+  work: Work,
+  leaves: RestoredLeaf[],
+): Promise<NewlySealed[]> {
+  const done: NewlySealed[] = []
+  for (const leaf of leaves) {
+    const { schema, name, oid } = leaf
+    await climbInTransaction(session, work, { relations: [leaf] }, async () => {
+      await session.run(`LOCK TABLE ONLY ${relation(leaf)} IN SHARE ROW EXCLUSIVE MODE`)
+      const renewed = await renewSeal(session, leaf.seal, oid)
+      if (!renewed) return
+      await closeSeal(session, { seal: leaf.seal, state: 'void', why: 'the database was restored' })
+      for (const statement of sealStatements(leaf, renewed.dataset, renewed.seal))
+        await session.run(statement)
+      await keepEvidence(session, oid, renewed.seal)
+      done.push({ schema, name, seal: renewed.seal })
+    })
+  }
   return done
 }
 

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width'
+import { textWidth } from '../text-width.ts'
 import type { Statement } from './sql-files.ts'
 
 /**
@@ -22,6 +22,6 @@ export function caret({ text, file, offset = 0 }: Statement, position: number): 
   const columns = before
     .slice(start)
     .split('\t')
-    .map((part) => ' '.repeat(stringWidth(part)))
+    .map((part) => ' '.repeat(textWidth(part)))
   return `${file ?? 'statement'}:${line}:${column}\n  ${shownLine}\n  ${columns.join('\t')}^`
 }

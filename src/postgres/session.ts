@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type Statement, sql } from './sql-files.ts'
@@ -121,21 +121,28 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Sends `data` as the whole input of a `COPY … FROM STDIN`.
+   * Sends `data` as the whole input of a `COPY … FROM STDIN`. Where reading it fails the COPY fails on the server too.
    *
    * @returns the rows that arrived
    */
-  async copyIn(statement: string, data: Buffer): Promise<number> {
+  async copyIn(statement: string, data: Buffer | AsyncIterable<Buffer>): Promise<number> {
     if (this.#lost) throw classify(this.#lost)
     const started = performance.now()
     try {
       const stream = this.copyFrom(statement)
       const failure = new Promise<never>((_, reject) => stream.on('error', reject))
       failure.catch(() => {})
-      // One after the other: what is still waiting when the server refuses would be written to a connection that is gone.
-      for (let at = 0; at < data.length; at += messageBytes) {
-        const message = data.subarray(at, at + messageBytes)
-        await Promise.race([failure, new Promise<void>((sent) => stream.write(message, () => sent()))])
+      let refused = false
+      stream.once('error', () => {
+        refused = true
+      })
+      try {
+        // One after the other: what is still waiting when the server refuses would be written to a connection that is gone.
+        for await (const message of messages(data))
+          await Promise.race([failure, new Promise<void>((sent) => stream.write(message, () => sent()))])
+      } catch (error) {
+        if (!refused && !this.#lost) await failedCopy(stream, error)
+        throw error
       }
       await Promise.race([failure, new Promise<void>((finished) => stream.end(() => finished()))])
       return stream.rowCount
@@ -189,6 +196,18 @@ export class Session implements AsyncDisposable {
     this.#work.signal.removeEventListener('abort', this.#cancel)
     if (!this.#lost) await this.#client.end().catch(() => {})
   }
+}
+
+async function* messages(data: Buffer | AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of Buffer.isBuffer(data) ? [data] : data)
+    for (let at = 0; at < piece.length; at += messageBytes) yield piece.subarray(at, at + messageBytes)
+}
+
+/** Sends CopyFail, and waits until the server has answered: the connection is ready for the next statement then. */
+async function failedCopy(stream: CopyStreamQuery, error: unknown): Promise<void> {
+  const closed = new Promise<void>((resolve) => stream.once('close', resolve))
+  stream.destroy(error instanceof Error ? error : new Error(String(error)))
+  await closed
 }
 
 function asStatement(statement: Statement | string): Statement {

@@ -5,6 +5,7 @@ import type { Context } from '../../cli/context.ts'
 import { age, bytes, count, moment, plural, printable } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { DwhError } from '../../errors.ts'
+import { isByPgBackRest, listByPgBackRest } from './pgbackrest.ts'
 
 export const backupList = command({
   name: 'list',
@@ -16,6 +17,7 @@ export const backupList = command({
   exits: { 4: 'a folder that was a backup has no manifest that can be read' },
   examples: ['dwh backup list', 'dwh backup list --folder /mnt/backups --json'],
   async run(context, { folder: named, json }) {
+    if (isByPgBackRest(context, named)) return listByPgBackRest(context, json)
     const folder = chosenBackups(context, named)
     const list = await listBackups(folder)
     if (json) context.printJson({ folder: folder.path, ...listJson(list) })

@@ -7,6 +7,7 @@ import { age, bytes, plural } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import { warehouseSchema } from '../../warehouse/schema.ts'
+import { isByPgBackRest, refusePruning } from './pgbackrest.ts'
 
 const periods = z.coerce.number<string>().int().min(0).optional()
 
@@ -37,6 +38,7 @@ export const backupPrune = command({
     'dwh backup prune --daily 14 --monthly 24 --yes',
   ],
   async run(context, { daily, weekly, monthly, folder: named, dryRun, yes, json }) {
+    if (isByPgBackRest(context, named)) refusePruning(context)
     const folder = chosenBackups(context, named)
     const standard = keepOf(context)
     const keep = {

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { argument, command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import { namedDataset } from '../../cli/datasets.ts'
-import { budget, planAndLoad, spoolFolder } from '../../cli/load.ts'
+import { budget, planAndLoad } from '../../cli/load.ts'
 import { DwhError } from '../../errors.ts'
 import type { FileOptions } from '../../load/files.ts'
 import { strategies } from '../../load/plan.ts'
 import { replayable, requireSameTable } from '../../load/replay.ts'
+import { makePrivate } from '../../postgres/server/folder.ts'
 import { findInputs } from '../../sources/file/find.ts'
 import { columnNames, parameters } from './flags.ts'
 
@@ -136,7 +137,7 @@ export const load = command({
       await using session = await context.openReadOnly()
       requireSameTable(await replayable(session, input.replays), dataset)
     }
-    const surroundings = { cwd: process.cwd(), stdin: process.stdin, spoolFolder: await spoolFolder() }
+    const surroundings = { cwd: process.cwd(), stdin: process.stdin, spoolFolder: makePrivate('spool') }
     await using stack = new AsyncDisposableStack()
     const inputs = await findInputs(input.files, surroundings, context.work)
     for (const one of inputs) stack.use(one)

@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { command, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { namedDataset } from '../../cli/datasets.ts'
-import { budget, planAndLoad, spoolFolder } from '../../cli/load.ts'
+import { budget, planAndLoad } from '../../cli/load.ts'
 import type { FileOptions } from '../../load/files.ts'
 import { replayable, replayInput, requireSameTable } from '../../load/replay.ts'
+import { makePrivate } from '../../postgres/server/folder.ts'
 import { loadArgument } from './find.ts'
 
 export const rejectsReplay = command({
@@ -78,5 +79,5 @@ async function read(context: Context, number: number) {
   const load = await replayable(session, number)
   const dataset = namedDataset(context, load.dataset)
   requireSameTable(load, dataset)
-  return { load, dataset, replay: await replayInput(session, load, await spoolFolder()) }
+  return { load, dataset, replay: await replayInput(session, load, makePrivate('spool')) }
 }

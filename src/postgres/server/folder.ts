@@ -84,6 +84,17 @@ export function makeEnterable(folder: string): void {
   for (let made = folder; made.startsWith(first); made = dirname(made)) chmodSync(made, 0o755)
 }
 
+/**
+ * Makes a folder in the state folder that is ours alone. The state folder itself stays enterable: the user of the embedded
+ * servers, which lie in it too, must be able to pass.
+ */
+export function makePrivate(...names: string[]): string {
+  const folder = join(stateFolder(), ...names)
+  makeEnterable(stateFolder())
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return folder
+}
+
 /** Deletes a folder, in which the initdb of a killed command may still be writing for a moment. */
 export async function deleteFolder(folder: string): Promise<void> {
   // Not rmSync: it gives up on such a folder and says nothing.

@@ -4,7 +4,6 @@ import { openCsv } from './csv.ts'
 import { firstBytes, type Plain } from './decompress.ts'
 import { markLength } from './encoding.ts'
 import { openJson } from './json.ts'
-import { isParquet, openParquet } from './parquet.ts'
 import type { Reader, ReadOptions } from './reader.ts'
 
 type Format = NonNullable<ReadOptions['format']>
@@ -20,13 +19,21 @@ const extensions: Record<string, Format> = { '.csv': 'csv', '.txt': 'csv', '.tsv
 export async function openReader(file: Plain, options: ReadOptions, spoolFolder: string): Promise<Reader> {
   const start = await firstBytes(file, 1024)
   const format = options.format ?? formatOf(file.stored.name, start)
-  if (format === 'parquet') return await openParquet(file, options, spoolFolder)
+  if (format === 'parquet') {
+    // Its libraries are large, and few files are Parquet.
+    const { openParquet } = await import('./parquet.ts')
+    return await openParquet(file, options, spoolFolder)
+  }
   if (isParquet(start))
     throw new DwhError('USAGE', `${file.stored.name} is Parquet, not ${format}`, {
       hint: 'leave --format out',
     })
   if (format === 'ndjson' || format === 'json') return await openJson(file, format, options)
   return await openCsv(file, { ...options, format })
+}
+
+function isParquet(start: Buffer): boolean {
+  return start.toString('latin1', 0, 4) === 'PAR1'
 }
 
 /** A name that says csv is believed, for csv may begin with anything. */

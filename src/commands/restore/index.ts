@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { BackupFolder } from '../../backup/folder.ts'
+import { planRestore, type RestoreWishes } from '../../backup/restore/plan.ts'
+import { runRestore } from '../../backup/restore/run.ts'
+import { openMaintenance, RestoreLock } from '../../backup/restore/server.ts'
+import { argument, command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
+import { DwhError } from '../../errors.ts'
+import { finish, undo } from './conclude.ts'
+import { planJson, renderPlan, renderResult } from './render.ts'
+import { connectionOf, folderOf } from './where.ts'
+
+const name = z
+  .string()
+  .min(1)
+  .refine((text) => Buffer.byteLength(text) <= 63, 'expected at most 63 bytes')
+
+export const restore = command({
+  name: 'restore',
+  summary: 'bring a backup back: beside the live database, proved, and then in its place',
+  description:
+    'Reads every file of the backup, restores it into a new database beside the live one, compares every table with what the ' +
+    'backup says of it, and only then gives it the name of the live one, which is kept as <db>_before_restore_<time>. Needs ' +
+    'neither the live database nor its ledger. Until the exchange, which is one transaction, the live database is not touched; ' +
+    '--undo exchanges back, --finish drops what was kept. Killed anywhere, the same command resumes: finished tables stay.',
+  arguments: {
+    backup: argument(
+      '[backup]',
+      'its name in the folder of backups, or a path to it',
+      z.string().min(1).optional(),
+    ),
+  },
+  options: {
+    latest: flag('--latest', 'the newest backup'),
+    folder: option(
+      '--folder <folder>',
+      'the folder of backups; as in the warehouse file unless given',
+      z.string().min(1).optional(),
+    ),
+    into: option('--into <name>', 'restore into a new database of this name and stop there', name.optional()),
+    blockConnections: flag(
+      '--block-connections',
+      'at the exchange, end who is connected; nobody comes in until it is done',
+    ),
+    jobs: option(
+      '--jobs <n>',
+      'connections that copy rows, build indexes and prove',
+      positiveInteger.max(64).default(2),
+    ),
+    tablespace: option(
+      '--tablespace <name>',
+      'where the new database shall lie',
+      z.string().min(1).optional(),
+    ),
+    trust: flag('--trust', 'the backup is of another server, and you know who made it'),
+    anew: flag('--anew', 'drop what earlier attempts have left, and begin from the start'),
+    undo: flag('--undo', 'give the old database its name back'),
+    finish: flag('--finish', 'drop the database that was kept; there is no undo after it'),
+    dryRun: shared.dryRun,
+    yes: shared.yes,
+    json: shared.json,
+  },
+  exits: {
+    1: 'it failed; the live database is as it was, and the message says what is left',
+    3: 'the server lacks what the backup needs, or cannot be reached; nothing was made',
+    6: 'another restore is at work, or somebody is connected to the live database',
+  },
+  examples: [
+    'dwh restore --latest --dry-run',
+    'dwh restore sales-2026-11-22T03-00-00Z --block-connections',
+    'dwh restore /mnt/backups/sales-2026-11-22T03-00-00Z --into look',
+    'dwh restore --undo',
+    'dwh restore --finish',
+  ],
+  async run(context, input) {
+    if (input.undo && input.finish) throw new DwhError('USAGE', '--undo and --finish exclude each other')
+    const folder = folderOf(context, input.folder)
+    if (input.undo) return undo(context, folder, input)
+    if (input.finish) return finish(context, folder, input)
+    if (input.latest === (input.backup !== undefined)) {
+      throw new DwhError('USAGE', 'name a backup, or say --latest; nothing was changed', {
+        hint: `see: ls ${folder}`,
+      })
+    }
+    const found = await BackupFolder.find(folder, input.backup)
+    const { target, isNamed } = connectionOf(context)
+    const wishes: RestoreWishes = {
+      ...found,
+      live:
+        input.into === undefined ? (isNamed ? target.database : found.backup.manifest.database.name) : null,
+      into: input.into,
+      jobs: input.jobs,
+      tablespace: input.tablespace,
+      blockConnections: input.blockConnections,
+      trust: input.trust,
+      anew: input.anew,
+    }
+    const busy = wishes.live ?? (wishes.into as string)
+    await using session = await openMaintenance({ ...target, database: busy }, context.work, 'dwh restore')
+    await using _lock = input.dryRun ? undefined : await RestoreLock.take(session, busy)
+    const plan = await planRestore(session, context.work, wishes)
+    if (input.dryRun) {
+      if (input.json) return context.printJson(planJson(plan))
+      return context.print(renderPlan(context.streams.out, plan))
+    }
+    context.say(renderPlan(context.streams.err, plan))
+    if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
+    const result = await runRestore(session, context.work, plan, context.words)
+    if (input.json) context.printJson(result)
+    else context.print(renderResult(context.streams.out, result))
+  },
+})
