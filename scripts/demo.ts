@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { findClientTool } from '../src/backup/client-tools.ts'
+import { findArchiveTools } from '../src/backup/archive.ts'
 import { duration } from '../src/cli/format.ts'
 import { drawEvents } from '../src/cli/progress.ts'
 import { openStreams } from '../src/cli/streams.ts'
@@ -96,7 +96,7 @@ async function prepare(): Promise<string[]> {
     await show.load(session)
   }
   try {
-    findClientTool('pg_dump', admin.serverVersion)
+    findArchiveTools(admin.serverVersion)
     return []
   } catch {
     work.emit({ type: 'warning', message: 'no pg_dump is installed here: the demo goes without a backup' })

@@ -51,7 +51,7 @@ export async function writeContents(session: Session, work: Work, draft: Draft):
     work,
     'snapshot',
     () => Snapshot.take(session.target, work, scope, application(draft)),
-    ({ tables }) => `${tables.length} tables are held`,
+    ({ tables }) => `${counted(tables.length, 'table')} held`,
   )
   requireAll(scope, snapshot.tables)
   const facts = await gatherFacts(snapshot, draft)
@@ -132,8 +132,10 @@ async function dump(
 }
 
 function dumpDetail(proved: number, referenced: number): string {
-  return `${proved} tables${referenced > 0 ? `, ${referenced} sealed leaves as they were` : ''}`
+  return `${counted(proved, 'table')}${referenced > 0 ? `, ${counted(referenced, 'sealed leaf', 'sealed leaves')} as before` : ''}`
 }
+
+const counted = (number: number, one: string, many = `${one}s`) => `${number} ${number === 1 ? one : many}`
 
 /** A pack has its name before the first backup that refers to it; until then it belongs to nobody. */
 async function publishPack({ folder, name }: Draft): Promise<void> {

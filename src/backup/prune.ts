@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import { seriesOf } from './attempts.ts'
+import { type FailedAttempt, seriesOf } from './attempts.ts'
 import { filesIn, syncPath } from './files.ts'
 import { type BackupFolder, removed } from './folder.ts'
 import { type BackupLine, type BackupList, listBackups } from './list.ts'
@@ -15,7 +15,7 @@ export interface Keep {
   monthly: number
 }
 
-export type KeepReason = 'newest' | 'daily' | 'weekly' | 'monthly' | 'last proved' | 'in use'
+export type KeepReason = 'newest' | 'daily' | 'weekly' | 'monthly' | 'last proved' | 'in use' | 'failed since'
 
 /** A backup, and why it is kept; it goes where there is no reason. */
 export interface Judged {
@@ -47,20 +47,18 @@ export interface Pruned {
  */
 export async function planPrune(folder: BackupFolder, keep: Keep): Promise<PrunePlan> {
   const list = await listBackups(folder)
-  refuseAfterFailure(list)
+  refuseAfterFailure(folder, list)
   const inUse = await backupsInUse(folder)
   const series = Map.groupBy(list.backups, (backup) => seriesKey(backup))
-  const backups = [...series.values()].flatMap((members) => judge(members, keep, inUse))
+  const backups = [...series.values()].flatMap((members) => judge(members, list.failed, keep, inUse))
   const kept = backups.filter(({ reasons }) => reasons.length > 0).map(({ backup }) => backup)
-  const files = list.damaged.length > 0 ? [] : await unreferenced(folder, kept)
-  const gone = backups.filter(({ reasons }) => reasons.length === 0)
+  const gone = backups.flatMap(({ backup, reasons }) => (reasons.length === 0 ? [backup] : []))
+  const files = await unreferenced(folder, { ...list, backups: kept })
   return {
     backups: backups.toSorted((a, b) => newer(a.backup, b.backup)),
     files: files.map(({ path }) => path),
     leftovers: await folder.leftovers(),
-    bytes:
-      gone.reduce((sum, { backup }) => sum + backup.bytes, 0) +
-      files.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: sumOf(gone) + sumOf(files),
   }
 }
 
@@ -69,36 +67,43 @@ export async function prune(folder: BackupFolder, work: Work, keep: Keep): Promi
   await using lock = await folder.lock('dwh backup prune', null)
   await folder.sweep()
   const plan = await planPrune(folder, keep)
-  const gone = plan.backups.filter(({ reasons }) => reasons.length === 0).map(({ backup }) => backup.name)
-  for (const name of gone) {
+  const gone: BackupLine[] = []
+  for (const { backup } of plan.backups.filter(({ reasons }) => reasons.length === 0)) {
     work.signal.throwIfAborted()
     await lock.check()
+    if ((await backupsInUse(folder)).has(backup.name)) continue
     // First the name, at once, then the files: a backup is there or it is not.
-    await rename(join(folder.path, name), join(folder.path, name + removed))
+    await rename(backup.path, backup.path + removed)
     await syncPath(folder.path)
-    work.emit({ type: 'step', step: `remove ${name}`, state: 'done' })
+    gone.push(backup)
+    work.emit({ type: 'step', step: `remove ${backup.name}`, state: 'done' })
   }
-  for (const name of gone) await rm(join(folder.path, 'drills', name), { recursive: true, force: true })
-  for (const file of plan.files) {
+  for (const { name } of gone) await rm(join(folder.path, 'drills', name), { recursive: true, force: true })
+  const files = await unreferenced(folder, await listBackups(folder))
+  for (const { path } of files) {
     await lock.check()
-    await rm(join(folder.path, file), { force: true })
+    await rm(join(folder.path, path), { force: true })
   }
   await folder.sweep()
-  return { backups: gone, files: plan.files.length, bytes: plan.bytes }
+  return {
+    backups: gone.map(({ name }) => name),
+    files: files.length,
+    bytes: sumOf(gone) + sumOf(files),
+  }
 }
 
+const sumOf = (some: { bytes: number }[]) => some.reduce((sum, { bytes }) => sum + bytes, 0)
+
 /** Retention after a failure is how the last good backup gets lost. */
-function refuseAfterFailure({ backups, failed }: BackupList): void {
-  const bad = failed.find(({ backup, at }) => {
-    const since = backups.filter(({ manifest }) => manifest.made_at > at)
-    const isNewest = since.length === 0
-    return isNewest || !since.some(({ name }) => seriesOf(name) === seriesOf(backup))
-  })
-  if (!bad) return
+function refuseAfterFailure(folder: BackupFolder, { backups, failed: [newest] }: BackupList): void {
+  if (!newest || backups.some(({ manifest }) => manifest.made_at > newest.at)) return
+  const { backup, code, message } = newest
   throw new DwhError(
     'CHECK_FAILED',
-    `nothing is removed after a failure: ${bad.backup} was not made (${bad.code}: ${bad.message})`,
-    { hint: 'make it first: dwh backup create' },
+    `nothing is removed after a failure: ${backup} was not made (${code}: ${message})`,
+    {
+      hint: `make it first: dwh backup create; or, where nobody wants it, delete ${join(folder.path, 'failed', `${backup}.json`)}`,
+    },
   )
 }
 
@@ -107,7 +112,7 @@ function seriesKey({ name, manifest: { server, database, scope } }: BackupLine):
   return JSON.stringify([seriesOf(name), server.system_identifier, database.name, scope])
 }
 
-function judge(members: BackupLine[], keep: Keep, inUse: Set<string>): Judged[] {
+function judge(members: BackupLine[], failed: FailedAttempt[], keep: Keep, inUse: Set<string>): Judged[] {
   const sorted = members.toSorted(newer)
   const reasons = new Map(sorted.map(({ name }) => [name, [] as KeepReason[]]))
   const keepFor = (reason: KeepReason, backup: BackupLine | undefined) =>
@@ -120,8 +125,17 @@ function judge(members: BackupLine[], keep: Keep, inUse: Set<string>): Judged[] 
   for (const backup of newestOfEach(sorted, day, keep.daily)) keepFor('daily', backup)
   for (const backup of newestOfEach(sorted, week, keep.weekly)) keepFor('weekly', backup)
   for (const backup of newestOfEach(sorted, month, keep.monthly)) keepFor('monthly', backup)
-  for (const backup of sorted) if (inUse.has(backup.name)) keepFor('in use', backup)
+  const hasFailed = failed.some((attempt) => isOfSeries(attempt, sorted))
+  for (const backup of sorted) {
+    if (inUse.has(backup.name)) keepFor('in use', backup)
+    if (hasFailed) keepFor('failed since', backup)
+  }
   return sorted.map((backup) => ({ backup, reasons: reasons.get(backup.name) ?? [] }))
+}
+
+/** Whether an attempt would have been the newest of a series. */
+function isOfSeries({ backup, at }: FailedAttempt, [newest]: BackupLine[]): boolean {
+  return newest !== undefined && seriesOf(newest.name) === seriesOf(backup) && newest.manifest.made_at < at
 }
 
 /** The newest of each of the last `number` periods that have any. */
@@ -163,11 +177,13 @@ async function readJournal(path: string): Promise<z.infer<typeof journalSchema>>
   }
 }
 
+/** Files of packs that no backup refers to; none where it cannot be known what all of them do. */
 async function unreferenced(
   folder: BackupFolder,
-  kept: BackupLine[],
+  { backups, damaged }: Pick<BackupList, 'backups' | 'damaged'>,
 ): Promise<{ path: string; bytes: number }[]> {
-  const referenced = new Set(kept.flatMap(({ manifest }) => Object.keys(manifest.references)))
+  if (damaged.length > 0) return []
+  const referenced = new Set(backups.flatMap(({ manifest }) => Object.keys(manifest.references)))
   const files = (await filesIn(join(folder.path, 'sealed'))).map((file) => `sealed/${file}`)
   const left = files.filter((path) => !referenced.has(path))
   return Promise.all(left.map(async (path) => ({ path, bytes: (await stat(join(folder.path, path))).size })))
