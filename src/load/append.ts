@@ -58,6 +58,7 @@ export async function append(
   })
   const records = dispatch.landed + rejects.count
   await rejects.settle(records)
+  await rejects.tell()
   work.signal.throwIfAborted()
   const figures: LoadFigures = {
     records,

@@ -10,6 +10,7 @@ import { createLeafStatements, leafIndexName } from '../partitions/leaf-sql.ts'
 import { periodLabel } from '../partitions/periods.ts'
 import { refuseSealed, stillSealed } from '../partitions/sealed.ts'
 import { inspectTarget, type Leaf } from '../partitions/tree.ts'
+import type { Crew } from '../postgres/crew.ts'
 import { boundName, fitName, ident, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInSavepoint } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
@@ -21,13 +22,17 @@ import { readTableColumns, type TableColumn } from './columns.ts'
 import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
-import { occupiedLeaves, type ReadyLeaf, sealedAgainst } from './prepare.ts'
+import { sealedAgainst } from './prepare.ts'
+import { occupiedLeaves, type ReadyLeaf } from './ready-leaf.ts'
+import { readVersions } from './rebuild.ts'
 import { replaceScope } from './replace.ts'
 import type { LoadTarget } from './target.ts'
 
 /** What the last transaction does with a landing. */
 export interface Conclusion {
   target: LoadTarget
+  /** Looks at leaves that were written anew. */
+  crew: Crew
   /** Tables of the load that are of no use any more. */
   landings: Landing[]
   leaves: ReadyLeaf[]
@@ -48,6 +53,8 @@ export interface Conclusion {
 /** One leaf of the landing, with the leaf of the target that its rows go to as it is under the lock. */
 interface Destination {
   leaf: ReadyLeaf
+  /** The table that becomes a leaf: the leaf itself, or what was written anew; unless its rows are merged. */
+  table: ReadyLeaf
   twin: Leaf | undefined
   how: 'attach' | 'exchange' | 'merge'
 }
@@ -81,8 +88,8 @@ export async function conclude(
     loaded.push(
       loadedLeaf(
         merged.name,
-        destination.leaf,
-        destination.how === 'merge' ? undefined : destination.leaf.rows,
+        destination.table,
+        destination.how === 'merge' ? undefined : destination.table.rows,
       ),
     )
   }
@@ -113,16 +120,22 @@ export async function finish(
 }
 
 /** Takes every lock in an order that two loads share, and looks at the target again under them. */
-async function lockAll(session: Session, { target, leaves, scope }: Conclusion): Promise<Destination[]> {
+async function lockAll(session: Session, conclusion: Conclusion): Promise<Destination[]> {
+  const { target, leaves, scope } = conclusion
   const table = relation(target.dataset.target)
-  const exchanges = leaves.some(({ attachable, twin }) => attachable && twin)
-  const attaches = leaves.some(({ attachable, twin }) => attachable || !twin)
+  const tables = leaves.map(tableOf)
+  const exchanges = tables.some(({ attachable, twin }) => attachable && twin)
+  const attaches = tables.some(({ attachable, twin }) => attachable || !twin)
+  // Readers wait only once it is known that leaves which hold rows have not changed.
+  const looksFirst = leaves.some(({ rebuilt }) => rebuilt)
   // Rows that move, and rows of a scope, may be anywhere.
   const all = !target.leaves || !target.isAligned || scope !== undefined
   const parent = attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
   if (all) await session.run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`)
   if (exchanges || !all)
-    await session.run(`LOCK TABLE ONLY ${table} IN ${exchanges ? 'ACCESS EXCLUSIVE' : parent} MODE`)
+    await session.run(
+      `LOCK TABLE ONLY ${table} IN ${exchanges ? (looksFirst ? 'SHARE ROW EXCLUSIVE' : 'ACCESS EXCLUSIVE') : parent} MODE`,
+    )
   const now = await lookAgain(session, target)
   const twins = leaves.map((leaf) => now.leaves?.find(({ range }) => isSameRange(range, leaf.range)))
   const written = twins.flatMap((twin) => (twin ? [relation(twin)] : []))
@@ -135,8 +148,14 @@ async function lockAll(session: Session, { target, leaves, scope }: Conclusion):
     twins.flatMap((twin) => twin ?? []),
   )
   refuseSealed(target.dataset.name, sealed, sealedAgainst)
-  return await findDestinations(session, target, leaves, twins, now)
+  const destinations = await findDestinations(session, conclusion, twins, now)
+  if (looksFirst && destinations.some(({ how }) => how === 'exchange'))
+    await session.run(`LOCK TABLE ONLY ${table} IN ACCESS EXCLUSIVE MODE`)
+  return destinations
 }
+
+/** What can become a leaf of the target. */
+const tableOf = (leaf: ReadyLeaf): ReadyLeaf => leaf.rebuilt?.leaf ?? leaf
 
 function referredTable({ schema, table_name: name }: LoadTarget['foreignKeys'][number]): string {
   return relation({ schema, name })
@@ -178,36 +197,50 @@ function isSameColumn(one: TableColumn, other: TableColumn): boolean {
 /** What becomes of each leaf of the landing, told under the locks: nobody writes into its twin any more. */
 async function findDestinations(
   session: Session,
-  target: LoadTarget,
-  leaves: ReadyLeaf[],
+  { target, leaves, crew }: Conclusion,
   twins: (Leaf | undefined)[],
   now: Now,
 ): Promise<Destination[]> {
-  if (!now.leaves) return leaves.map((leaf) => ({ leaf, twin: undefined, how: 'merge' }))
+  if (!now.leaves) return leaves.map((leaf) => ({ leaf, table: leaf, twin: undefined, how: 'merge' }))
   const asked = target.isAligned ? twins.filter((twin) => twin !== undefined) : now.leaves
   const occupied = await occupiedLeaves(session, { leaves: asked })
   // Where a key may be in any leaf, rows that have come meanwhile may be of a key of the file.
   const mayStandBeside = target.isAligned || occupied.size === 0
   // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
   const mayAttach = mayStandBeside && !now.isWider
+  const changed = await changedLeaves(crew, leaves)
   const found: Destination[] = []
   for (const [index, leaf] of leaves.entries()) {
     const twin = twins[index]
-    const attachable = leaf.attachable && mayAttach
+    const table = tableOf(leaf)
+    const attachable = table.attachable && mayAttach
+    const mayReplace = (oid: number) => (leaf.rebuilt ? !changed.has(oid) : !occupied.has(oid))
     if (!twin) {
       await isAttached(session, target.oid, nameOf(target, leaf))
-      found.push({ leaf, twin, how: attachable ? 'attach' : 'merge' })
-    } else if (attachable && leaf.twin?.oid === twin.oid && !occupied.has(twin.oid))
-      found.push({ leaf, twin, how: 'exchange' })
-    else found.push({ leaf, twin, how: 'merge' })
+      found.push({ leaf, table, twin, how: attachable && !leaf.rebuilt?.versions.rows ? 'attach' : 'merge' })
+    } else if (attachable && table.twin?.oid === twin.oid && mayReplace(twin.oid))
+      found.push({ leaf, table, twin, how: 'exchange' })
+    else found.push({ leaf, table, twin, how: 'merge' })
   }
   return found
+}
+
+/** The oids of leaves that hold other rows than when they were written anew; asked while nobody can write. */
+async function changedLeaves(crew: Crew, leaves: ReadyLeaf[]): Promise<Set<number>> {
+  const changed = new Set<number>()
+  await crew.each(leaves, async (worker, { rebuilt }) => {
+    const twin = rebuilt?.leaf.twin
+    if (!twin) return
+    const now = await readVersions(worker, twin)
+    if (now.rows !== rebuilt.versions.rows || now.sum !== rebuilt.versions.sum) changed.add(twin.oid)
+  })
+  return changed
 }
 
 async function settle(
   session: Session,
   conclusion: Conclusion,
-  { leaf, twin, how }: Destination,
+  { leaf, table, twin, how }: Destination,
   columns: MergeColumns,
 ): Promise<Merged & { name: string }> {
   const { target, onDuplicate } = conclusion
@@ -234,22 +267,23 @@ async function settle(
     await session.run(`ALTER TABLE ${relation(parent)} DETACH PARTITION ${relation(twin)}`)
     await session.run(`DROP TABLE ${relation(twin)}`)
   }
-  await session.run(`ALTER TABLE ${relation(leaf)} RENAME TO ${ident(name.name)}`)
-  const here = { schema: leaf.schema, name: name.name }
-  if (name.schema !== leaf.schema)
+  await session.run(`ALTER TABLE ${relation(table)} RENAME TO ${ident(name.name)}`)
+  const here = { schema: table.schema, name: name.name }
+  if (name.schema !== table.schema)
     await session.run(`ALTER TABLE ${relation(here)} SET SCHEMA ${ident(name.schema)}`)
   const there = { schema: name.schema, name: name.name }
-  for (const index of leaf.indexes) {
+  for (const index of table.indexes) {
     const final = indexNames.get(index.of) ?? leafIndexName(there, { name: index.of }, parent)
     await session.run(
       `ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`,
     )
   }
   await session.run(
-    `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(there)} ${forValues(policy, leaf.range as NonNullable<typeof leaf.range>)}`,
+    `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(there)} ${forValues(policy, table.range as NonNullable<typeof table.range>)}`,
   )
-  await session.run(`ALTER TABLE ${relation(there)} DROP CONSTRAINT ${ident(boundName(leaf.name))}`)
-  return { inserted: leaf.rows, updated: 0, unchanged: 0, moved: 0, name: there.name }
+  await session.run(`ALTER TABLE ${relation(there)} DROP CONSTRAINT ${ident(boundName(table.name))}`)
+  const merged = leaf.rebuilt?.merged ?? { inserted: leaf.rows, updated: 0, unchanged: 0, moved: 0 }
+  return { ...merged, name: there.name }
 }
 
 /** A leaf of the target for rows that come by INSERT. */

@@ -26,8 +26,8 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
       const { records, rows } = await reader.sample()
       return { records: records.map(mend), rows }
     },
-    async *batches(work) {
-      for await (const batch of reader.batches(work)) yield mended(batch)
+    async *batches(work, bytes) {
+      for await (const batch of reader.batches(work, bytes)) yield mended(batch)
     },
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   }

@@ -174,6 +174,12 @@ export class Landing {
     ]
   }
 
+  /** For rows of the target itself, which may lack what rows of a file must have; before any leaf is made. */
+  async allowMissing(session: Session): Promise<void> {
+    for (const column of this.required.splice(0))
+      await session.run(`ALTER TABLE ${relation(this.name)} DROP CONSTRAINT ${ident(requiredName(column))}`)
+  }
+
   /**
    * Makes the leaves that hold some dates, where there are none yet: those of the target, and others that the policy wants.
    *

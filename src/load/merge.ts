@@ -83,27 +83,40 @@ async function count(session: Session, from: string): Promise<number> {
 async function update(
   session: Session,
   target: LoadTarget,
-  { compared }: MergeColumns,
+  columns: MergeColumns,
   rows: string,
   table: string,
   same: string,
 ): Promise<{ updated: number; moved: number }> {
-  const { key = [], recency, nulls_equal } = target.dataset
-  const newer = recency
-    ? `(t.${ident(recency)} IS NULL OR s.${ident(recency)} >= t.${ident(recency)})`
-    : 'true'
-  const others = compared.filter(({ name }) => nulls_equal || !key.includes(name))
+  const others = comparedBesideKey(target, columns)
   if (others.length === 0) return { updated: 0, moved: 0 }
-  const differs = others.map((column) => `${told('t', column)} IS DISTINCT FROM ${told('s', column)}`)
   const set = others.map(({ name }) => `${ident(name)} = s.${ident(name)}`).join(', ')
   const { updated, moved } = await session.one<{ updated: number; moved: number }>(
     `WITH changed AS (UPDATE ${table} AS u SET ${set} FROM (` +
       `SELECT s.*, t.tableoid AS dwh_leaf, t.ctid AS dwh_row FROM ${rows} AS s JOIN ${table} AS t ON ${same} ` +
-      `WHERE ${newer} AND (${differs.join(' OR ')})) AS s ` +
+      `WHERE ${replaces(target, columns)}) AS s ` +
       `WHERE u.tableoid = s.dwh_leaf AND u.ctid = s.dwh_row RETURNING u.tableoid <> s.dwh_leaf AS moved) ` +
       `SELECT count(*) FILTER (WHERE NOT moved) AS updated, count(*) FILTER (WHERE moved) AS moved FROM changed`,
   )
   return { updated, moved }
+}
+
+/** When a row of a file (s) replaces that of the table (t) with its key: it is as new or newer, and differs. */
+export function replaces(target: LoadTarget, columns: MergeColumns): string {
+  const { recency } = target.dataset
+  const newer = recency
+    ? `(t.${ident(recency)} IS NULL OR s.${ident(recency)} >= t.${ident(recency)})`
+    : 'true'
+  const differs = comparedBesideKey(target, columns).map(
+    (column) => `${told('t', column)} IS DISTINCT FROM ${told('s', column)}`,
+  )
+  return differs.length === 0 ? 'false' : `${newer} AND (${differs.join(' OR ')})`
+}
+
+/** NULLs that are equal are told apart from values by their key only in part. */
+function comparedBesideKey({ dataset }: LoadTarget, { compared }: MergeColumns): ProofColumn[] {
+  const { key = [], nulls_equal } = dataset
+  return compared.filter(({ name }) => nulls_equal || !key.includes(name))
 }
 
 function told(alias: string, { name, hashed }: ProofColumn): string {

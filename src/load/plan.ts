@@ -12,7 +12,7 @@ import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import { needsPlaces, type OnDuplicate } from './deduplicate.ts'
 import { checkExpressions, type Judgement, judge, openCourt } from './judge.ts'
-import { occupiedLeaves } from './prepare.ts'
+import { occupiedLeaves } from './ready-leaf.ts'
 import { daysTaken, windowCondition } from './replace.ts'
 import type { LoadTarget } from './target.ts'
 

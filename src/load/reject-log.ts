@@ -18,6 +18,7 @@ export class RejectLog {
   readonly #budget: RejectBudget
   /** Several connections find rejects; the session takes one statement at a time. */
   #last: Promise<void> = Promise.resolve()
+  #isTold = false
 
   /** @param session used for nothing else meanwhile */
   constructor(session: Session, work: Work, load: number, budget: RejectBudget) {
@@ -35,25 +36,25 @@ export class RejectLog {
     await this.#last
     if (!('records' in this.#budget) || this.count <= this.#budget.records) return
     const error = this.#tooMany(undefined)
-    // Only the first of several connections tells.
-    if (!this.#isTold) await this.#tell()
+    await this.tell()
     throw error
   }
 
-  #isTold = false
-
   /**
-   * At the end of the file, when the whole is known: tells the causes.
+   * At the end of the file, when the whole is known.
    *
    * @throws DwhError REJECTS_TOO_MANY
    */
   async settle(records: number): Promise<void> {
     const most = 'records' in this.#budget ? this.#budget.records : Math.floor(records * this.#budget.share)
-    if (this.count > 0) await this.#tell()
-    if (this.count > most) throw this.#tooMany(records)
+    if (this.count <= most) return
+    await this.tell()
+    throw this.#tooMany(records)
   }
 
-  async #tell(): Promise<void> {
+  /** Tells the causes, once it is certain that the file is not read again; the ledger has all of them. */
+  async tell(): Promise<void> {
+    if (this.count === 0 || this.#isTold) return
     this.#isTold = true
     this.#last = this.#last.then(async () => {
       const causes = await listCauses(this.#session, this.#load)

@@ -11,7 +11,7 @@ import {
 } from '../ledger/loads.ts'
 import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
-import { identList, relation, shown } from '../postgres/identifiers.ts'
+import { shown } from '../postgres/identifiers.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
@@ -27,6 +27,7 @@ import { openCourt } from './judge.ts'
 import { dropTables, Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
 import { letGo, type Prepared, prepare } from './prepare.ts'
+import { rebuild, worthRebuilding } from './rebuild.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
 import { sendAll } from './send.ts'
 import type { LoadTarget } from './target.ts'
@@ -183,7 +184,7 @@ class Attempt {
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
   async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
-    const { target, dates, strategy, scope, mayReplace } = this.#plan
+    const { target, dates, scope, mayReplace } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
     await landing.reach(session, dates)
@@ -199,14 +200,21 @@ class Attempt {
       ({ leaves, duplicates }) =>
         `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
     )
-    const [last, ready] =
-      strategy === 'aside' && kind === 'staging' ? await this.#rebuild(prepared) : [landing, prepared]
+    await rejects.tell()
+    const rebuilt = kind === 'staging' ? await this.#rebuild(prepared) : undefined
+    const last = rebuilt ?? landing
     return step(work, 'publish', async () => {
-      await letGo(session, target, last, ready.leaves)
+      await letGo(
+        session,
+        target,
+        last,
+        prepared.leaves.map((leaf) => leaf.rebuilt?.leaf ?? leaf),
+      )
       return conclude(session, work, this.#lease, {
         target,
-        landings: last === landing ? [landing] : [last, landing],
-        leaves: ready.leaves,
+        crew: this.#crew,
+        landings: rebuilt ? [rebuilt, landing] : [landing],
+        leaves: prepared.leaves,
         onDuplicate: this.#options.onDuplicate,
         scope,
         mayReplace,
@@ -219,34 +227,20 @@ class Attempt {
     })
   }
 
-  /** Writes the rows that are kept once more, into tables that can become leaves. */
-  async #rebuild({ leaves }: Prepared): Promise<[Landing, Prepared]> {
-    const { target } = this.#plan
-    const [session, work] = [this.#session, this.#work]
-    const landing = await Landing.create(
-      session,
-      this.#load,
-      target.dataset,
-      target,
-      target.columns,
-      'leaves',
-      '_leaves',
+  /** Leaves of the target, written anew beside it where that is better than inserting rows into what is there. */
+  async #rebuild({ leaves }: Prepared): Promise<Landing | undefined> {
+    const { target, strategy } = this.#plan
+    if (strategy === 'scope') return undefined
+    const [session, work, options] = [this.#session, this.#work, this.#options]
+    const isMerge = strategy === 'merge'
+    const wanted = isMerge ? await worthRebuilding(session, target, leaves, options) : leaves
+    if (wanted.length === 0) return undefined
+    return step(
+      work,
+      'rebuild',
+      () => rebuild(session, this.#crew, work, target, this.#load, wanted, options, isMerge),
+      () => `${wanted.length} of ${leaves.length} leaves`,
     )
-    await landing.reach(
-      session,
-      leaves.flatMap(({ from }) => (from ? [from] : [])),
-    )
-    const columns = identList(target.columns.filter(({ generated }) => !generated).map(({ name }) => name))
-    await this.#crew.each(leaves, async (worker, leaf) => {
-      await worker.run(
-        `INSERT INTO ${relation(landing.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${relation(leaf)}`,
-      )
-    })
-    const prepared = await prepare(session, this.#crew, work, target, landing, {
-      ...this.#options,
-      isUnique: true,
-    })
-    return [landing, prepared]
   }
 
   /** Sends the whole file; it is hashed at the same time. */

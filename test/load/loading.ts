@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { stringify } from 'yaml'
+import type { Emit } from '../../src/events.ts'
 import { startRun } from '../../src/ledger/runs.ts'
 import {
   type FileOptions,
@@ -59,10 +60,24 @@ export async function loadingPlace(
     return described
   }
 
-  /** In this process, which is faster than the command. */
-  async function load(dataset: string, content: string | Buffer, options: Options = {}): Promise<LoadedFile> {
+  /**
+   * In this process, which is faster than the command.
+   *
+   * @param watch sees every event before the load goes on
+   */
+  async function load(
+    dataset: string,
+    content: string | Buffer,
+    options: Options = {},
+    watch: Emit = () => {},
+  ): Promise<LoadedFile> {
     put('file.csv', content)
-    const work = quietWork()
+    const quiet = quietWork()
+    const emit: Emit = (event) => {
+      quiet.emit(event)
+      watch(event)
+    }
+    const work = { ...quiet, emit }
     const run = await startRun(working, 'load', [], 'test', [dataset])
     const described = describeAlone(dataset)
     const all = { ...usual, budget: { share: described.thresholds.rejects }, ...options }
@@ -76,7 +91,7 @@ export async function loadingPlace(
     }
     const [result] = await loadFiles(working, work, planned, run, all, () => {})
     if (result?.state !== 'loaded') throw new Error(`the file is ${result?.state}`)
-    const notes = work.events.flatMap((event) => (event.type === 'note' ? [event.message] : []))
+    const notes = quiet.events.flatMap((event) => (event.type === 'note' ? [event.message] : []))
     return { ...result.loaded, plan: planned[0]?.plan as LoadPlan, notes }
   }
 

@@ -162,12 +162,12 @@ class CsvReader implements Reader {
     this.#options = options
   }
 
-  async *batches(work: Work): AsyncGenerator<Batch> {
+  async *batches(work: Work, bytesOfBatch = defaultBlockBytes): AsyncGenerator<Batch> {
     let { line } = this.#start
     let firstRecord = 1
     let number = 0
     let lineEnd: Survey['lineEnd']
-    const { batchBytes: blockBytes = defaultBlockBytes, longestRecord = defaultLongestRecord } = this.#options
+    const { batchBytes: blockBytes = bytesOfBatch, longestRecord = defaultLongestRecord } = this.#options
     await using stream = await this.#file.open(this.#start.offset)
     const options = {
       offset: this.#start.offset,

@@ -155,8 +155,8 @@ class JsonReader implements Reader {
     this.#options = options
   }
 
-  async *batches(work: Work): AsyncGenerator<Batch> {
-    const { batchBytes = defaultBlockBytes, longestRecord = defaultLongestRecord } = this.#options
+  async *batches(work: Work, bytesOfBatch = defaultBlockBytes): AsyncGenerator<Batch> {
+    const { batchBytes = bytesOfBatch, longestRecord = defaultLongestRecord } = this.#options
     let line = 1
     let number = 0
     let firstRecord = 1

@@ -78,10 +78,11 @@ export interface Reader extends AsyncDisposable {
   /**
    * All records in order, read anew at each call; only what was asked for is in memory.
    *
+   * @param bytes of a batch, about, unless `batchBytes` was given; of Parquet a row group decides with
    * @throws DwhError INPUT_BROKEN for what no record explains: a gzip cut in the middle, a record longer than the limit, an
    *   unreadable file; with the offset
    */
-  batches(work: Work): AsyncIterable<Batch>
+  batches(work: Work, bytes?: number): AsyncIterable<Batch>
 }
 
 /** What the user says about a file, where it is not to be found out. */
