@@ -5,7 +5,9 @@ import { runRestore } from '../../backup/restore/run.ts'
 import { openMaintenance, RestoreLock } from '../../backup/restore/server.ts'
 import { argument, command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import { DwhError } from '../../errors.ts'
+import { calendarDate } from '../../warehouse/values.ts'
 import { finish, undo } from './conclude.ts'
+import { concludeLeaves, restoreLeaves } from './leaves.ts'
 import { planJson, renderPlan, renderResult } from './render.ts'
 import { connectionOf, folderOf } from './where.ts'
 
@@ -28,9 +30,30 @@ export const restore = command({
       'its name in the folder of backups, or a path to it',
       z.string().min(1).optional(),
     ),
+    datasets: argument(
+      '[dataset...]',
+      'of these datasets leaves only, into the live database; all of it unless named',
+      z.array(z.string().min(1)).default([]),
+    ),
   },
   options: {
     latest: flag('--latest', 'the newest backup'),
+    partition: option(
+      '--partition <name...>',
+      'of datasets, the leaves that hold a period such as 2023, 2023-06 or 2023-Q2, or a leaf by its name',
+      z.array(z.string().min(1)).default([]),
+    ),
+    from: option(
+      '--from <date>',
+      'of datasets, the leaves that hold this date or later ones',
+      calendarDate.optional(),
+    ),
+    to: option(
+      '--to <date>',
+      'of datasets, the leaves that hold dates before this one',
+      calendarDate.optional(),
+    ),
+    beside: flag('--beside', 'of datasets, stop before the exchange: restored leaves lie beside the table'),
     folder: option(
       '--folder <folder>',
       'the folder of backups; as in the warehouse file unless given',
@@ -68,20 +91,32 @@ export const restore = command({
     'dwh restore --latest --dry-run',
     'dwh restore sales-2026-11-22T03-00-00Z --block-connections',
     'dwh restore /mnt/backups/sales-2026-11-22T03-00-00Z --into look',
+    'dwh restore --latest fait_factures --partition 2023',
+    'dwh restore --latest fait_factures --from 2023-06 --to 2023-09 --beside',
+    'dwh restore --undo fait_factures',
     'dwh restore --undo',
     'dwh restore --finish',
   ],
   async run(context, input) {
     if (input.undo && input.finish) throw new DwhError('USAGE', '--undo and --finish exclude each other')
     const folder = folderOf(context, input.folder)
-    if (input.undo) return undo(context, folder, input)
-    if (input.finish) return finish(context, folder, input)
-    if (input.latest === (input.backup !== undefined)) {
+    const { backup: wanted, datasets } = namesIn(input)
+    if (datasets.length === 0) refuseLeafFlags(input)
+    if (input.undo)
+      return datasets.length > 0
+        ? concludeLeaves(context, datasets, 'undo', input)
+        : undo(context, folder, input)
+    if (input.finish)
+      return datasets.length > 0
+        ? concludeLeaves(context, datasets, 'finish', input)
+        : finish(context, folder, input)
+    if (input.latest === (wanted !== undefined)) {
       throw new DwhError('USAGE', 'name a backup, or say --latest; nothing was changed', {
         hint: `see: ls ${folder}`,
       })
     }
-    const found = await BackupFolder.find(folder, input.backup)
+    if (datasets.length > 0) return restoreLeaves(context, folder, wanted, datasets, input)
+    const found = await BackupFolder.find(folder, wanted)
     const { target, isNamed } = connectionOf(context)
     const wishes: RestoreWishes = {
       ...found,
@@ -109,3 +144,33 @@ export const restore = command({
     else context.print(renderResult(context.streams.out, result))
   },
 })
+
+/** Where no backup is to be named, the first word is a dataset. */
+function namesIn({
+  backup,
+  datasets,
+  latest,
+  undo,
+  finish,
+}: {
+  backup: string | undefined
+  datasets: string[]
+  latest: boolean
+  undo: boolean
+  finish: boolean
+}): { backup: string | undefined; datasets: string[] } {
+  if (!(latest || undo || finish) || backup === undefined) return { backup, datasets }
+  return { backup: undefined, datasets: [backup, ...datasets] }
+}
+
+function refuseLeafFlags(input: { partition: string[]; from: unknown; to: unknown; beside: boolean }): void {
+  const { partition, from, to, beside } = input
+  if (partition.length === 0 && from === undefined && to === undefined && !beside) return
+  throw new DwhError(
+    'USAGE',
+    '--partition, --from, --to and --beside go with datasets, and none is named; nothing was changed',
+    {
+      hint: 'type: dwh restore BACKUP DATASET --partition 2023; a whole database goes beside with --into NAME',
+    },
+  )
+}
