@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { toDwhError } from '../errors.ts'
@@ -65,6 +65,8 @@ export async function forgetFailures(folder: string, backup: string): Promise<vo
     if (seriesOf(attempt.backup) === seriesOf(backup))
       await rm(join(folder, 'failed', `${attempt.backup}.json`), { force: true })
   }
+  // Where none is left.
+  await rmdir(join(folder, 'failed')).catch(() => {})
 }
 
 /** `sales-2026-11-22T10-00-00Z` → `sales`: backups of one series follow each other, and prune weighs them together. */

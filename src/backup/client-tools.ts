@@ -31,6 +31,6 @@ export function findClientTool(name: ClientTool['name'], serverVersion: number):
   }
   const found = newest ? `only ${name} ${newest.version} is installed here` : `${name} is not installed here`
   throw new DwhError('TOOL_MISSING', `${found}, and the server is PostgreSQL ${major}; nothing was changed`, {
-    hint: `${howToInstall('client', major)}; or go without a backup: --no-backup`,
+    hint: `${howToInstall('client', major)}; see: dwh doctor`,
   })
 }

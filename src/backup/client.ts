@@ -18,8 +18,6 @@ export interface ToolRun {
   onMessage?: (line: string) => void
   /** What its failure is. */
   failure: ErrorCode
-  /** Shown in pg_stat_activity; `dwh backup` unless given. */
-  application?: string
 }
 
 /**
@@ -39,7 +37,7 @@ export async function runTool(
   const child = spawn(path, words, {
     env: {
       ...ownEnvironment(),
-      ...(run.target ? connectionEnvironment(run.target, run.application ?? 'dwh backup') : {}),
+      ...(run.target ? connectionEnvironment(run.target, name) : {}),
       ...(secret ? { PGPASSFILE: secret.path } : {}),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -83,7 +81,7 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return { PATH, HOME, SYSTEMROOT, TMPDIR, LC_ALL: 'C' }
 }
 
-function connectionEnvironment(target: Target, application: string): NodeJS.ProcessEnv {
+function connectionEnvironment(target: Target, name: string): NodeJS.ProcessEnv {
   return {
     PGHOST: target.host,
     PGHOSTADDR: target.hostaddr,
@@ -96,7 +94,7 @@ function connectionEnvironment(target: Target, application: string): NodeJS.Proc
     PGSSLKEY: target.sslkey,
     PGOPTIONS: target.options,
     PGCONNECT_TIMEOUT: String(target.connectTimeout),
-    PGAPPNAME: application,
+    PGAPPNAME: `dwh ${name}`,
   }
 }
 

@@ -119,7 +119,8 @@ function noBackup({ path }: BackupFolder, thrown: unknown): DwhError {
   const isFull = error.code === 'DISK_FULL' || system.includes('ENOSPC') || system.includes('EDQUOT')
   const code = isFull ? 'DISK_FULL' : error.code === 'FAILED' ? 'BACKUP_FAILED' : error.code
   const hint = isFull ? 'free some room, or name a folder on another disk' : error.hint
-  return new DwhError(code, `no backup in ${path}: ${error.message}; nothing was changed`, {
+  const what = error.message.replace(/; nothing was changed$/, '')
+  return new DwhError(code, `no backup in ${path}: ${what}; nothing was changed`, {
     cause: thrown,
     ...(hint ? { hint } : {}),
   })

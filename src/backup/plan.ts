@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { proofVectors } from '../proof/hash.ts'
-import { findClientTool } from './client-tools.ts'
+import { findArchiveTools } from './archive.ts'
 import { systemIdentifier } from './describe.ts'
 import type { BackupFolder } from './folder.ts'
 import { listTables, requireAll, type Scope } from './scope.ts'
@@ -32,8 +32,7 @@ export interface BackupPlan {
  * @throws DwhError TARGET_UNFIT where something that is named is not there, TOOL_MISSING
  */
 export async function planBackup(session: Session, folder: BackupFolder, scope: Scope): Promise<BackupPlan> {
-  const tool = findClientTool('pg_dump', session.serverVersion)
-  findClientTool('pg_restore', session.serverVersion)
+  const { dump } = findArchiveTools(session.serverVersion)
   const listed = await listTables(session, scope)
   requireAll(scope, listed)
   const tables = listed.filter(({ is_partitioned }) => !is_partitioned)
@@ -49,7 +48,7 @@ export async function planBackup(session: Session, folder: BackupFolder, scope: 
   const sum = (oids: Iterable<number>) => [...oids].reduce((total, oid) => total + (bytes.get(oid) ?? 0), 0)
   return {
     scope,
-    toolVersion: tool.version,
+    toolVersion: dump.version,
     tables: tables.length,
     bytes: sum(bytes.keys()),
     referenced: { tables: referenced.size, bytes: sum(referenced.keys()) },

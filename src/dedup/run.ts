@@ -2,6 +2,7 @@ import { DwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
 import { type Lease, underLease } from '../ledger/lease.ts'
 import type { Furniture } from '../partitions/leaf-sql.ts'
+import { tellSealed } from '../partitions/sealed.ts'
 import { ident, identList, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -41,7 +42,7 @@ const attempts = 5
  *
  * Locks: ROW EXCLUSIVE on the table, row locks on the rows that move; then those of `addKeyConstraint`.
  *
- * @throws DwhError ROWS_UNFIT, PROOF_FAILED, LEASE_LOST, LOCK_HELD
+ * @throws DwhError ROWS_UNFIT, LEAF_SEALED, PROOF_FAILED, LEASE_LOST, LOCK_HELD
  */
 export async function dedup(
   session: Session,
@@ -74,13 +75,15 @@ async function moveAll(session: Session, work: Work, lease: Lease, plan: DedupPl
   return await step(
     work,
     'move',
-    () => persist(work, () => move(session, lease, plan).catch(tellReferenced)),
+    () => persist(work, () => move(session, lease, plan).catch(tellRefused)),
     (rows) => `${rows.toLocaleString('en')} rows to ${shown(plan.aside)}`,
   )
 }
 
 /** Foreign keys that refuse do so when the row goes, or at the commit. */
-function tellReferenced(error: unknown): never {
+function tellRefused(error: unknown): never {
+  if (error instanceof DwhError && error.code === 'LEAF_SEALED')
+    throw tellSealed(error, 'nothing was changed')
   if (!(error instanceof DwhError && hasState(error, sqlstate.foreignKeyViolation))) throw error
   throw new DwhError(
     'ROWS_UNFIT',

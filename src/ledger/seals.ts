@@ -180,13 +180,16 @@ function whyVoid(kept: Evidence | null, now: Evidence | null): string[] {
   ]
 }
 
+/** What became of a trigger that is the same one, by its tgenabled. */
+const enabled: Record<string, string> = { A: 'was changed', D: 'is disabled' }
+
 function whyTriggers(kept: Evidence, now: Evidence): string[] {
   return Object.values(sealTriggers).flatMap((name) => {
     const [before, after] = [kept.triggers[name], now.triggers[name]]
     if (!after) return [`trigger ${name} was dropped`]
     if (same(before, after)) return []
     if (before?.[0] !== after[0]) return [`trigger ${name} is another one`]
-    return [after[2] === 'A' ? `trigger ${name} was changed` : `trigger ${name} is disabled`]
+    return [`trigger ${name} ${enabled[after[2]] ?? 'does not always fire'}`]
   })
 }
 

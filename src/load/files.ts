@@ -1,9 +1,8 @@
 import { DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Load } from '../ledger/loads.ts'
-import { refuseSealed } from '../partitions/sealed.ts'
+import { refuseSealed, tellSealed } from '../partitions/sealed.ts'
 import type { Session } from '../postgres/session.ts'
-import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader, ReadOptions } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
@@ -141,7 +140,7 @@ async function loadFile(
       loaded,
     }
   } catch (thrown) {
-    const error = ofFile(toDwhError(thrown))
+    const error = tellSealed(toDwhError(thrown), 'nothing was loaded')
     if (!isOfFile(error)) throw error
     return { file, state: 'failed', error }
   }
@@ -150,13 +149,6 @@ async function loadFile(
 /** Nothing was done to a file. */
 export function alreadyLoaded(file: string, { load, run }: Load): FileResult {
   return { file, state: 'already loaded', load, run }
-}
-
-/** The trigger of a seal tells what it has refused, and knows of no file. */
-function ofFile(error: DwhError): DwhError {
-  if (error.code !== 'LEAF_SEALED' || !hasState(error, sqlstate.notInPrerequisiteState)) return error
-  const { message, cause, hint } = error
-  return new DwhError('LEAF_SEALED', `${message}; nothing was loaded`, { cause, ...(hint ? { hint } : {}) })
 }
 
 /** The next file may fare better. */

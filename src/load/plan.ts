@@ -35,7 +35,7 @@ export interface LoadPlan {
   /** Names of leaves that the sample touches, and of those among them that have to be made. */
   touched: string[]
   missing: string[]
-  /** Leaves that rows of the sample would come to and that refuse them. */
+  /** Leaves that the sample touches and that refuse rows. */
   sealed: Leaf[]
   /** Of the sample: records, and those that would be refused. */
   sampled: { records: number; refused: number }
@@ -73,12 +73,11 @@ export async function planLoad(
     looked.filter(({ problem }) => !problem),
   )
   const policy = target.leaves ? dataset.partition : undefined
-  const positions = judged.flatMap(({ position }) => (position === null ? [] : [position]))
-  const touched = policy ? touchedLeaves(policy, target, positions) : []
-  const sound = judged.flatMap(({ position, reasons }) =>
+  // Those of rejects come nowhere.
+  const positions = judged.flatMap(({ position, reasons }) =>
     position === null || reasons.length > 0 ? [] : [position],
   )
-  const written = policy ? touchedLeaves(policy, target, sound).map(({ name }) => name) : []
+  const touched = policy ? touchedLeaves(policy, target, positions) : []
   const missing = touched.filter(({ isThere }) => !isThere).map(({ name }) => name)
   for (const name of missing) await isAttached(session, target.oid, { schema: dataset.target.schema, name })
   const occupied = await occupiedLeaves(session, target)
@@ -100,7 +99,7 @@ export async function planLoad(
     dates: touched.map(({ from }) => from),
     touched: touched.map(({ name }) => name),
     missing,
-    sealed: (target.leaves ?? []).filter(({ name, sealed }) => sealed && written.includes(name)),
+    sealed: (target.leaves ?? []).filter((leaf) => leaf.sealed && look.touched.includes(leaf.name)),
     sampled: {
       records: looked.length,
       refused:

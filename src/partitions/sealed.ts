@@ -2,6 +2,7 @@ import { DwhError } from '../errors.ts'
 import { type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import { didYouMean } from '../warehouse/nearest.ts'
 import type { Leaf } from './tree.ts'
 
@@ -20,6 +21,17 @@ export function refuseSealed(
   throw new DwhError('LEAF_SEALED', `${names} ${sealed.length === 1 ? 'is' : 'are'} sealed, ${why}`, {
     hint: `type: ${sealCommand('unseal', dataset, sealed)}`,
   })
+}
+
+/**
+ * What the trigger of a seal has raised, completed by what it cannot know.
+ *
+ * @param untouched such as `nothing was loaded`
+ */
+export function tellSealed(error: DwhError, untouched: string): DwhError {
+  if (error.code !== 'LEAF_SEALED' || !hasState(error, sqlstate.notInPrerequisiteState)) return error
+  const { code, message, cause, hint } = error
+  return new DwhError(code, `${message}; ${untouched}`, { cause, ...(hint ? { hint } : {}) })
 }
 
 /** Of some leaves those that refuse rows now. Under a lock that writers take it stays true. */

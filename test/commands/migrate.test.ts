@@ -61,6 +61,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
     [
       ['dwh', '0001_ledger'],
       ['dwh', '0002_loads'],
+      ['dwh', '0003_backups'],
       ...['0001_regions', '0002_helper', '0003_ete_index_on_status', '0004_my_facts'].map((name) => [
         'test',
         name,
@@ -69,7 +70,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
   )
   expect(await dwh(['migrate', 'up'], at)).toMatchObject({
     code: 2,
-    stderr: like(/6 migrations to apply[\s\S]*NEEDS_CONFIRMATION/),
+    stderr: like(/7 migrations to apply[\s\S]*NEEDS_CONFIRMATION/),
   })
   const dry = await dwhDone(['migrate', 'up', '--dry-run'], at)
   expect(dry.stdout).toContain('CREATE TABLE IF NOT EXISTS "public"."my_facts"')
@@ -81,6 +82,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
     applied: [
       'dwh/0001_ledger',
       'dwh/0002_loads',
+      'dwh/0003_backups',
       'test/0001_regions',
       'test/0002_helper',
       'test/0003_ete_index_on_status',

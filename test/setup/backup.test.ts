@@ -1,59 +1,60 @@
-import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { BackupFolder } from '../../src/backup/folder.ts'
+import { verifyBackup } from '../../src/backup/verify.ts'
+import { oidOf } from '../../src/postgres/relations.ts'
+import { proofColumns } from '../../src/proof/columns.ts'
+import { proveRelation } from '../../src/proof/hash.ts'
 import { dwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { server, servers } from '../support/servers.ts'
-import { targetEnvironment } from '../support/warehouse.ts'
-import { plainSales, salesWarehouse } from './fixture.ts'
+import { quietWork } from '../support/work.ts'
+import { plainSales, sales, salesWarehouse } from './fixture.ts'
 
 describe('the backup of setup', () => {
   const template = databaseTemplate(server, plainSales)
 
-  test('holds every file with its hash, and pg_restore brings the table back', async () => {
-    await using database = await freshDatabase(server, { template: template.name })
-    using warehouse = salesWarehouse()
-    const at = warehouse.at(database.target)
-    expect(await dwh(['setup', '--yes', '--jobs', '2'], at)).toMatchObject({ code: 0 })
-    const [name, ...others] = readdirSync(join(warehouse.folder, 'backups'))
-    expect(others).toEqual([])
-    const folder = join(warehouse.folder, 'backups', name as string)
-    const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
-    expect(manifest).toMatchObject({ format: 'dwh-backup/1', tables: ['"public"."sales"'] })
-    expect(readdirSync(folder).toSorted()).toEqual(
-      [...Object.keys(manifest.files), 'manifest.json'].toSorted(),
-    )
-    for (const [file, { bytes, sha256 }] of Object.entries<{ bytes: number; sha256: string }>(
-      manifest.files,
-    )) {
-      const content = readFileSync(join(folder, file))
-      expect([content.length, createHash('sha256').update(content).digest('hex')]).toEqual([bytes, sha256])
-    }
-    await using restored = await freshDatabase(server)
-    execFileSync('pg_restore', ['-d', restored.name, folder], {
-      env: { ...process.env, ...targetEnvironment(restored.target) },
-    })
-    await using one = await database.open()
-    await using other = await restored.open()
-    const rows = 'SELECT * FROM public.sales ORDER BY id'
-    expect(await other.rows(rows)).toEqual(await one.rows(rows))
-  })
-
-  test('killed within, it leaves nothing that could be taken for one, and the next run clears the rest', async () => {
+  test('holds what is converted, proved, and its name stands in the ledger; what a killed one left is cleared', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     using warehouse = salesWarehouse()
     const at = warehouse.at(database.target)
     const backups = join(warehouse.folder, 'backups')
-    mkdirSync(join(backups, 'setup-something-2024.partial'), { recursive: true })
     expect(
-      await dwh(['setup', '--yes'], { ...at, killAt: { type: 'step', step: 'backup', state: 'started' } }),
+      await dwh(['setup', '--yes'], {
+        ...at,
+        killAt: { type: 'step', step: 'dump and proof', state: 'started' },
+      }),
     ).toMatchObject({ signal: 'SIGKILL' })
-    expect(await dwh(['setup', '--yes'], at)).toMatchObject({ code: 0 })
-    const left = readdirSync(backups)
-    expect(left).toHaveLength(1)
-    expect(existsSync(join(backups, left[0] as string, 'manifest.json'))).toBe(true)
+    expect(readdirSync(backups).filter((name) => existsSync(join(backups, name, 'manifest.json')))).toEqual(
+      [],
+    )
+    expect(await dwh(['setup', '--yes', '--jobs', '2'], at)).toMatchObject({ code: 0 })
+    const [name, ...others] = readdirSync(backups)
+    expect(others).toEqual([])
+    const { folder, backup } = await BackupFolder.find(backups, name)
+    expect(await verifyBackup(folder, quietWork(), backup.name)).toMatchObject({ damages: [] })
+    await using session = await database.open()
+    const columns = await proofColumns(session, await oidOf(session, sales))
+    const proof = await proveRelation(session, columns, 'public.sales')
+    expect(backup.manifest).toMatchObject({
+      backup: expect.stringMatching(`^setup-${database.name}-`),
+      run: 2,
+      scope: { kind: 'tables', tables: ['"public"."sales"'] },
+      tables: [
+        { name: 'sales', parent: null, rows: 5000, hash_1: `${proof.hash1}`, hash_2: `${proof.hash2}` },
+      ],
+    })
+    expect(await session.rows('SELECT backup FROM dwh.conversions')).toEqual([{ backup: backup.path }])
   })
 
   test('fails as a whole when pg_dump does, and setup with it', async () => {
@@ -63,6 +64,7 @@ describe('the backup of setup', () => {
     // A pg_dump that writes half a file and breaks, in front of the real one.
     const bin = join(warehouse.folder, 'bin')
     mkdirSync(bin)
+    symlinkSync(join(server.binaries.folder, 'pg_restore'), join(bin, 'pg_restore'))
     for (const program of ['initdb', 'postgres']) writeFileSync(join(bin, program), '')
     writeFileSync(
       join(bin, 'pg_dump'),
@@ -79,7 +81,7 @@ describe('the backup of setup', () => {
         /error DISK_FULL no backup in .*No space left on device; nothing was changed\nhint/,
       ),
     })
-    expect(readdirSync(join(warehouse.folder, 'backups'))).toEqual([])
+    expect(readdirSync(join(warehouse.folder, 'backups'))).toEqual(['failed'])
     await using session = await database.open()
     expect(
       await session.rows("SELECT relkind::text FROM pg_class WHERE oid = 'public.sales'::regclass"),
@@ -98,6 +100,7 @@ describe('the backup of setup', () => {
       // A pg_dump that tells what it was given, and then does its work.
       const bin = join(warehouse.folder, 'bin')
       mkdirSync(bin)
+      symlinkSync(join(server.binaries.folder, 'pg_restore'), join(bin, 'pg_restore'))
       const real = join(server.binaries.folder, 'pg_dump')
       writeFileSync(
         join(bin, 'pg_dump'),
@@ -120,6 +123,9 @@ describe('the backup of setup', () => {
         result.stderr,
         readFileSync(run?.log_path ?? '', 'utf8'),
         JSON.stringify(run),
+        ...globSync(join(warehouse.folder, 'backups', '*', '{manifest.json,SHA256SUMS}')).map((file) =>
+          readFileSync(file, 'utf8'),
+        ),
       ]) {
         expect(text).not.toContain('sentinel')
       }

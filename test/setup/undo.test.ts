@@ -62,7 +62,13 @@ test('--dry-run --json prints the plan as one document, forwards and backwards',
     JSON.parse((await dwhDone(['setup', ...words, '--dry-run', '--json'], at)).stdout)
   const document = await plan()
   expect(document).toMatchObject({
-    migrations: ['dwh/0001_ledger', 'dwh/0002_loads', 'test/0001_returns', 'test/0002_regions'],
+    migrations: [
+      'dwh/0001_ledger',
+      'dwh/0002_loads',
+      'dwh/0003_backups',
+      'test/0001_returns',
+      'test/0002_regions',
+    ],
     conversions: [{ table: 'public.sales', kept: 'public.sales_before_setup', rows: 5000, resumes: false }],
   })
   expect(document.leaves).toContain('public.returns_2024_05')

@@ -217,7 +217,6 @@ async function destinationOf(
     tool: order.tool,
     archive: join(order.folder, order.manifest.backup, 'main'),
     target: { ...target, options: `${target.options} ${options}` },
-    application: order.application,
     jobs: order.jobs,
     signal,
   }
@@ -246,7 +245,7 @@ async function sealAgain(session: Session, work: Work, { tables }: Manifest): Pr
     work,
     'seals',
     () => resealLeaves(session, work, leaves),
-    (done) => `${done.length} leaves sealed again`,
+    (done) => `sealed again: ${done.length}`,
   )
 }
 

@@ -26,6 +26,8 @@ const journalSchema = z.strictObject({
   /** What the live one is called after the exchange; null before, and where there was none. */
   kept: database.nullable(),
   phase: z.enum(phases),
+  /** When it needed the backup no more; null while it may be resumed. */
+  ended_at: z.iso.datetime().nullable(),
   phases: z.array(z.strictObject({ phase: z.enum(phases), at: z.iso.datetime() })),
 })
 
@@ -48,7 +50,7 @@ export class Journal {
   /** @param folder of backups */
   static async open(
     folder: string,
-    start: Omit<Written, 'format' | 'phase' | 'phases' | 'kept'>,
+    start: Omit<Written, 'format' | 'phase' | 'phases' | 'kept' | 'ended_at'>,
   ): Promise<Journal> {
     const parent = join(folder, 'restores')
     await mkdir(parent, { recursive: true, mode: 0o700 })
@@ -57,6 +59,7 @@ export class Journal {
       ...start,
       kept: null,
       phase: 'planned',
+      ended_at: null,
       phases: [],
     })
     await journal.reach('planned')
@@ -95,7 +98,10 @@ export class Journal {
   /** Writes down that a phase is done; on the disk when this returns. */
   async reach(phase: Phase, changes: Partial<Pick<Written, 'live' | 'into' | 'kept'>> = {}): Promise<void> {
     const at = new Date().toISOString()
-    const written = { ...this.#written, ...changes, phase, phases: [...this.#written.phases, { phase, at }] }
+    const last = this.#written.live === null ? 'proved' : 'exchanged'
+    const ended_at = phases.indexOf(phase) >= phases.indexOf(last) ? (this.#written.ended_at ?? at) : null
+    const history = [...this.#written.phases, { phase, at }]
+    const written: Written = { ...this.#written, ...changes, phase, ended_at, phases: history }
     await writeDown(`${this.path}.new`, `${JSON.stringify(written, null, 2)}\n`)
     await rename(`${this.path}.new`, this.path)
     await syncPath(join(this.path, '..'))

@@ -13,7 +13,6 @@ export interface Destination {
   /** The folder of the archive. */
   archive: string
   target: Target
-  application: string
   jobs: number
   signal: AbortSignal
 }
@@ -35,11 +34,24 @@ export async function restoreIndexes(destination: Destination, isResumed: boolea
   const onMessage = (line: string) => {
     if (/^pg_restore: error:/.test(line)) errors.push(line)
   }
+  const words = [
+    '--section=post-data',
+    `--jobs=${destination.jobs}`,
+    ...(isResumed ? [] : ['--exit-on-error']),
+  ]
   try {
-    await run(destination, ['--section=post-data', `--jobs=${destination.jobs}`], onMessage)
+    await run(destination, words, onMessage)
   } catch (error) {
     const isThere = (line: string) => /already exists|multiple primary keys/.test(line)
-    if (!isResumed || errors.length === 0 || !errors.every(isThere)) throw error
+    const failure = toDwhError(error)
+    if (!isResumed || errors.length === 0 || failure.code === 'SERVER_WENT_AWAY') throw failure
+    const [first, ...more] = errors.filter((line) => !isThere(line))
+    if (first === undefined) return errors.length
+    const count = more.length > 0 ? `, and ${more.length} more like it` : ''
+    throw new DwhError(failure.code, `${first}${count}`, {
+      cause: failure,
+      ...(failure.hint ? { hint: failure.hint } : {}),
+    })
   }
   return errors.length
 }
@@ -75,12 +87,12 @@ async function run(
   words: string[],
   onMessage?: (line: string) => void,
 ): Promise<void> {
-  const { tool, archive, target, application, signal } = destination
+  const { tool, archive, target, signal } = destination
   // A name alone would be read as a connection string where it has an equals sign.
   const database = `dbname='${target.database.replace(/[\\']/g, '\\$&')}'`
   try {
     await runTool(tool, [`--dbname=${database}`, ...words, archive], {
-      ...{ target, signal, application, failure: 'RESTORE_FAILED' },
+      ...{ target, signal, failure: 'RESTORE_FAILED' },
       ...(onMessage ? { onMessage } : {}),
     })
   } catch (error) {

@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { findClientTool } from '../../backup/client-tools.ts'
+import { findArchiveTools } from '../../backup/archive.ts'
 import { backupsOf } from '../../backup/folder.ts'
 import { command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { renderStatus } from '../../cli/status.ts'
-import { DwhError } from '../../errors.ts'
+import { DwhError, toDwhError } from '../../errors.ts'
 import { findStalled } from '../../ledger/lease.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { warehouseStatus } from '../../monitor/status.ts'
@@ -89,7 +89,7 @@ export const setup = command({
     }
     context.say(renderPlan(context.streams.err, plan, options))
     refuseLosses(plan, input.acceptLosses)
-    if (plan.conversions.length > 0 && options.backupFolder) findClientTool('pg_dump', session.serverVersion)
+    if (plan.conversions.length > 0 && options.backupFolder) requireTools(session)
     if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
     const result = await recorded(
       context,
@@ -110,6 +110,16 @@ async function clearTheWay(context: Context, session: Session, yes: boolean): Pr
   if (!(await context.confirm('End its connections?', yes))) return false
   await stalled.end()
   return true
+}
+
+/** @throws DwhError TOOL_MISSING before anything is changed */
+function requireTools({ serverVersion }: Session): void {
+  try {
+    findArchiveTools(serverVersion)
+  } catch (error) {
+    const { code, message, hint } = toDwhError(error)
+    throw new DwhError(code, message, { hint: `${hint}; or go without a backup: --no-backup`, cause: error })
+  }
 }
 
 /** What the plan cannot carry over must be accepted by name of the flag. */

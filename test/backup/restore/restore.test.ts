@@ -197,7 +197,7 @@ describe('who is connected', () => {
       code: 6,
       stderr: expect.stringMatching(
         new RegExp(
-          `! connected to ${site.name}: ${busy.pid} [^]*error LOCK_HELD ${site.name} is in use: session ${busy.pid} [^]*is as it was, .* is whole and proved[^]*--block-connections`,
+          `! connected to ${site.name}: ${busy.pid} [\\s\\S]*error LOCK_HELD ${site.name} is in use: session ${busy.pid} [\\s\\S]*is as it was, .* is whole and proved[\\s\\S]*--block-connections`,
         ),
       ),
     })
@@ -224,7 +224,7 @@ describe('who is connected', () => {
     expect(refused).toMatchObject({
       code: 6,
       stderr: expect.stringMatching(
-        /prepared transaction \(half, [^]*no database was renamed[^]*ROLLBACK PREPARED/,
+        /prepared transaction \(half, [\s\S]*no database was renamed[\s\S]*ROLLBACK PREPARED/,
       ),
     })
   })
