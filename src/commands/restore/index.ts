@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { BackupFolder } from '../../backup/folder.ts'
+import { requireReplayed } from '../../backup/replay/run.ts'
 import { planRestore, type RestoreWishes } from '../../backup/restore/plan.ts'
 import { runRestore } from '../../backup/restore/run.ts'
 import { openMaintenance, RestoreLock } from '../../backup/restore/server.ts'
@@ -9,6 +10,7 @@ import { calendarDate } from '../../warehouse/values.ts'
 import { finish, undo } from './conclude.ts'
 import { concludeLeaves, restoreLeaves } from './leaves.ts'
 import { planJson, renderPlan, renderResult } from './render.ts'
+import { lostJson, planLater, refuseReplay, replay, replayAfter, replayLines } from './replay.ts'
 import { connectionOf, folderOf } from './where.ts'
 
 const name = z
@@ -76,6 +78,10 @@ export const restore = command({
     ),
     trust: flag('--trust', 'the backup is of another server, and you know who made it'),
     anew: flag('--anew', 'drop what earlier attempts have left, and begin from the start'),
+    replay: flag(
+      '--replay',
+      'load again what was loaded after the backup, from the files where they lie; alone: after a restore',
+    ),
     undo: flag('--undo', 'give the old database its name back'),
     finish: flag('--finish', 'drop the database that was kept; there is no undo after it'),
     dryRun: shared.dryRun,
@@ -94,6 +100,8 @@ export const restore = command({
     'dwh restore --latest fait_factures --partition 2023',
     'dwh restore --latest fait_factures --from 2023-06 --to 2023-09 --beside',
     'dwh restore --undo fait_factures',
+    'dwh restore --latest --block-connections --replay',
+    'dwh restore --replay --dry-run',
     'dwh restore --undo',
     'dwh restore --finish',
   ],
@@ -102,6 +110,7 @@ export const restore = command({
     const folder = folderOf(context, input.folder)
     const { backup: wanted, datasets } = namesIn(input)
     if (datasets.length === 0) refuseLeafFlags(input)
+    if (input.replay) refuseReplay(input, datasets)
     if (input.undo)
       return datasets.length > 0
         ? concludeLeaves(context, datasets, 'undo', input)
@@ -110,6 +119,7 @@ export const restore = command({
       return datasets.length > 0
         ? concludeLeaves(context, datasets, 'finish', input)
         : finish(context, folder, input)
+    if (input.replay && !input.latest && wanted === undefined) return replay(context, input)
     if (input.latest === (wanted !== undefined)) {
       throw new DwhError('USAGE', 'name a backup, or say --latest; nothing was changed', {
         hint: `see: ls ${folder}`,
@@ -129,19 +139,33 @@ export const restore = command({
       trust: input.trust,
       anew: input.anew,
     }
+    const later = input.replay ? { files: await planLater(context, target, wishes) } : undefined
     const busy = wishes.live ?? (wishes.into as string)
     await using session = await openMaintenance({ ...target, database: busy }, context.work, 'dwh restore')
     await using _lock = input.dryRun ? undefined : await RestoreLock.take(session, busy)
     const plan = await planRestore(session, context.work, wishes)
     if (input.dryRun) {
-      if (input.json) return context.printJson(planJson(plan))
-      return context.print(renderPlan(context.streams.out, plan))
+      if (input.json)
+        return context.printJson({
+          ...planJson(plan),
+          ...(later && { replay: later.files?.map(lostJson) ?? null }),
+        })
+      context.print(renderPlan(context.streams.out, plan))
+      return later && context.print(replayLines(later.files).join('\n'))
     }
     context.say(renderPlan(context.streams.err, plan))
+    if (later) context.say(replayLines(later.files).join('\n'))
     if (!(await context.confirm('Go on?', input.yes))) return context.say('nothing was changed')
     const result = await runRestore(session, context.work, plan, context.words)
-    if (input.json) context.printJson(result)
-    else context.print(renderResult(context.streams.out, result))
+    if (!later || !result.exchanged) {
+      if (input.json) context.printJson(result)
+      else context.print(renderResult(context.streams.out, result))
+      return
+    }
+    if (!input.json) context.print(renderResult(context.streams.out, result))
+    const replayed = await replayAfter(context, result.database)
+    if (input.json) context.printJson({ ...result, replayed })
+    requireReplayed(replayed)
   },
 })
 
