@@ -1,22 +1,19 @@
 import { z } from 'zod'
-import { BackupFolder } from '../../backup/folder.ts'
+import { BackupFolder, isPath } from '../../backup/folder.ts'
 import { requireReplayed } from '../../backup/replay/run.ts'
 import { planRestore, type RestoreWishes } from '../../backup/restore/plan.ts'
 import { runRestore } from '../../backup/restore/run.ts'
 import { openMaintenance, RestoreLock } from '../../backup/restore/server.ts'
+import { isByPgBackRest } from '../../cli/backup.ts'
 import { argument, command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import { DwhError } from '../../errors.ts'
-import { calendarDate } from '../../warehouse/values.ts'
+import { calendarDate, instant } from '../../warehouse/values.ts'
 import { finish, undo } from './conclude.ts'
 import { concludeLeaves, restoreLeaves } from './leaves.ts'
+import { restoreByPgBackRest } from './pgbackrest.ts'
 import { planJson, renderPlan, renderResult } from './render.ts'
 import { lostJson, planLater, refuseReplay, replay, replayAfter, replayLines } from './replay.ts'
 import { connectionOf, folderOf } from './where.ts'
-
-const name = z
-  .string()
-  .min(1)
-  .refine((text) => Buffer.byteLength(text) <= 63, 'expected at most 63 bytes')
 
 export const restore = command({
   name: 'restore',
@@ -61,7 +58,18 @@ export const restore = command({
       'the folder of backups; as in the warehouse file unless given',
       z.string().min(1).optional(),
     ),
-    into: option('--into <name>', 'restore into a new database of this name and stop there', name.optional()),
+    into: option(
+      '--into <name>',
+      'restore into a new database of this name and stop there; with pgBackRest into this folder',
+      z.string().min(1).optional(),
+    ),
+    at: option('--at <time>', 'with pgBackRest: everything that was committed by then', instant.optional()),
+    keepRunning: flag('--keep-running', 'with pgBackRest: leave the restored server running'),
+    compare: option(
+      '--no-compare',
+      'with pgBackRest: do not read the tables of the datasets on both sides',
+      z.boolean().default(true),
+    ),
     blockConnections: flag(
       '--block-connections',
       'at the exchange, end who is connected; nobody comes in until it is done',
@@ -102,11 +110,15 @@ export const restore = command({
     'dwh restore --undo fait_factures',
     'dwh restore --latest --block-connections --replay',
     'dwh restore --replay --dry-run',
+    'dwh restore --at 2026-11-22T13:10:57Z --into /var/lib/postgresql/restored --keep-running',
     'dwh restore --undo',
     'dwh restore --finish',
   ],
   async run(context, input) {
     if (input.undo && input.finish) throw new DwhError('USAGE', '--undo and --finish exclude each other')
+    if (isByPgBackRest(context, input.folder) && !isPath(input.backup ?? ''))
+      return restoreByPgBackRest(context, input)
+    refusePhysicalFlags(input)
     const folder = folderOf(context, input.folder)
     const { backup: wanted, datasets } = namesIn(input)
     if (datasets.length === 0) refuseLeafFlags(input)
@@ -185,6 +197,21 @@ function namesIn({
 }): { backup: string | undefined; datasets: string[] } {
   if (!(latest || undo || finish) || backup === undefined) return { backup, datasets }
   return { backup: undefined, datasets: [backup, ...datasets] }
+}
+
+function refusePhysicalFlags(input: {
+  at: unknown
+  keepRunning: boolean
+  compare: boolean
+  into: string | undefined
+}): void {
+  if (input.at !== undefined || input.keepRunning || !input.compare) {
+    throw new DwhError('USAGE', '--at, --keep-running and --no-compare are for backup.engine: pgbackrest', {
+      hint: 'a backup of pg_dump is of one moment: see dwh backup list',
+    })
+  }
+  if (input.into !== undefined && Buffer.byteLength(input.into) > 63)
+    throw new DwhError('USAGE', '--into: the name of a database has at most 63 bytes; nothing was changed')
 }
 
 function refuseLeafFlags(input: { partition: string[]; from: unknown; to: unknown; beside: boolean }): void {
