@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BackupFolder } from '../../src/backup/folder.ts'
 import { verifyBackup } from '../../src/backup/verify.ts'
+import { leaf, restoreWays, full as wholly } from './backup/restores.ts'
 import { type Place, type Scene, setScene } from './backup/scene.ts'
 import type { Bench, Figures, Unit, Way } from './bench.ts'
 import { runDwh, runProgram } from './measure.ts'
@@ -19,7 +20,7 @@ export const backup: Bench = {
   name: 'backup',
   summary: 'backups of monthly leaves with their proofs: in full, after a change in one leaf, read again',
   rows: 5_000_000,
-  works: [full, texts, incremental, verify],
+  works: [full, texts, incremental, verify, wholly, leaf],
   unit,
   async ways(stage) {
     const places = new Set<Place>(['records'])
@@ -31,6 +32,9 @@ export const backup: Bench = {
       ...(stage.wanted(texts) ? textsWays(scene) : []),
       ...(stage.wanted(incremental) ? incrementalWays(scene) : []),
       ...(stage.wanted(verify) ? verifyWays(scene) : []),
+      ...(stage.wanted(wholly) || stage.wanted(leaf)
+        ? restoreWays(scene, (folder) => create(scene, folder, 'records'))
+        : []),
     ]
   },
 }

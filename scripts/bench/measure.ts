@@ -79,7 +79,7 @@ export async function runProgram(
   path: string,
   words: string[],
   options: { env?: Record<string, string>; cwd?: string; input?: string } = {},
-): Promise<{ rss_mb: number; stdout: string }> {
+): Promise<{ rss_mb: number; stdout: string; stderr: string }> {
   const child = spawn(path, words, { cwd: options.cwd, env: { ...process.env, ...options.env } })
   let stdout = ''
   let stderr = ''
@@ -98,7 +98,7 @@ export async function runProgram(
   const [code] = await once(child, 'close')
   clearInterval(watch)
   if (code !== 0) throw new Error(`${path} ${words.join(' ')} ended with ${code}:\n${stderr}`)
-  return { rss_mb: Math.round(peak), stdout }
+  return { rss_mb: Math.round(peak), stdout, stderr }
 }
 
 /** Runs `dwh` as a process of its own, with its start and its end. */

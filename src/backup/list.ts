@@ -13,6 +13,8 @@ export interface BackupLine extends Backup {
   /** A drill has restored it, and found everything equal. */
   proved: boolean
   lastDrill: DrillReceipt | undefined
+  /** When the last drill was that found everything equal. */
+  lastGoodDrill: string | undefined
 }
 
 export interface BackupList {
@@ -43,6 +45,7 @@ async function lineOf(folder: BackupFolder, backup: Backup): Promise<BackupLine>
     rows: tables.reduce((sum, { rows }) => sum + (rows ?? 0), 0),
     proved: drills.some(({ ok }) => ok),
     lastDrill: drills[0],
+    lastGoodDrill: drills.find(({ ok }) => ok)?.at,
   }
 }
 

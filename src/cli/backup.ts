@@ -14,3 +14,8 @@ export const backupFolderOption = option(
 export function chosenBackups(context: Context, named: string | undefined): BackupFolder {
   return new BackupFolder(named === undefined ? backupsOf(context.warehouse()) : resolve(named))
 }
+
+/** Whether pgBackRest is meant: not where a folder of backups is named. */
+export function isByPgBackRest(context: Context, folder: string | undefined): boolean {
+  return folder === undefined && context.warehouseIfAny()?.backup.engine === 'pgbackrest'
+}

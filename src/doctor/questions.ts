@@ -1,5 +1,6 @@
 import type { Question } from './question.ts'
 import { analyzed, autovacuum, deadRows } from './questions/autovacuum.ts'
+import { drills } from './questions/backups.ts'
 import { invalidIndexes, redundantIndexes, unusedIndexes } from './questions/indexes.ts'
 import { missingLeaves, runway, targets } from './questions/leaves.ts'
 import { deadRuns, keptTables, shadowTables } from './questions/leftovers.ts'
@@ -59,6 +60,7 @@ export const questions: Question[] = [
   missingLeaves,
   runway,
   seals,
+  drills,
   nullKeys,
   rowsOutside,
   duplicateKeys,

@@ -91,6 +91,15 @@ export interface SubjectOptions {
   /** Rows are read for as long as it takes. */
   deep?: boolean
   limits?: Partial<Limits>
+  /** Where the backups lie; undefined without a warehouse file. */
+  backups?: BackupPlace | undefined
+}
+
+export interface BackupPlace {
+  /** Absolute. */
+  folder: string
+  /** Days after which a drill is too long ago. */
+  drillDays: number
 }
 
 /** What the questions are asked of. Everything is read, at most once, when the first question needs it. */
@@ -99,12 +108,14 @@ export class Subject {
   readonly datasets: Dataset[]
   readonly limits: Limits
   readonly deep: boolean
+  readonly backups: BackupPlace | undefined
   readonly #surveys = new Map<string, Promise<RowSurvey | undefined>>()
   readonly server = once(() => this.session.one<ServerFacts>(sql('doctor/server')))
   readonly tables = once(() => this.#readTables())
   readonly trees = once(() => this.#readTrees())
 
-  constructor(session: Session, datasets: Dataset[], { deep = false, limits }: SubjectOptions = {}) {
+  constructor(session: Session, datasets: Dataset[], { deep = false, limits, backups }: SubjectOptions = {}) {
+    this.backups = backups
     this.session = session
     this.datasets = datasets
     this.deep = deep

@@ -22,6 +22,8 @@ export interface NewLoad {
   table: RelationName
   /** Name of the file, for people. */
   input: string
+  /** Its absolute path; null where it is no file. */
+  place?: string | null
   /** The line that names the columns, with its line end, as it stands in the file. */
   header?: Buffer | null
   /** Not known before the end of what comes through a pipe. */
@@ -114,6 +116,7 @@ export async function openLoad(session: Session, load: NewLoad): Promise<number>
     load.mapping,
     load.strategy,
     load.reading ?? {},
+    load.place == null ? null : storable(load.place),
   ])
   return row.load
 }

@@ -20,6 +20,7 @@ export interface LedgerPresence {
   has_loads: boolean
   /** As has_loads, for seals. */
   has_seals: boolean
+  has_restored_leaves: boolean
 }
 
 export async function ledgerPresence(session: Session): Promise<LedgerPresence> {

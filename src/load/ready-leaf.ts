@@ -1,7 +1,8 @@
 import { type Range, rangeCondition } from '../partitions/bounds.ts'
-import { leafIndexStatements, readIndexes, type TableIndex } from '../partitions/indexes.ts'
+import { completeLeaf } from '../partitions/complete-leaf.ts'
+import { readIndexes, type TableIndex } from '../partitions/indexes.ts'
 import { leafIndexName } from '../partitions/leaf-sql.ts'
-import { boundName, ident, relation } from '../postgres/identifiers.ts'
+import { boundName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { type ProofColumn, proofColumns } from '../proof/columns.ts'
@@ -87,35 +88,20 @@ export async function makeReady(
   const proof = isProved ? await proveRelation(session, columns, name) : undefined
   const { rows } = proof ?? (await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${name}`))
   if (rows === 0 || !attachable) return { ...leaf, rows, proof, indexes: [], attachable }
-  const run = async (statement: string) => {
-    // The cancel of a Ctrl-C that comes between two statements cancels nothing.
-    signal.throwIfAborted()
-    await session.run(statement)
+  const condition = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
+  const built = indexes.map((like) => ({ name: leafIndexName(leaf, like, target.dataset.target), like }))
+  await completeLeaf(session, signal, leaf, {
+    bound: { name: boundName(leaf.name), condition },
+    indexes: built,
+    foreignKeys: target.foreignKeys,
+  })
+  return {
+    ...leaf,
+    rows,
+    proof,
+    indexes: built.map(({ name, like }) => ({ name, of: like.name })),
+    attachable,
   }
-  // A CHECK while rows arrive would cost more than looking at all of them once; with it ATTACH need not look.
-  const bound = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
-  await run(`ALTER TABLE ${name} ADD CONSTRAINT ${ident(boundName(leaf.name))} CHECK (${bound})`)
-  const built: ReadyLeaf['indexes'] = []
-  for (const index of indexes) {
-    const own = leafIndexName(leaf, index, target.dataset.target)
-    const { build, promote } = leafIndexStatements(leaf, own, {
-      isUnique: index.is_unique,
-      constraint: index.is_constraint ? (index.is_primary ? 'PRIMARY KEY' : 'UNIQUE') : undefined,
-      tail: index.tail,
-      tablespace: index.tablespace,
-    })
-    await run(build)
-    if (promote) await run(promote)
-    built.push({ name: own, of: index.name })
-  }
-  for (const { name: key, definition } of target.foreignKeys) {
-    await run(
-      `ALTER TABLE ${name} ADD CONSTRAINT ${ident(key)} ${definition.replace(/ NOT VALID$/, '')} NOT VALID`,
-    )
-    await run(`ALTER TABLE ${name} VALIDATE CONSTRAINT ${ident(key)}`)
-  }
-  await run(`ANALYZE ${name}`)
-  return { ...leaf, rows, proof, indexes: built, attachable }
 }
 
 /** The oids of the target's leaves that hold a row. */

@@ -63,7 +63,7 @@ export async function replayInput(
     }
   }
   const stored = await spool(`rejects of load ${load}`, bytes(), folder)
-  return { input: inputOf(stored, folder, async () => stored[Symbol.asyncDispose]()), rejects }
+  return { input: inputOf(stored, null, folder, async () => stored[Symbol.asyncDispose]()), rejects }
 }
 
 /** Within values of JSON line ends are escaped: those that stand there as they are mean nothing. */

@@ -81,6 +81,7 @@ export async function loadInput(
       dataset: target.dataset.name,
       table,
       input: input.name,
+      place: input.place,
       header: reader.header ?? null,
       bytes: input.bytes,
       mapping: mappingHash(target, reader, options),

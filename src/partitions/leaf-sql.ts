@@ -48,7 +48,7 @@ export function createLeafStatements(
   unlogged = false,
 ): string[] {
   const check = boundName(leaf.name)
-  const statements = standaloneLeafStatements(parent, leaf, furniture, unlogged)
+  const statements = standaloneLeafStatements(parent, leaf, furniture, { unlogged })
   if (leaf.range === undefined) {
     statements.push(
       `ALTER TABLE ${relation(leaf)} ADD CONSTRAINT ${ident(check)} CHECK (${unknownCondition(policy)})`,
@@ -64,16 +64,22 @@ export function createLeafStatements(
   return statements
 }
 
-/** A table like its parent in everything, but not attached yet. */
-function standaloneLeafStatements(
-  parent: RelationName,
-  leaf: PlannedLeaf,
+/**
+ * A table like another in everything, but not attached yet.
+ *
+ * @param like the parent, or a leaf of it
+ * @param indexes false where they are built when the rows are in
+ */
+export function standaloneLeafStatements(
+  like: RelationName,
+  leaf: RelationName,
   furniture: Furniture,
-  unlogged: boolean,
+  { unlogged = false, indexes = true } = {},
 ): string[] {
+  const excluded = `EXCLUDING IDENTITY${indexes ? '' : ' EXCLUDING INDEXES'}`
   const parameters = furniture.storage.map(storageParameter).join(', ')
   return [
-    `CREATE ${unlogged ? 'UNLOGGED ' : ''}TABLE ${relation(leaf)} (LIKE ${relation(parent)} INCLUDING ALL EXCLUDING IDENTITY)` +
+    `CREATE ${unlogged ? 'UNLOGGED ' : ''}TABLE ${relation(leaf)} (LIKE ${relation(like)} INCLUDING ALL ${excluded})` +
       `${parameters ? ` WITH (${parameters})` : ''}${tablespaceClause(furniture)}`,
     ...furnishStatements(leaf, furniture),
     // The policies are the parent's. Without any of its own a leaf that is asked directly shows nothing, but to its owner.

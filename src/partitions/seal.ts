@@ -134,19 +134,32 @@ export async function resealLeaves(
 ): Promise<NewlySealed[]> {
   const done: NewlySealed[] = []
   for (const leaf of leaves) {
-    const { schema, name, oid } = leaf
     await climbInTransaction(session, work, { relations: [leaf] }, async () => {
-      await session.run(`LOCK TABLE ONLY ${relation(leaf)} IN SHARE ROW EXCLUSIVE MODE`)
-      const renewed = await renewSeal(session, leaf.seal, oid)
-      if (!renewed) return
-      await closeSeal(session, { seal: leaf.seal, state: 'void', why: 'the database was restored' })
-      for (const statement of sealStatements(leaf, renewed.dataset, renewed.seal))
-        await session.run(statement)
-      await keepEvidence(session, oid, renewed.seal)
-      done.push({ schema, name, seal: renewed.seal })
+      const sealed = await resealLeaf(session, leaf, 'the database was restored')
+      if (sealed) done.push(sealed)
     })
   }
   return done
+}
+
+/**
+ * As `resealLeaves`, of one leaf and in the transaction of the caller.
+ *
+ * @param why the old seal does not hold
+ */
+export async function resealLeaf(
+  session: Session,
+  { schema, name, oid, seal }: RestoredLeaf,
+  why: string,
+): Promise<NewlySealed | undefined> {
+  const leaf = { schema, name }
+  await session.run(`LOCK TABLE ONLY ${relation(leaf)} IN SHARE ROW EXCLUSIVE MODE`)
+  const renewed = await renewSeal(session, seal, oid)
+  if (!renewed) return undefined
+  await closeSeal(session, { seal, state: 'void', why })
+  for (const statement of sealStatements(leaf, renewed.dataset, renewed.seal)) await session.run(statement)
+  await keepEvidence(session, oid, renewed.seal)
+  return { ...leaf, seal: renewed.seal }
 }
 
 /** @returns undefined where it is sealed already */

@@ -12,7 +12,6 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Chalk } from 'chalk'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -22,9 +21,6 @@ import type { Repository } from '../../src/backup/pgbackrest/repository.ts'
 import { planPhysical } from '../../src/backup/pgbackrest/restore/plan.ts'
 import { restorePhysical } from '../../src/backup/pgbackrest/restore/run.ts'
 import { verifyPhysical } from '../../src/backup/pgbackrest/verify.ts'
-import { Context } from '../../src/cli/context.ts'
-import type { Stream } from '../../src/cli/streams.ts'
-import { restoreByPgBackRest } from '../../src/commands/restore/pgbackrest.ts'
 import type { DwhError } from '../../src/errors.ts'
 import { postmaster } from '../../src/postgres/server/postmaster.ts'
 import { stopServer } from '../../src/postgres/server/server.ts'
@@ -70,42 +66,6 @@ describe.skipIf(why)('pgBackRest', () => {
     return { cwd, env: targetEnvironment(archived.server.target) }
   }
   const table = (name: string) => ({ schema: 'public', name })
-  /** What `dwh restore` prints on stdout and stderr. */
-  const command = async (flags: {
-    at?: Temporal.Instant
-    backup?: string
-    folder: string
-    dryRun: boolean
-  }) => {
-    const told = { out: '', err: '' }
-    const stream = (to: 'out' | 'err'): Stream => ({
-      write: (text) => {
-        told[to] += text
-      },
-      send: async () => true,
-      ...{ live: false, columns: 110, paint: new Chalk({ level: 0 }) },
-    })
-    const datasets = { before: { target: 'public.before' } }
-    const { cwd } = cli(repository.folder, datasets)
-    const { host, port, user, database } = archived.server.target
-    const globals = {
-      warehouse: cwd,
-      host,
-      port: String(port),
-      user,
-      database,
-      verbose: false,
-      debug: false,
-      color: false,
-    }
-    const streams = { out: stream('out'), err: stream('err'), interactive: false }
-    const context = new Context(streams, globals, quietWork(), 'restore', [])
-    await restoreByPgBackRest(context, {
-      ...flags,
-      ...{ keepRunning: false, compare: true, yes: true, json: false },
-    })
-    return told
-  }
   const restore = async (folder: string, { keepRunning = false, at = between, work = quietWork() } = {}) => {
     const plan = await planPhysical(repository, work, { at, folder })
     const live = { ...archived.server.target, password: 'the sentinel' }
@@ -321,14 +281,15 @@ describe.skipIf(why)('pgBackRest', () => {
     }
     expect(await refusal(restore(folder, { work: interrupted }))).toMatchObject({ code: 'INTERRUPTED' })
     expect(postmaster(folder)).toBeUndefined()
-    const told = await command({ at: between, folder, dryRun: false })
-    expect(told.out).toMatch(
+    const words = ['restore', '--at', String(between), '--into', folder, '--yes']
+    const told = await dwhDone(words, cli(repository.folder, { before: { target: 'public.before' } }))
+    expect(told.stdout).toMatch(
       /^table +rows +live rows +equal leaves +verdict\npublic\.before +5,000 +1,000 +1 of 2 +different\n/,
     )
-    expect(told.err).toMatch(
+    expect(told.stderr).toMatch(
       /into {4}\/.*: is restored already, and is started\n[\s\S]*tablespace apart: \/.*, not \/[\s\S]*live {4}is not/,
     )
-    expect(told.err).toMatch(/the data is in .*; the same command with --keep-running starts it\n$/)
+    expect(told.stderr).toMatch(/the data is in .*; the same command with --keep-running starts it\n$/)
     expect(postmaster(folder)).toBeUndefined()
     expect(await session.one('SELECT count(*) FROM public.before')).toEqual({ count: 1000 })
   })

@@ -7,7 +7,7 @@ import { ident, type RelationName, relation } from '../../postgres/identifiers.t
 import { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import type { ClientTool } from '../client-tools.ts'
-import type { Manifest } from '../manifest.ts'
+import type { BackedUpTable, Manifest } from '../manifest.ts'
 import {
   type Compared,
   canCompare,
@@ -29,6 +29,8 @@ export interface DatabaseOrder {
   /** Of backups. */
   folder: string
   manifest: Manifest
+  /** Those that are filled and proved, where the others shall stay empty; all unless given. */
+  tables?: BackedUpTable[]
   /** Its name, which is nobody's yet. */
   into: string
   /** pg_restore. */
@@ -84,7 +86,7 @@ export async function restoreDatabase(
     const tables = await step(
       work,
       'proof',
-      () => proveAll(session, crew, work, manifest),
+      () => proveAll(session, crew, work, manifest, order.tables),
       (compared) => `${compared.length} tables equal`,
     )
     await sealAgain(session, work, manifest)
@@ -169,8 +171,8 @@ async function makeSurroundings(session: Session, { scope, tables, needs }: Mani
 }
 
 async function fill(session: Session, crew: Crew, work: Work, order: DatabaseOrder): Promise<void> {
-  const { manifest, folder } = order
-  const total = manifest.tables.reduce((sum, { bytes }) => sum + bytes, 0)
+  const { manifest, folder, tables: wanted = manifest.tables } = order
+  const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0)
   const members = new Set(
     (await session.rows<{ schema: string; name: string }>(sql('restore/members'))).map(relation),
   )
@@ -185,7 +187,7 @@ async function fill(session: Session, crew: Crew, work: Work, order: DatabaseOrd
     'data',
     async () => {
       // The largest first: the last ones to end are small.
-      const tables = manifest.tables.toSorted((a, b) => b.bytes - a.bytes)
+      const tables = wanted.toSorted((a, b) => b.bytes - a.bytes)
       await crew.each(tables, async (member, table) => {
         const isMember = members.has(relation(table))
         if (!finished.has(table.oid))
@@ -201,8 +203,8 @@ async function fill(session: Session, crew: Crew, work: Work, order: DatabaseOrd
     },
     () =>
       finished.size > 0
-        ? `${manifest.tables.length} tables, ${finished.size} of them by an earlier attempt`
-        : `${manifest.tables.length} tables`,
+        ? `${wanted.length} tables, ${finished.size} of them by an earlier attempt`
+        : `${wanted.length} tables`,
   )
 }
 
@@ -250,7 +252,13 @@ async function sealAgain(session: Session, work: Work, { tables }: Manifest): Pr
 }
 
 /** Each table in a statement of its own: planning a scan locks every index, and thousands of leaves have too many for one. */
-async function proveAll(session: Session, crew: Crew, work: Work, manifest: Manifest): Promise<Compared[]> {
+async function proveAll(
+  session: Session,
+  crew: Crew,
+  work: Work,
+  manifest: Manifest,
+  wanted = manifest.tables,
+): Promise<Compared[]> {
   const hashes = await canCompare(session, manifest)
   if (!hashes)
     work.emit({
@@ -259,7 +267,7 @@ async function proveAll(session: Session, crew: Crew, work: Work, manifest: Mani
     })
   const here = await locateTables(session, manifest.tables)
   const compared: Compared[] = []
-  const tables = manifest.tables.toSorted((a, b) => b.bytes - a.bytes)
+  const tables = wanted.toSorted((a, b) => b.bytes - a.bytes)
   await crew.each(tables, async (member, table) => {
     compared.push(await compareTable(member, table, here.get(table.oid), hashes))
     work.emit({

@@ -6,7 +6,7 @@ import { BackupFolder, safeName } from '../../backup/folder.ts'
 import { scopeText, totalBytes } from '../../backup/list.ts'
 import { type BackupPlan, planBackup } from '../../backup/plan.ts'
 import { type Scope, tablesScope, wholeDatabase } from '../../backup/scope.ts'
-import { backupFolderOption, chosenBackups } from '../../cli/backup.ts'
+import { backupFolderOption, chosenBackups, isByPgBackRest } from '../../cli/backup.ts'
 import { argument, command, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { namedDataset } from '../../cli/datasets.ts'
@@ -14,7 +14,7 @@ import { bytes, count, duration, plural, printable } from '../../cli/format.ts'
 import { recordedWherePossible } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
 import { shown } from '../../postgres/identifiers.ts'
-import { createByPgBackRest, isByPgBackRest } from './pgbackrest.ts'
+import { createByPgBackRest } from './pgbackrest.ts'
 
 export const backupCreate = command({
   name: 'create',

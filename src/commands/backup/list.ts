@@ -1,11 +1,11 @@
 import { type BackupLine, type BackupList, listBackups, scopeText } from '../../backup/list.ts'
-import { backupFolderOption, chosenBackups } from '../../cli/backup.ts'
+import { backupFolderOption, chosenBackups, isByPgBackRest } from '../../cli/backup.ts'
 import { command, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { age, bytes, count, moment, plural, printable } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { DwhError } from '../../errors.ts'
-import { isByPgBackRest, listByPgBackRest } from './pgbackrest.ts'
+import { listByPgBackRest } from './pgbackrest.ts'
 
 export const backupList = command({
   name: 'list',

@@ -16,11 +16,6 @@ import type { Span } from '../../warehouse/values.ts'
 
 // `dwh backup …` where the warehouse file says `engine: pgbackrest`.
 
-/** Whether pgBackRest is meant: not where a folder of backups is named. */
-export function isByPgBackRest(context: Context, folder: string | undefined): boolean {
-  return folder === undefined && context.warehouseIfAny()?.backup.engine === 'pgbackrest'
-}
-
 interface CreateFlags {
   kind: PhysicalBackup['kind'] | undefined
   jobs: number | undefined

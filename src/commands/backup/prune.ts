@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { type Judged, type PrunePlan, planPrune, prune } from '../../backup/prune.ts'
-import { backupFolderOption, chosenBackups } from '../../cli/backup.ts'
+import { backupFolderOption, chosenBackups, isByPgBackRest } from '../../cli/backup.ts'
 import { command, option, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { age, bytes, plural } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import { warehouseSchema } from '../../warehouse/schema.ts'
-import { isByPgBackRest, refusePruning } from './pgbackrest.ts'
+import { refusePruning } from './pgbackrest.ts'
 
 const periods = z.coerce.number<string>().int().min(0).optional()
 

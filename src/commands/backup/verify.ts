@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { BackupFolder, isPath } from '../../backup/folder.ts'
 import { type DigestCache, type Verified, verifyBackup } from '../../backup/verify.ts'
-import { backupFolderOption, chosenBackups } from '../../cli/backup.ts'
+import { backupFolderOption, chosenBackups, isByPgBackRest } from '../../cli/backup.ts'
 import { argument, command, flag, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { bytes, plural, printable } from '../../cli/format.ts'
 import { DwhError } from '../../errors.ts'
 import { step } from '../../events.ts'
-import { isByPgBackRest, verifyByPgBackRest } from './pgbackrest.ts'
+import { verifyByPgBackRest } from './pgbackrest.ts'
 
 export const backupVerify = command({
   name: 'verify',

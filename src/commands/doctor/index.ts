@@ -1,9 +1,13 @@
+import { backupsOf } from '../../backup/folder.ts'
 import { command, flag, shared } from '../../cli/command.ts'
 import { plural, printable } from '../../cli/format.ts'
 import type { Streams } from '../../cli/streams.ts'
 import { type Answer, answersJson, type Mend } from '../../doctor/answer.ts'
 import { examine } from '../../doctor/examine.ts'
 import { DwhError } from '../../errors.ts'
+import { type Span, spanSeconds } from '../../warehouse/values.ts'
+
+const month: Span = { amount: 1, unit: 'month' }
 
 export const doctor = command({
   name: 'doctor',
@@ -18,7 +22,11 @@ export const doctor = command({
   async run(context, { deep, json }) {
     const warehouse = context.warehouseIfAny()
     await using session = await context.openReadOnly()
-    const answers = await examine(session, warehouse?.datasets ?? [], { deep })
+    const backups = warehouse && {
+      folder: backupsOf(warehouse),
+      drillDays: spanSeconds(warehouse.backup.drill.every ?? month) / 86_400,
+    }
+    const answers = await examine(session, warehouse?.datasets ?? [], { deep, backups })
     const failed = answers.filter(({ answer }) => answer === 'no')
     const warnings = answers.filter(({ answer }) => answer === 'warning')
     if (json) {

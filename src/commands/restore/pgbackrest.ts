@@ -6,8 +6,15 @@ import { type PhysicalRestored, restorePhysical } from '../../backup/pgbackrest/
 import type { Context } from '../../cli/context.ts'
 import { bytes, count, printable } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
+import { DwhError } from '../../errors.ts'
 
-interface Flags extends PhysicalWish {
+interface Flags extends Omit<PhysicalWish, 'folder'> {
+  /** The folder that will hold the data folder. */
+  into: string | undefined
+  datasets: string[]
+  undo: boolean
+  finish: boolean
+  replay: boolean
   keepRunning: boolean
   /** Read the tables of the datasets on both sides. */
   compare: boolean
@@ -18,10 +25,10 @@ interface Flags extends PhysicalWish {
 
 /** `dwh restore` where the warehouse file says `engine: pgbackrest`. The live server may be gone: nothing is asked of it. */
 export async function restoreByPgBackRest(context: Context, flags: Flags): Promise<void> {
-  const { keepRunning, compare, dryRun, yes, json, ...wish } = flags
+  const { at, backup, keepRunning, compare, dryRun, yes, json } = flags
   const warehouse = context.warehouse()
   const repository = findRepository(warehouse)
-  const plan = await planPhysical(repository, context.work, wish)
+  const plan = await planPhysical(repository, context.work, { at, backup, folder: requireFolder(flags) })
   if (dryRun) return json ? context.printJson(planJson(plan)) : context.print(planText(plan))
   context.say(planText(plan))
   if (!(await context.confirm('Restore?', yes))) return context.say('nothing was changed')
@@ -32,6 +39,24 @@ export async function restoreByPgBackRest(context: Context, flags: Flags): Promi
   })
   if (json) return context.printJson(restored)
   render(context, restored)
+}
+
+function requireFolder({ into, datasets, undo, finish, replay }: Flags): string {
+  if (datasets.length > 0 || undo || finish || replay) {
+    throw new DwhError(
+      'USAGE',
+      'pgBackRest restores a whole server into a folder of its own: no datasets, --undo, --finish or --replay',
+      { hint: 'for a backup of pg_dump name its folder: --folder' },
+    )
+  }
+  if (into !== undefined) return into
+  throw new DwhError(
+    'USAGE',
+    'pgBackRest restores into a new folder, and none is named; nothing was changed',
+    {
+      hint: 'add --into FOLDER; the live server is never written over',
+    },
+  )
 }
 
 function planJson({ binaries, ...plan }: PhysicalPlan) {

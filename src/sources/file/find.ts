@@ -15,6 +15,8 @@ import { beginsAsZip, zipMembers } from './zip.ts'
 export interface Input extends AsyncDisposable {
   /** As typed; `a.zip!b.txt`; `standard input`. */
   name: string
+  /** Its absolute path, with `!member` for one of a zip; null for what came through a pipe. */
+  place: string | null
   /** As it is stored; of a member of a zip when unpacked. */
   bytes: number
   /** Hexadecimal SHA-256 of those bytes. */
@@ -40,9 +42,9 @@ export async function findInputs(words: string[], surroundings: Surroundings, wo
   const found = new Map<string, Input>()
   try {
     for (const word of words) {
-      for (const { identity, stored, glob } of await storedOf(word, surroundings, work, found)) {
+      for (const { identity, stored, place, glob } of await storedOf(word, surroundings, work, found)) {
         work.signal.throwIfAborted()
-        for (const [name, input] of await inputsOf(stored, glob, surroundings.spoolFolder)) {
+        for (const [name, input] of await inputsOf(stored, place, glob, surroundings.spoolFolder)) {
           const key = `${identity}!${name}`
           if (!found.has(key)) found.set(key, input)
         }
@@ -59,6 +61,8 @@ interface Found {
   /** Of the same file the same, whatever its name. */
   identity: string
   stored: Stored & { path: string } & Partial<AsyncDisposable>
+  /** Absolute; null for what can be read once only. */
+  place: string | null
   /** Which members of a zip. */
   glob: string | undefined
 }
@@ -75,6 +79,7 @@ async function storedOf(
       {
         identity: '-',
         stored: await spool('standard input', stdin, spoolFolder, work.signal),
+        place: null,
         glob: undefined,
       },
     ]
@@ -88,7 +93,7 @@ async function storedOf(
     const stored = stats.isFile()
       ? storedFile(name, path, stats)
       : await spool(name, createReadStream(path), spoolFolder, work.signal)
-    found.push({ identity: `${stats.dev}:${stats.ino}`, stored, glob })
+    found.push({ identity: `${stats.dev}:${stats.ino}`, stored, place: stats.isFile() ? path : null, glob })
   }
   return found
 }
@@ -96,6 +101,7 @@ async function storedOf(
 /** A file, or the members of a zip by their names; what was put aside for them goes with the last of them. */
 async function inputsOf(
   stored: Found['stored'],
+  place: string | null,
   glob: string | undefined,
   spoolFolder: string,
 ): Promise<[member: string, Input][]> {
@@ -109,10 +115,10 @@ async function inputsOf(
       left -= 1
       if (left === 0) await remove()
     }
-    return (members ?? [stored]).map((one) => [
-      one.name.slice(stored.name.length),
-      inputOf(one, spoolFolder, close),
-    ])
+    return (members ?? [stored]).map((one) => {
+      const member = one.name.slice(stored.name.length)
+      return [member, inputOf(one, place === null ? null : place + member, spoolFolder, close)]
+    })
   } catch (error) {
     await remove()
     throw error
@@ -120,10 +126,16 @@ async function inputsOf(
 }
 
 /** What is to be loaded of bytes that can be read again and again. */
-export function inputOf(stored: Stored, spoolFolder: string, close: () => Promise<void>): Input {
+export function inputOf(
+  stored: Stored,
+  place: string | null,
+  spoolFolder: string,
+  close: () => Promise<void>,
+): Input {
   let closed = false
   return {
     name: stored.name,
+    place,
     bytes: stored.bytes,
     digest: (work) => digest(stored, work),
     open: async (options) => openReader(await plain(stored), options, spoolFolder),
