@@ -18,6 +18,8 @@ export interface Figures {
   bytes_ratio?: number
   /** The ratio must not be above. */
   bar?: number
+  /** The ratio of the bytes must not be above. */
+  bytes_bar?: number
 }
 
 /** A line of the result. */
@@ -43,6 +45,8 @@ export interface Way {
   work: string
   way: string
   bar?: number | RelativeBar
+  /** Of the bytes, to the first way of the same work. */
+  bytes_bar?: number
   /** Instead of that of the bench: for work on another server. */
   unit?: Unit
   /** Brings the database to the state from which the work starts; not counted. */

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { packageRoot } from '../../src/package.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import type { BenchRow, BenchServer, Figures, Unit, Way } from './bench.ts'
 
@@ -38,7 +40,7 @@ export async function measureWays(
 function judged(ways: Way[], medians: Figures[], benchUnit: Unit): BenchRow[] {
   const of = (work: string, way: string) =>
     medians[ways.findIndex((row) => row.work === work && row.way === way)]?.seconds
-  return ways.map(({ work, way, bar, unit = benchUnit }, index) => {
+  return ways.map(({ work, way, bar, bytes_bar, unit = benchUnit }, index) => {
     const median = medians[index] as Figures
     const base = of(unit.work, unit.way)
     const first = medians[ways.findIndex((row) => row.work === work)]?.bytes
@@ -52,6 +54,7 @@ function judged(ways: Way[], medians: Figures[], benchUnit: Unit): BenchRow[] {
       ...(own === undefined ? {} : { ratio: own }),
       ...(limit === undefined ? {} : { bar: limit }),
       ...(first && median.bytes ? { bytes_ratio: median.bytes / first } : {}),
+      ...(bytes_bar === undefined ? {} : { bytes_bar }),
     }
   })
 }
@@ -86,7 +89,8 @@ export async function runProgram(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  child.stdin.end(options.input ?? '')
+  // A program that reads nothing may be gone before it gets nothing.
+  child.stdin.on('error', () => {}).end(options.input ?? '')
   let peak = 0
   const watch = setInterval(() => {
     peak = Math.max(peak, peakMemory(child))
@@ -95,6 +99,15 @@ export async function runProgram(
   clearInterval(watch)
   if (code !== 0) throw new Error(`${path} ${words.join(' ')} ended with ${code}:\n${stderr}`)
   return { rss_mb: Math.round(peak), stdout }
+}
+
+/** Runs `dwh` as a process of its own, with its start and its end. */
+export async function runDwh(
+  cwd: string,
+  words: string[],
+  env: Record<string, string>,
+): Promise<{ rss_mb: number; stdout: string }> {
+  return await runProgram(process.execPath, [join(packageRoot, 'bin', 'dwh.js'), ...words], { env, cwd })
 }
 
 /** VmHWM in MB; 0 where there is no /proc or the process has gone. */

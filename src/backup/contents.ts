@@ -86,7 +86,7 @@ export async function writeContents(session: Session, work: Work, draft: Draft):
   }
 }
 
-const application = ({ run }: Draft) => (run === null ? 'dwh backup' : `dwh backup ${run}`)
+const application = ({ run }: Draft, what = 'backup') => (run === null ? `dwh ${what}` : `dwh ${what} ${run}`)
 
 async function gatherFacts({ session, tables }: Snapshot, { folder, scope }: Draft): Promise<Facts> {
   const oids = tables.map(({ oid }) => oid)
@@ -127,7 +127,7 @@ async function dump(
     archives: fresh.length > 0 ? [main, pack] : [main],
     proved: leaves.filter(({ oid, extension }) => !referenced.has(oid) && !extension),
     dumped: leaves.length - referenced.size,
-    application: application(draft),
+    application: application(draft, 'proof'),
   })
 }
 

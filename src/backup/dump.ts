@@ -70,6 +70,8 @@ export async function dumpAndProve(
   const [dump, proof] = await Promise.allSettled([dumpAll().catch(stopping), proveAll().catch(stopping)])
   if (dump.status === 'rejected' || proof.status === 'rejected') {
     work.signal.throwIfAborted()
+    // Of a snapshot that is gone the others know only that there is none of this name.
+    await snapshot.check()
     throw stop.signal.reason
   }
   await snapshot.check()

@@ -123,8 +123,14 @@ export class BackupFolder {
     for (const pack of packs) if (!referenced.has(`sealed/${pack}`)) await this.#remove('sealed', pack)
   }
 
+  /** Backups that have been removed by name, and not yet from the disk. */
+  async leftovers(): Promise<string[]> {
+    return (await namesIn(this.path)).filter((name) => name.endsWith(removed))
+  }
+
   async #remove(...path: string[]): Promise<void> {
-    await rm(join(this.path, ...path), { recursive: true, force: true })
+    // The pg_dump of a killed command may write for a moment longer.
+    await rm(join(this.path, ...path), { recursive: true, force: true, maxRetries: 5 })
   }
 
   async #latest(): Promise<Backup> {

@@ -6,7 +6,7 @@ import { proofVectors } from '../proof/hash.ts'
 import { findArchiveTools } from './archive.ts'
 import { systemIdentifier } from './describe.ts'
 import type { BackupFolder } from './folder.ts'
-import { listTables, requireAll, type Scope } from './scope.ts'
+import { listTables, requireAll, requireReadable, type Scope } from './scope.ts'
 import { planSealed } from './sealed.ts'
 import { tableBytes } from './tables.ts'
 
@@ -29,12 +29,13 @@ export interface BackupPlan {
 /**
  * Looks at what a backup would take; reads only, and nothing of the rows.
  *
- * @throws DwhError TARGET_UNFIT where something that is named is not there, TOOL_MISSING
+ * @throws DwhError TARGET_UNFIT where something that is named is not there, PRIVILEGE_MISSING, TOOL_MISSING
  */
 export async function planBackup(session: Session, folder: BackupFolder, scope: Scope): Promise<BackupPlan> {
   const { dump } = findArchiveTools(session.serverVersion)
   const listed = await listTables(session, scope)
   requireAll(scope, listed)
+  requireReadable(listed, session.target.user)
   const tables = listed.filter(({ is_partitioned }) => !is_partitioned)
   const bytes = await tableBytes(
     session,

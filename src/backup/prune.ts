@@ -27,7 +27,9 @@ export interface PrunePlan {
   backups: Judged[]
   /** Files in `sealed/` that no backup which is kept refers to, by their path in the folder of backups. */
   files: string[]
-  /** That come free. */
+  /** Folders of backups that an earlier command was killed in removing. */
+  leftovers: string[]
+  /** That come free, without the leftovers. */
   bytes: number
 }
 
@@ -55,6 +57,7 @@ export async function planPrune(folder: BackupFolder, keep: Keep): Promise<Prune
   return {
     backups: backups.toSorted((a, b) => newer(a.backup, b.backup)),
     files: files.map(({ path }) => path),
+    leftovers: await folder.leftovers(),
     bytes:
       gone.reduce((sum, { backup }) => sum + backup.bytes, 0) +
       files.reduce((sum, { bytes }) => sum + bytes, 0),

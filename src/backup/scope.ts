@@ -20,6 +20,8 @@ export interface ScopedTable extends RelationName {
   parent: { schema: string; name: string; bound: string } | null
   /** As COPY lists them: without generated ones. */
   columns: string[]
+  /** We may read it, and row security hides nothing of it. */
+  is_readable: boolean
   /** That it belongs to. */
   extension: string | null
 }
@@ -74,5 +76,15 @@ export function requireAll(scope: Scope, tables: ScopedTable[]): void {
   const what = scope.kind === 'schemas' ? 'no table in schema' : 'no table'
   throw new DwhError('TARGET_UNFIT', `there is ${what} ${missing.join(', ')}; nothing was changed`, {
     hint: 'see: dwh status',
+  })
+}
+
+/** @throws DwhError PRIVILEGE_MISSING naming every table that we may not read as a whole */
+export function requireReadable(tables: ScopedTable[], role: string): void {
+  const closed = tables.filter(({ is_readable, extension }) => !is_readable && !extension).map(shown)
+  if (closed.length === 0) return
+  const list = closed.slice(0, 5).join(', ') + (closed.length > 5 ? ` and ${closed.length - 5} more` : '')
+  throw new DwhError('PRIVILEGE_MISSING', `${role} may not read all rows of ${list}; nothing was changed`, {
+    hint: 'GRANT pg_read_all_data to it (from row security BYPASSRLS sets it free), or connect as the owner',
   })
 }

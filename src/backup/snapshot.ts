@@ -7,7 +7,7 @@ import { sql } from '../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import type { Target } from '../postgres/target.ts'
 import { Transaction } from '../postgres/transaction.ts'
-import { listTables, type Scope, type ScopedTable } from './scope.ts'
+import { listTables, requireReadable, type Scope, type ScopedTable } from './scope.ts'
 
 /** How often the list of tables may change between our looking at it and our holding it. */
 const attempts = 3
@@ -65,7 +65,13 @@ export class Snapshot implements AsyncDisposable {
   /** Undefined where the tables are other ones than those that were locked. */
   static async #tryOnce(session: Session, work: Work, scope: Scope): Promise<Snapshot | undefined> {
     const listed = await listTables(session, scope)
-    const transaction = await lock(session, work, listed)
+    requireReadable(listed, session.target.user)
+    const transaction = await lock(
+      session,
+      work,
+      // Of an extension pg_dump reads what it says; we need no right to the rest.
+      listed.filter(({ extension }) => !extension),
+    )
     if (!transaction) return undefined
     try {
       const taken = await session.one<TakenSnapshot>(sql('backup/take_snapshot'))
@@ -81,7 +87,14 @@ export class Snapshot implements AsyncDisposable {
 
   /** @throws DwhError SERVER_WENT_AWAY where the snapshot is held no more: what others have read since is worth nothing */
   async check(): Promise<void> {
-    await this.session.run('SELECT')
+    try {
+      await this.session.run('SELECT')
+    } catch (cause) {
+      throw new DwhError('SERVER_WENT_AWAY', 'the connection that held the snapshot has ended', {
+        cause,
+        hint: 'run the same command again',
+      })
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { endFormerHolder } from '../ledger/lease.ts'
 import { ledgerPresence } from '../ledger/migrations.ts'
 import {
   alreadyLoaded,
@@ -9,6 +10,7 @@ import {
   planFile,
 } from '../load/files.ts'
 import type { RejectBudget } from '../load/reject-log.ts'
+import { loadLease } from '../load/run.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Span } from '../warehouse/values.ts'
@@ -49,6 +51,7 @@ export async function planAndLoad(
     await using session = await context.open()
     const knowsLoads = (await ledgerPresence(session)).has_loads
     for (const one of inputs) {
+      if (knowsLoads && !dryRun) await endFormerHolder(session, loadLease(dataset.target, one))
       const file = await planFile(session, context.work, dataset, one, options, knowsLoads)
       stack.use(file.reader)
       files.push(file)

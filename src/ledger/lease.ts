@@ -155,6 +155,15 @@ export async function findStalled(session: Session, key: string): Promise<Stalle
   }
 }
 
+/**
+ * Ends the connections of one that held a lease and is dead, or has not renewed it in time, so that its locks go: whoever is
+ * about to take the lease need not wait for them before. The ledger must be there.
+ */
+export async function endFormerHolder(session: Session, key: string): Promise<void> {
+  const found = await session.row<LeaseRow>(sql('ledger/find_lease'), [key])
+  if (found && !found.given_back && (found.expired || !found.alive)) await endBackends(session, found)
+}
+
 async function endBackends(session: Session, { backend_pids, backend_starts }: LeaseRow): Promise<void> {
   await session.rows(sql('ledger/end_backends'), [backend_pids, backend_starts])
 }

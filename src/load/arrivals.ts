@@ -1,7 +1,9 @@
+import type { DwhError } from '../errors.ts'
 import type { Reason } from '../ledger/rejects.ts'
 import { positionDate, positionSql } from '../partitions/bounds.ts'
 import { ident, identList, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Batch, InputRecord } from '../sources/file/reader.ts'
 import { placeColumn } from './columns.ts'
 import { copyStatement, field } from './encode.ts'
@@ -22,6 +24,13 @@ export interface Placed {
 export interface Refused extends Placed {
   reasons: Reason[]
 }
+
+/**
+ * Does something that the data may be at fault for.
+ *
+ * @returns undefined when it went well
+ */
+export type Attempt = (work: () => Promise<void>) => Promise<DwhError | undefined>
 
 /** The temporary table in which typed rows are looked at before they go on. */
 const arrived = 'pg_temp.dwh_arrived'
@@ -93,7 +102,6 @@ export async function sift(
  * Brings records into the landing by way of a table without constraints, in which the server finds all rows that break one;
  * leaves that are missing are made.
  *
- * @param attempt runs something that the data may be at fault for, and says whether it went well
  * @returns how many landed, and the rest
  */
 export async function sendByArrival(
@@ -101,7 +109,7 @@ export async function sendByArrival(
   target: LoadTarget,
   landing: Landing,
   records: Placed[],
-  attempt: (work: () => Promise<void>) => Promise<boolean>,
+  attempt: Attempt,
   scratch: Scratch,
 ): Promise<{ landed: number; refused: Refused[] }> {
   await session.run(`TRUNCATE ${arrived}`)
@@ -121,7 +129,41 @@ export async function sendByArrival(
       reasons: reasons.length > 0 ? reasons : [noLeaf(target, position)],
     })
   }
-  return { landed: await land(session, target, landing, [...offenders]), refused }
+  const good = fine.filter(({ place }) => !offenders.has(place))
+  const landed = await landApart(good, attempt, refused, (places) => land(session, target, landing, places))
+  return { landed, refused }
+}
+
+/**
+ * Lands all records at once. Where the server refuses what nobody could foresee, such as a trigger, or an expression that
+ * generates a column, one half after the other is tried, until those that it refuses stand alone.
+ */
+async function landApart(
+  some: Placed[],
+  attempt: Attempt,
+  refused: Refused[],
+  landThem: (places: number[]) => Promise<number>,
+): Promise<number> {
+  if (some.length === 0) return 0
+  let landed = 0
+  const error = await attempt(async () => {
+    landed = await landThem(some.map(({ place }) => place))
+  })
+  if (!error) return landed
+  const [only] = some
+  if (some.length === 1 && only) {
+    refused.push({ ...only, reasons: [unforeseen(error)] })
+    return 0
+  }
+  const middle = some.length >> 1
+  const before = await landApart(some.slice(0, middle), attempt, refused, landThem)
+  return before + (await landApart(some.slice(middle), attempt, refused, landThem))
+}
+
+function unforeseen(error: DwhError): Reason {
+  const state = sqlstateOf(error)
+  const message = error.message.split('\n')[0] as string
+  return { kind: 'other', message, ...(state === undefined ? {} : { sqlstate: state }) }
 }
 
 /** Brings records into the table of arrivals, but those that cannot even be rows. */
@@ -129,7 +171,7 @@ async function arrive(
   session: Session,
   target: LoadTarget,
   records: Placed[],
-  attempt: (work: () => Promise<void>) => Promise<boolean>,
+  attempt: Attempt,
   scratch: Scratch,
 ): Promise<{ fine: Placed[]; refused: Refused[] }> {
   const bring = async (some: Placed[]) => {
@@ -146,7 +188,7 @@ async function arrive(
     const columns = [placeColumn, ...target.plan.filled.map(({ column }) => column.name)]
     await session.run(`INSERT INTO ${arrived} (${identList(columns)}) ${textsSelect(target)}`)
   }
-  if (await attempt(() => bring(records))) return { fine: records, refused: [] }
+  if (!(await attempt(() => bring(records)))) return { fine: records, refused: [] }
   const sifted = await sift(session, target, records, () => true)
   await session.run(`TRUNCATE ${arrived}`)
   await bring(sifted.fine)
@@ -186,12 +228,12 @@ async function findOffenders(session: Session, target: LoadTarget, landing: Land
   return new Set(rows.map(({ place }) => place))
 }
 
-/** Brings the arrivals but some into the landing; values that another table does not have become NULL where that is wanted. */
+/** Brings some of the arrivals into the landing; values that another table does not have become NULL where that is wanted. */
 async function land(
   session: Session,
   { plan: { filled }, references }: LoadTarget,
   landing: Landing,
-  offenders: number[],
+  places: number[],
 ): Promise<number> {
   const toNull = references.filter(({ onMissing }) => onMissing === 'set_null')
   const place = landing.isPlaced ? [placeColumn] : []
@@ -202,8 +244,8 @@ async function land(
   return session.run(
     `INSERT INTO ${relation(landing.name)} (${identList([...place, ...filled.map(({ column }) => column.name)])}) ` +
       `OVERRIDING SYSTEM VALUE SELECT ${[...place, ...values].join(', ')} FROM ${arrived} AS a ` +
-      `WHERE ${placeColumn} <> ALL ($1::bigint[])`,
-    [offenders],
+      `WHERE ${placeColumn} = ANY ($1::bigint[])`,
+    [places],
   )
 }
 

@@ -26,7 +26,7 @@ import { sealedAgainst } from './prepare.ts'
 import { occupiedLeaves, type ReadyLeaf } from './ready-leaf.ts'
 import { readVersions } from './rebuild.ts'
 import { replaceScope } from './replace.ts'
-import type { LoadTarget } from './target.ts'
+import { type LoadTarget, refuseDetaching } from './target.ts'
 
 /** What the last transaction does with a landing. */
 export interface Conclusion {
@@ -62,8 +62,8 @@ interface Destination {
 /**
  * The last transaction of a load: all its rows become visible, with the ledger's row, or none.
  *
- * Locks, all at the beginning and under the lock ladder: SHARE ROW EXCLUSIVE on the leaves that rows are merged into (their
- * writers wait, readers do not); SHARE UPDATE EXCLUSIVE on the target where leaves are attached, ACCESS EXCLUSIVE on it for
+ * Locks, all at the beginning and under the lock ladder: ACCESS EXCLUSIVE on the landing; SHARE ROW EXCLUSIVE on the leaves
+ * that rows are merged into (their writers wait, readers do not); SHARE UPDATE EXCLUSIVE on the target where leaves are attached, ACCESS EXCLUSIVE on it for
  * as long as that takes where they replace empty ones.
  */
 export async function conclude(
@@ -121,7 +121,7 @@ export async function finish(
 
 /** Takes every lock in an order that two loads share, and looks at the target again under them. */
 async function lockAll(session: Session, conclusion: Conclusion): Promise<Destination[]> {
-  const { target, leaves, scope } = conclusion
+  const { target, landings, leaves, scope } = conclusion
   const table = relation(target.dataset.target)
   const tables = leaves.map(tableOf)
   const exchanges = tables.some(({ attachable, twin }) => attachable && twin)
@@ -130,6 +130,11 @@ async function lockAll(session: Session, conclusion: Conclusion): Promise<Destin
   const looksFirst = leaves.some(({ rebuilt }) => rebuilt)
   // Rows that move, and rows of a scope, may be anywhere.
   const all = !target.leaves || !target.isAligned || scope !== undefined
+  // Whoever reads all tables, such as pg_dump, has these too: better told now than with the locks of others in our hands.
+  const own = landings.flatMap((landing) => [landing.name, ...landing.leaves])
+  await session.run(
+    `LOCK TABLE ${own.map((name) => `ONLY ${relation(name)}`).join(', ')} IN ACCESS EXCLUSIVE MODE`,
+  )
   const parent = attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'
   if (all) await session.run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`)
   if (exchanges || !all)
@@ -208,14 +213,16 @@ async function findDestinations(
   const mayStandBeside = target.isAligned || occupied.size === 0
   // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
   const mayAttach = mayStandBeside && !now.isWider
-  const changed = await changedLeaves(crew, leaves)
+  const changedOids = await changedLeaves(crew, leaves)
   const found: Destination[] = []
+  refuseDetaching(target, twins)
   for (const [index, leaf] of leaves.entries()) {
     const twin = twins[index]
     const table = tableOf(leaf)
     const attachable = table.attachable && mayAttach
-    const mayReplace = (oid: number) => (leaf.rebuilt ? !changed.has(oid) : !occupied.has(oid))
+    const mayReplace = (oid: number) => (leaf.rebuilt ? !changedOids.has(oid) : !occupied.has(oid))
     if (!twin) {
+      if (!leaf.range) throw changed(target, 'has no unknown leaf any more')
       await isAttached(session, target.oid, nameOf(target, leaf))
       found.push({ leaf, table, twin, how: attachable && !leaf.rebuilt?.versions.rows ? 'attach' : 'merge' })
     } else if (attachable && table.twin?.oid === twin.oid && mayReplace(twin.oid))
@@ -278,12 +285,26 @@ async function settle(
       `ALTER INDEX ${relation({ schema: there.schema, name: index.name })} RENAME TO ${ident(final)}`,
     )
   }
+  await renameStatistics(session, there, table.name)
   await session.run(
     `ALTER TABLE ${relation(parent)} ATTACH PARTITION ${relation(there)} ${forValues(policy, table.range as NonNullable<typeof table.range>)}`,
   )
   await session.run(`ALTER TABLE ${relation(there)} DROP CONSTRAINT ${ident(boundName(table.name))}`)
   const merged = leaf.rebuilt?.merged ?? { inserted: leaf.rows, updated: 0, unchanged: 0, moved: 0 }
   return { ...merged, name: there.name }
+}
+
+/** They were named after the table when it was made, as LIKE does it. */
+async function renameStatistics(session: Session, leaf: RelationName, before: string): Promise<void> {
+  const statistics = await session.rows<RelationName>(sql('load/leaf_statistics'), [relation(leaf)])
+  for (const { schema, name } of statistics) {
+    const final = fitName(leaf.name, name.startsWith(before) ? name.slice(before.length) : `_${name}`)
+    const taken = await session.row(
+      'SELECT FROM pg_statistic_ext WHERE stxname = $1 AND stxnamespace = $2::text::regnamespace',
+      [final, ident(schema)],
+    )
+    if (!taken) await session.run(`ALTER STATISTICS ${relation({ schema, name })} RENAME TO ${ident(final)}`)
+  }
 }
 
 /** A leaf of the target for rows that come by INSERT. */

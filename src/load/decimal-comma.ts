@@ -20,6 +20,7 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
   return {
     columns: reader.columns,
     header: reader.header,
+    ...(reader.rows === undefined ? {} : { rows: reader.rows }),
     reading: reader.reading,
     dialect: reader.dialect,
     async sample() {
@@ -36,6 +37,7 @@ export function readDecimalCommas(reader: Reader, { filled }: ColumnPlan): Reade
     return {
       number: batch.number,
       firstRecord: batch.firstRecord,
+      count: batch.count,
       offset: batch.offset,
       bytesRead: batch.bytesRead,
       raw: undefined,

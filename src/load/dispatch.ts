@@ -42,7 +42,6 @@ export class Dispatch {
   readonly #reader: Reader
   /** The column of the table for each of the file, where the bytes of the file are what COPY wants as they stand. */
   readonly #straight: FilledColumn[] | undefined
-  readonly #isCounted: boolean
   /** Undefined where expressions compute values. */
   readonly #certain: ((record: InputRecord) => boolean) | undefined
   /** By column of the file; only where the bytes are sent as they stand. */
@@ -55,9 +54,7 @@ export class Dispatch {
     this.target = target
     this.landing = landing
     this.rejects = rejects
-    // Of rows that go as they stand nobody knows how many must arrive: a trigger may swallow some.
-    this.#isCounted = landing.kind === 'target' && target.obstacles.length > 0
-    this.#straight = this.#isCounted ? undefined : straightColumns(target)
+    this.#straight = straightColumns(target)
     this.#certain = certainRecord(target)
     this.#examinations = (this.#straight ?? []).map(({ column }) =>
       byteExamination(column, target.mustHaveValue(column)),
@@ -76,6 +73,7 @@ export class Dispatch {
         original: source.original(record),
         reasons,
       })),
+      refused.reduce((sum, { record }) => sum + (record.swallowed ?? 0), 0),
     )
   }
 
@@ -121,7 +119,7 @@ export class Dispatch {
       if (!fault) return out
       this.#learn(fault)
     }
-    const attempt = async (work: () => Promise<void>) => !(await this.#try(session, work))
+    const attempt = (work: () => Promise<void>) => this.#attempt(session, work)
     const arrived = await sendByArrival(
       session,
       this.target,
@@ -144,7 +142,7 @@ export class Dispatch {
       statement,
       isPlaced || without.length > 0 ? this.#piecesOf(session, batch, raw, without) : raw,
     )
-    this.landed += rows
+    this.#count(rows, batch.count - without.length)
   }
 
   #piecesOf(session: Session, batch: Batch, raw: Buffer, without: Doubtful[]): Buffer {
@@ -184,8 +182,9 @@ export class Dispatch {
     this.#count(rows, sent)
   }
 
+  /** A trigger may have kept rows, or the server have read the bytes otherwise than we have. */
   #count(rows: number, expected: number): void {
-    if (this.#isCounted && rows !== expected)
+    if (rows !== expected)
       throw new DwhError(
         'PROOF_FAILED',
         `of ${expected} rows ${rows} came to ${shown(this.landing.name)}; nothing was loaded`,
@@ -236,12 +235,20 @@ export class Dispatch {
     return doubtful
   }
 
+  /** @returns undefined when it went well */
+  async #try(session: Session, work: () => Promise<void>): Promise<Fault | undefined> {
+    const error = await this.#attempt(session, work)
+    if (!error) return undefined
+    if (error.code === 'ROWS_UNFIT') return 'leaf'
+    return hasState(error, sqlstate.checkViolation, sqlstate.foreignKeyViolation) ? 'constraint' : 'value'
+  }
+
   /**
    * Does something that the data may be at fault for.
    *
    * @returns undefined when it went well
    */
-  async #try(session: Session, attempt: () => Promise<void>): Promise<Fault | undefined> {
+  async #attempt(session: Session, attempt: () => Promise<void>): Promise<DwhError | undefined> {
     const isInTransaction = this.landing.kind === 'target'
     if (isInTransaction) await session.run('SAVEPOINT batch')
     try {
@@ -249,10 +256,9 @@ export class Dispatch {
       if (isInTransaction) await session.run('RELEASE SAVEPOINT batch')
       return undefined
     } catch (error) {
-      if (!isOfData(error)) throw error
+      if (!(error instanceof DwhError && isOfData(error))) throw error
       if (isInTransaction) await session.run('ROLLBACK TO SAVEPOINT batch')
-      if (error instanceof DwhError && error.code === 'ROWS_UNFIT') return 'leaf'
-      return hasState(error, sqlstate.checkViolation, sqlstate.foreignKeyViolation) ? 'constraint' : 'value'
+      return error
     }
   }
 
@@ -309,7 +315,10 @@ function certainRecord(target: LoadTarget): ((record: InputRecord) => boolean) |
   }
 }
 
-/** Values that are no values of their type, and rows that break a constraint. A unique key is no fault of one row. */
+/**
+ * Values that are no values of their type, rows that break a constraint, that a trigger refuses, or that are too large. A
+ * unique key is no fault of one row.
+ */
 function isOfData(error: unknown): boolean {
-  return hasStateClass(error, '22', '23', 'P0') && !hasState(error, sqlstate.uniqueViolation)
+  return hasStateClass(error, '22', '23', '54', 'P0') && !hasState(error, sqlstate.uniqueViolation)
 }

@@ -2,6 +2,7 @@ import { DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import type { Load } from '../ledger/loads.ts'
 import { refuseSealed, tellSealed } from '../partitions/sealed.ts'
+import { climbInSession } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader, ReadOptions } from '../sources/file/reader.ts'
@@ -46,7 +47,7 @@ export async function planFile(
   knowsLoads: boolean,
 ): Promise<PlannedFile> {
   const opened = await input.open(options.reading)
-  const columns = await readTarget(session, dataset, opened.columns)
+  const columns = await looking(session, work, dataset, () => readTarget(session, dataset, opened.columns))
   const reader = options.decimalComma ? readDecimalCommas(opened, columns.plan) : opened
   return plan(session, work, { input, reader, target: columns }, options, knowsLoads && !options.again)
 }
@@ -60,16 +61,23 @@ async function plan(
 ): Promise<PlannedFile> {
   const { input, reader, target } = file
   const earlier = asksLedger
-    ? await findEarlier(session, work, input, target, mappingHash(target, reader, options.replay))
+    ? await findEarlier(session, work, input, target, mappingHash(target, reader, options))
     : undefined
   if (earlier) return { ...file, plan: undefined, earlier }
-  const planned = await planLoad(session, target, reader, options)
+  const planned = await looking(session, work, target.dataset, () =>
+    planLoad(session, target, reader, options),
+  )
   refuseSealed(
     target.dataset.name,
     planned.sealed,
     `and ${input.name} has rows that belong there; nothing was changed`,
   )
   return { ...file, plan: planned, earlier }
+}
+
+/** Reads the target; whoever keeps readers out of it is named. */
+function looking<T>(session: Session, work: Work, { target }: Dataset, look: () => Promise<T>): Promise<T> {
+  return climbInSession(session, work, { relations: [target] }, look)
 }
 
 /**
@@ -115,7 +123,10 @@ async function replan(
   file: PlannedFile,
   options: FileOptions,
 ): Promise<PlannedFile> {
-  const target = await readTarget(session, file.target.dataset, file.reader.columns)
+  const { dataset } = file.target
+  const target = await looking(session, work, dataset, () =>
+    readTarget(session, dataset, file.reader.columns),
+  )
   return plan(session, work, { ...file, target }, options, !options.again)
 }
 

@@ -98,11 +98,13 @@ function judgeFunction(target: LoadTarget): string {
   const isKey = (name: string) => dataset.key?.includes(name) && !dataset.nulls_equal
   const values = plan.filled.map(({ column }, n) => `${variable(n)} AS ${ident(column.name)}`)
   const row = `${target.wholeRow(`(SELECT ${values.join(', ')})`)} AS t`
-  const assign = plan.filled.map(({ from }, n) =>
-    'input' in from
-      ? `${variable(n)} := r.${ident(plan.names[from.input] as string)};`
-      : `SELECT (${from.expression}) INTO ${variable(n)} FROM (SELECT r.*) AS input;`,
-  )
+  const assign = plan.filled.map(({ column, from }, n) => {
+    const value =
+      'input' in from
+        ? `${variable(n)} := r.${ident(plan.names[from.input] as string)};`
+        : `SELECT (${from.expression}) INTO ${variable(n)} FROM (SELECT r.*) AS input;`
+    return column.is_domain ? `${value} PERFORM ${variable(n)}::${column.type};` : value
+  })
   // One after the other only where something is wrong: every handler of exceptions costs a subtransaction.
   const assignEach = plan.filled.map(({ column: { name } }, n) =>
     guarded(assign[n] as string, 'type', name, `v_failed := array_append(v_failed, ${literal(name)});`),
@@ -138,7 +140,7 @@ function judgeFunction(target: LoadTarget): string {
     '#variable_conflict use_column',
     'DECLARE',
     "  v_reasons jsonb := '[]'; v_failed text[] := '{}'; v_message text; v_position text;",
-    ...plan.filled.map(({ column }, n) => `  ${variable(n)} ${column.type};`),
+    ...plan.filled.map(({ column }, n) => `  ${variable(n)} ${column.plain_type};`),
     'BEGIN',
     `BEGIN ${assign.join(' ')}`,
     'EXCEPTION WHEN OTHERS THEN',

@@ -162,7 +162,7 @@ export class Landing {
       ...(this.isPlaced ? [`ADD COLUMN ${placeColumn} bigint`] : []),
     ]
     return [
-      `CREATE ${unlogged}TABLE ${name} (LIKE ${relation(target)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS EXCLUDING IDENTITY)` +
+      `CREATE ${unlogged}TABLE ${name} (LIKE ${relation(target)} INCLUDING ALL EXCLUDING INDEXES${this.isPlaced ? ' EXCLUDING STATISTICS' : ''} EXCLUDING IDENTITY)` +
         (partitioned && partition ? ` PARTITION BY RANGE (${identList(partition.key)})` : ''),
       ...(alterations.length > 0 ? [`ALTER TABLE ${name} ${alterations.join(', ')}`] : []),
       ...furnishStatements(this.name, {

@@ -20,12 +20,13 @@ export interface Merged {
 export interface MergeColumns {
   /** All that a row of a landing has for the target. */
   inserted: string[]
-  /** Those that the file has, each with how its values are told apart. */
+  /** Those that the file has and an UPDATE may set, each with how its values are told apart. */
   compared: ProofColumn[]
 }
 
 export async function mergeColumns(session: Session, target: LoadTarget): Promise<MergeColumns> {
-  const filled = new Set(target.plan.filled.map(({ column }) => column.name))
+  const settable = target.plan.filled.filter(({ column }) => !column.always_identity)
+  const filled = new Set(settable.map(({ column }) => column.name))
   const proof = await proofColumns(session, target.oid)
   return {
     inserted: target.columns.filter(({ generated }) => !generated).map(({ name }) => name),

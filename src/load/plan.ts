@@ -14,7 +14,7 @@ import { needsPlaces, type OnDuplicate } from './deduplicate.ts'
 import { checkExpressions, type Judgement, judge, openCourt } from './judge.ts'
 import { occupiedLeaves } from './ready-leaf.ts'
 import { daysTaken, windowCondition } from './replace.ts'
-import type { LoadTarget } from './target.ts'
+import { type LoadTarget, refuseDetaching } from './target.ts'
 
 /** How a file comes into the target. */
 export const strategies = ['append', 'merge', 'aside', 'scope'] as const
@@ -78,6 +78,8 @@ export async function planLoad(
     position === null || reasons.length > 0 ? [] : [position],
   )
   const touched = policy ? touchedLeaves(policy, target, positions) : []
+  const names = touched.map(({ name }) => name)
+  refuseDetaching(target, target.leaves?.filter(({ name }) => names.includes(name)) ?? [])
   const missing = touched.filter(({ isThere }) => !isThere).map(({ name }) => name)
   for (const name of missing) await isAttached(session, target.oid, { schema: dataset.target.schema, name })
   const occupied = await occupiedLeaves(session, target)
@@ -85,7 +87,7 @@ export async function planLoad(
     target,
     options,
     occupied: [...(target.leaves ?? [])].filter(({ oid }) => occupied.has(oid)).map(({ name }) => name),
-    touched: touched.map(({ name }) => name),
+    touched: names,
     isEmpty: target.leaves ? occupied.size === 0 : await isEmptyTable(session, target),
   }
   const choice = choose(look)
@@ -97,9 +99,9 @@ export async function planLoad(
     ...choice,
     rows: sample.rows,
     dates: touched.map(({ from }) => from),
-    touched: touched.map(({ name }) => name),
+    touched: names,
     missing,
-    sealed: (target.leaves ?? []).filter((leaf) => leaf.sealed && look.touched.includes(leaf.name)),
+    sealed: (target.leaves ?? []).filter((leaf) => leaf.sealed && names.includes(leaf.name)),
     sampled: {
       records: looked.length,
       refused:
@@ -242,13 +244,28 @@ async function refuseSilentReplacement(
   policy: Policy | undefined,
   positions: string[],
 ): Promise<void> {
-  const ordered = positions.toSorted(byValue)
-  const [low, high] = [ordered[0], ordered.at(-1)]
-  const window = policy && low && high ? windowCondition(policy, low, high) : 'true'
+  const window = policy && positions.length > 0 ? windowsOf(policy, positions).join(' OR ') : 'true'
   const { found } = await session.one<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM ${relation(target.dataset.target)} WHERE ${window}) AS found`,
   )
   if (found) throw daysTaken(target, 'USAGE')
+}
+
+/** The days from the first to the last within the limits of the policy, and each of those beyond by itself. */
+function windowsOf(policy: Policy, positions: string[]): string[] {
+  const { compare } = Temporal.PlainDate
+  const { floor, ceiling } = limits(policy)
+  const isWithin = (position: string) => {
+    const date = positionDate(policy, position)
+    return compare(floor, date) <= 0 && compare(date, ceiling) < 0
+  }
+  const ordered = [...new Set(positions)].toSorted(byValue)
+  const [low, ...others] = ordered.filter(isWithin)
+  const beyond = ordered.filter((position) => !isWithin(position))
+  return [
+    ...(low === undefined ? [] : [windowCondition(policy, low, others.at(-1) ?? low)]),
+    ...beyond.map((position) => windowCondition(policy, position, position)),
+  ]
 }
 
 /** Positions are numbers or ISO texts. */

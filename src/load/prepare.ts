@@ -2,8 +2,8 @@ import type { Work } from '../events.ts'
 import { refuseSealed } from '../partitions/sealed.ts'
 import type { Crew } from '../postgres/crew.ts'
 import { ident, relation } from '../postgres/identifiers.ts'
+import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 import { deduplicate, type OnDuplicate } from './deduplicate.ts'
 import { type Landing, type LandingLeaf, requiredName } from './landing.ts'
 import { isFree, makeReady, type ReadyLeaf, readiness } from './ready-leaf.ts'
@@ -46,7 +46,7 @@ export async function prepare(
       const duplicates = await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
       prepared.duplicates += duplicates
     }
-    const made = await makeReady(worker, target, leaf, isFree(ready, leaf), ready)
+    const made = await makeReady(worker, work.signal, target, leaf, isFree(ready, leaf), ready)
     if (made.rows > 0) prepared.leaves.push(made)
     done += 1
     work.emit({ type: 'progress', step: 'leaves', done, total: landing.leaves.length, unit: 'leaves' })
@@ -76,15 +76,16 @@ export const sealedAgainst = 'and the file has rows that belong there; nothing w
 /**
  * Lets go of the landing's parent, so that the last transaction need not, and of what the landing alone demanded.
  *
- * Locks: ACCESS EXCLUSIVE on the landing.
+ * Locks: ACCESS EXCLUSIVE on the landing, under the lock ladder: a dump of the database may be reading it.
  */
 export async function letGo(
   session: Session,
+  work: Work,
   target: LoadTarget,
   landing: Landing,
   leaves: ReadyLeaf[],
 ): Promise<void> {
-  await inTransaction(session, async () => {
+  await climbInTransaction(session, work, { relations: [landing.name] }, async () => {
     for (const leaf of leaves.filter(({ attachable }) => attachable)) {
       await session.run(`ALTER TABLE ${relation(landing.name)} DETACH PARTITION ${relation(leaf)}`)
       const drops = landing.required.map(

@@ -77,6 +77,7 @@ export function isFree({ mayAttach, occupied, hung }: Readiness, { range, twin }
 /** Gives a leaf all that it needs to become a leaf of the target, where it can become one. */
 export async function makeReady(
   session: Session,
+  signal: AbortSignal,
   target: LoadTarget,
   leaf: LandingLeaf,
   attachable: boolean,
@@ -93,6 +94,7 @@ export async function makeReady(
     bound: { name: boundName(leaf.name), condition },
     indexes: built,
     foreignKeys: target.foreignKeys,
+    signal,
   })
   return {
     ...leaf,

@@ -85,7 +85,11 @@ export async function rebuild(
     if (!leaf) throw new DwhError('FAILED', `${from.name} has no leaf to be rebuilt in`)
     const { merged, versions } = await write(worker, target, columns, from, leaf, options)
     const attachable = isMerge || isFree(ready, leaf)
-    from.rebuilt = { leaf: await makeReady(worker, target, leaf, attachable, ready), merged, versions }
+    from.rebuilt = {
+      leaf: await makeReady(worker, work.signal, target, leaf, attachable, ready),
+      merged,
+      versions,
+    }
     done += 1
     work.emit({ type: 'progress', step: 'rebuild', done, total: staged.length, unit: 'leaves' })
   })
@@ -129,7 +133,7 @@ async function write(
         `SELECT count(*) AS matches, count(*) FILTER (WHERE ${wins}) AS updated FROM ${tables.of} JOIN ${tables.file} ON ${same}`,
       )
       const written = await session.run(
-        `${insert} SELECT ${mergedRow(target, columns, wins)} FROM ${tables.of} FULL JOIN ${tables.file} ON ${same}`,
+        `${insert} ${mergedRows(target, columns, wins)} FROM ${tables.of} FULL JOIN ${tables.file} ON ${same} OFFSET 0) AS pairs`,
       )
       const inserted = from.rows - matches
       if (written !== versions.rows + inserted)
@@ -144,21 +148,23 @@ async function write(
   )
 }
 
-/** The row that stays of a row of the table (t) and one of the file (s) with its key, either of which may be missing. */
-function mergedRow(
+/**
+ * The rows that stay of rows of the table (t) and of the file (s) with their keys, either of which may be missing; up to the
+ * FROM of the pairs. Whether the file's row wins is told once for all columns, which OFFSET 0 keeps apart.
+ */
+function mergedRows(
   { dataset: { key = [] } }: LoadTarget,
   { inserted, compared }: MergeColumns,
   wins: string,
 ): string {
   const isFilled = new Set(compared.map(({ name }) => name))
-  return inserted
-    .map((name) => {
-      const column = ident(name)
-      if (key.includes(name)) return `CASE WHEN t.ctid IS NULL THEN s.${column} ELSE t.${column} END`
-      const takes = isFilled.has(name)
-        ? `t.ctid IS NULL OR s.ctid IS NOT NULL AND (${wins})`
-        : 't.ctid IS NULL'
-      return `CASE WHEN ${takes} THEN s.${column} ELSE t.${column} END`
-    })
-    .join(', ')
+  const values = inserted.map((name, n) => {
+    const takes = isFilled.has(name) && !key.includes(name) ? 'is_new OR wins' : 'is_new'
+    return `CASE WHEN ${takes} THEN s${n} ELSE t${n} END`
+  })
+  const pairs = inserted.map((name, n) => `t.${ident(name)} AS t${n}, s.${ident(name)} AS s${n}`)
+  return (
+    `SELECT ${values.join(', ')} FROM (SELECT ${pairs.join(', ')}, t.ctid IS NULL AS is_new, ` +
+    `s.ctid IS NOT NULL AND (${wins}) AS wins`
+  )
 }

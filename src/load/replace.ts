@@ -1,21 +1,23 @@
 import { DwhError, type ErrorCode } from '../errors.ts'
 import { positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
-import { literal, type RelationName, relation, shown } from '../postgres/identifiers.ts'
+import { literal, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import type { LandingLeaf } from './landing.ts'
 import type { LoadTarget } from './target.ts'
 
 /** What a file stands for. */
 interface Replacing {
   target: LoadTarget
-  /** Its rows. */
-  leaves: RelationName[]
+  /** Those that have rows of it. */
+  leaves: LandingLeaf[]
   scope: string | undefined
   mayReplace: boolean
 }
 
 /**
- * Deletes the rows that the file stands for: those of its scope within the days that its rows reach over.
+ * Deletes the rows that the file stands for: those of its scope within the days that its rows reach over. A file without
+ * rows stands for none.
  *
  * @throws DwhError ROWS_UNFIT for rows of the file outside the scope, and for rows of the table that nobody spoke of
  */
@@ -24,6 +26,7 @@ export async function replaceScope(
   { target, leaves, scope, mayReplace }: Replacing,
 ): Promise<number> {
   const policy = target.leaves ? target.dataset.partition : undefined
+  if (leaves.length === 0) return 0
   const condition = scope ?? 'true'
   const spans: string[] = []
   for (const leaf of leaves) {
@@ -36,9 +39,10 @@ export async function replaceScope(
       `SELECT count(*) FILTER (WHERE (${condition}) IS NOT TRUE) AS outside, min(${position})::text AS low, max(${position})::text AS high FROM ${relation(leaf)}`,
     )
     if (outside > 0) throw outsideScope(target, outside, condition)
-    if (policy && low !== null && high !== null) spans.push(windowCondition(policy, low, high))
+    // The unknown leaf has what lies before all others and what lies behind them: between the two are days of others.
+    if (policy && leaf.range === undefined) spans.push(dayCondition(policy, relation(leaf)))
+    else if (policy && low !== null && high !== null) spans.push(windowCondition(policy, low, high))
   }
-  if (policy && spans.length === 0) return 0
   const window = spans.length === 0 ? '' : ` AND (${spans.join(' OR ')})`
   const replaced = await session.run(
     `DELETE FROM ${relation(target.dataset.target)} WHERE (${condition})${window}`,
@@ -53,7 +57,26 @@ export function windowCondition(policy: Policy, low: string, high: string): stri
   const step = policy.kind === 'year_quarter' ? { months: 3 } : { days: 1 }
   const from = low === '-infinity' ? literal(low) : positionOf(policy, positionDate(policy, low))
   const until = positionOf(policy, positionDate(policy, high).add(step))
+  if (policy.kind === 'date_key' || policy.kind === 'year_quarter') {
+    // -1 and 20231301 are no days.
+    const [first, end] = [Math.min(Number(from), Number(low)), Math.max(Number(until), Number(high) + 1)]
+    return `(${position} >= ${first} AND ${position} < ${end})`
+  }
+  if (high === '-infinity') return `(${position} = ${literal(high)})`
   return `(${position} >= ${from} AND ${high === 'infinity' ? 'true' : `${position} < ${until}`})`
+}
+
+/** The days that some rows have, and none between them. */
+function dayCondition(policy: Policy, rows: string): string {
+  const day = daySql(policy)
+  const isNull = `${day} IS NULL`
+  return `(${day} IN (SELECT ${day} FROM ${rows}) OR (${isNull} AND EXISTS (SELECT FROM ${rows} WHERE ${isNull})))`
+}
+
+function daySql(policy: Policy): string {
+  const position = positionSql(policy)
+  if (policy.kind === 'timestamp') return `date_trunc('day', ${position})`
+  return policy.kind === 'timestamptz' ? `date_trunc('day', ${position}, ${literal(policy.zone)})` : position
 }
 
 function outsideScope({ dataset }: LoadTarget, rows: number, scope: string): DwhError {

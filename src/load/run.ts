@@ -11,7 +11,8 @@ import {
 } from '../ledger/loads.ts'
 import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
-import { shown } from '../postgres/identifiers.ts'
+import { type RelationName, shown } from '../postgres/identifiers.ts'
+import { climbInTransaction } from '../postgres/ladder.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
@@ -72,8 +73,8 @@ export async function loadInput(
 ): Promise<Loaded> {
   const { target } = plan
   const table = target.dataset.target
-  return underLease(session, work, `load ${shown(table)} ${input.name}`, run, async (lease) => {
-    await removeLeftovers(session, target, input.name)
+  return underLease(session, work, loadLease(table, input), run, async (lease) => {
+    await removeLeftovers(session, work, target, input.name)
     const load = await openLoad(session, {
       run,
       warehouse: options.warehouse,
@@ -83,7 +84,7 @@ export async function loadInput(
       place: input.place,
       header: reader.header ?? null,
       bytes: input.bytes,
-      mapping: mappingHash(target, reader, options.replay),
+      mapping: mappingHash(target, reader, options),
       reading: { ...reader.reading, decimalComma: options.decimalComma },
       strategy: plan.strategy,
     })
@@ -104,6 +105,11 @@ export async function loadInput(
       throw thrown
     }
   })
+}
+
+/** What only one load at a time does: bring this input into this table. */
+export function loadLease(table: RelationName, { name }: Input): string {
+  return `load ${shown(table)} ${name}`
 }
 
 class Attempt {
@@ -180,7 +186,20 @@ class Attempt {
   }
 
   #rejects(): RejectLog {
-    return new RejectLog(this.#session, this.#work, this.#load, this.#options.budget)
+    return new RejectLog(this.#session, this.#work, this.#load, this.#options.budget, {
+      guessed: this.#plan.rows,
+      count: () => this.#countRecords(),
+    })
+  }
+
+  async #countRecords(): Promise<number> {
+    if (this.#reader.rows !== undefined) return this.#reader.rows
+    let records = 0
+    for await (const batch of this.#reader.batches(this.#work)) {
+      records += batch.count
+      batch[Symbol.dispose]()
+    }
+    return records
   }
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
@@ -207,6 +226,7 @@ class Attempt {
     return step(work, 'publish', async () => {
       await letGo(
         session,
+        work,
         target,
         last,
         prepared.leaves.map((leaf) => leaf.rebuilt?.leaf ?? leaf),
@@ -274,16 +294,38 @@ class Attempt {
   }
 }
 
-/** Tables of loads that died, and of a run that lost this file to us and stands still. */
-async function removeLeftovers(session: Session, { dataset }: LoadTarget, input: string): Promise<void> {
+/**
+ * Tables of loads that died, and of a run that lost this file to us and stands still. What somebody is reading, such as a
+ * dump of the database, is left to the next load.
+ */
+async function removeLeftovers(
+  session: Session,
+  work: Work,
+  { dataset }: LoadTarget,
+  input: string,
+): Promise<void> {
   for (const { load, landing } of await findAbandonedLoads(session, dataset.target, input)) {
-    await dropTables(session, landing)
+    try {
+      await dropAll(session, work, landing)
+    } catch (error) {
+      if (!(error instanceof DwhError) || error.code !== 'LOCK_HELD') throw error
+      work.emit({
+        type: 'note',
+        message: `what load ${load} has left behind stays for now: ${error.message}`,
+      })
+      continue
+    }
     await failLoad(
       session,
       load,
       new DwhError('INTERRUPTED', 'the run died; its tables were removed by a later one'),
     )
   }
+}
+
+/** @throws DwhError LOCK_HELD soon: nobody has to wait for it */
+async function dropAll(session: Session, work: Work, tables: string[]): Promise<void> {
+  await climbInTransaction(session, work, { relations: [], rungs: [1000] }, () => dropTables(session, tables))
 }
 
 /** What a load that failed has made goes at once; where the server has gone, with the next load. */
@@ -293,7 +335,7 @@ async function giveUp(session: Session, load: number, error: DwhError): Promise<
     const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
     await using own = await Session.open(session.target, 'dwh load', quiet)
     const [attempt] = await listLoads(own, { load })
-    await dropTables(own, attempt?.landing ?? [])
+    await dropAll(own, quiet, attempt?.landing ?? [])
     await failLoad(own, load, error)
   } catch {
     // The next load of the table finds them.

@@ -140,6 +140,20 @@ export async function readTarget(session: Session, dataset: Dataset, input: stri
   })
 }
 
+/** @throws DwhError TARGET_UNFIT for leaves that a DETACH CONCURRENTLY has left half detached: their rows are seen by nobody */
+export function refuseDetaching({ dataset }: LoadTarget, leaves: (Leaf | undefined)[]): void {
+  const half = leaves.find((leaf) => leaf?.detachPending)
+  if (!half) return
+  const [table, leaf] = [shown(dataset.target), shown(half)]
+  throw new DwhError(
+    'TARGET_UNFIT',
+    `${leaf} is being detached from ${table}, and rows in it are not seen any more; nothing was loaded`,
+    {
+      hint: `wait for the end of it; where it was interrupted: ALTER TABLE ${table} DETACH PARTITION ${leaf} FINALIZE`,
+    },
+  )
+}
+
 /** Those of the warehouse file, and the foreign keys of the table that it does not speak of. */
 function references(dataset: Dataset, foreignKeys: ForeignKey[], plan: ColumnPlan): Reference[] {
   const isFilled = (name: string) => plan.filled.some(({ column }) => column.name === name)

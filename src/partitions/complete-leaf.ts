@@ -10,6 +10,7 @@ export interface LeafParts {
   /** What each is called on it, and which index it is like. */
   indexes: { name: string; like: TableIndex }[]
   foreignKeys: { name: string; definition: string }[]
+  signal: AbortSignal
 }
 
 /**
@@ -25,9 +26,14 @@ export async function completeLeaf(session: Session, leaf: RelationName, parts: 
   ])
   const has = (kind: 'index' | 'constraint', name: string) =>
     there.some((one) => one.kind === kind && one.name === name)
+  const run = async (statement: string) => {
+    // The cancel of a Ctrl-C that comes between two statements cancels nothing.
+    parts.signal.throwIfAborted()
+    await session.run(statement)
+  }
   // A CHECK while rows arrive would cost more than looking at all of them once; with it ATTACH need not look.
   if (parts.bound && !has('constraint', parts.bound.name))
-    await session.run(
+    await run(
       `ALTER TABLE ${table} ADD CONSTRAINT ${ident(parts.bound.name)} CHECK (${parts.bound.condition})`,
     )
   for (const { name, like } of parts.indexes) {
@@ -37,17 +43,17 @@ export async function completeLeaf(session: Session, leaf: RelationName, parts: 
       tail: like.tail,
       tablespace: like.tablespace,
     })
-    if (!has('index', name)) await session.run(build)
-    if (promote && !has('constraint', name)) await session.run(promote)
+    if (!has('index', name)) await run(build)
+    if (promote && !has('constraint', name)) await run(promote)
   }
   for (const { name, definition } of parts.foreignKeys) {
     if (!has('constraint', name))
-      await session.run(
+      await run(
         `ALTER TABLE ${table} ADD CONSTRAINT ${ident(name)} ${definition.replace(/ NOT VALID$/, '')} NOT VALID`,
       )
-    await session.run(`ALTER TABLE ${table} VALIDATE CONSTRAINT ${ident(name)}`)
+    await run(`ALTER TABLE ${table} VALIDATE CONSTRAINT ${ident(name)}`)
   }
-  await session.run(`ANALYZE ${table}`)
+  await run(`ANALYZE ${table}`)
 }
 
 /** What an index has beside its definition. Locks: ACCESS EXCLUSIVE on the leaf, for a moment. */

@@ -80,6 +80,24 @@ export async function climbInTransaction<T>(
   )
 }
 
+/** `climb` outside of transactions, for reading what somebody may have locked against readers. */
+export async function climbInSession<T>(
+  session: Session,
+  work: Work,
+  ladder: Ladder,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const { before } = await session.one<{ before: string }>("SELECT current_setting('lock_timeout') AS before")
+  try {
+    return await climb(session, work, ladder, async (timeout) => {
+      await session.run(`SET lock_timeout = ${timeout}`)
+      return attempt()
+    })
+  } finally {
+    await session.client.query(`SET lock_timeout = ${literal(before)}`).catch(() => {})
+  }
+}
+
 /** `climb` within a transaction that goes on: each attempt is a savepoint with its lock_timeout set. */
 export async function climbInSavepoint<T>(
   session: Session,

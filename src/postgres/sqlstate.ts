@@ -23,18 +23,19 @@ export const sqlstate = {
 } as const
 
 export function hasState(error: unknown, ...states: string[]): boolean {
-  const state = stateOf(error)
+  const state = sqlstateOf(error)
   return state !== undefined && states.includes(state)
 }
 
 /** Whether the SQLSTATE begins with one of these classes, such as 22 for data exceptions. */
 export function hasStateClass(error: unknown, ...classes: string[]): boolean {
-  const state = stateOf(error)
+  const state = sqlstateOf(error)
   return state !== undefined && classes.includes(state.slice(0, 2))
 }
 
-function stateOf(error: unknown): string | undefined {
-  if (error instanceof DwhError) return stateOf(error.cause)
+/** Undefined for what is no error of the server. */
+export function sqlstateOf(error: unknown): string | undefined {
+  if (error instanceof DwhError) return sqlstateOf(error.cause)
   return error instanceof pg.DatabaseError ? error.code : undefined
 }
 

@@ -9,6 +9,7 @@ import {
   ownName,
   share,
   span,
+  stanzaName,
   timeWindow,
   timeZone,
   whenRight,
@@ -82,9 +83,11 @@ const backupSchema = z
       .describe('restores that prove a backup'),
     pgbackrest: z
       .strictObject({
-        stanza: text.describe('its name'),
-        repository: text.describe('its folder'),
-        config: text.optional().describe('file of its configuration'),
+        stanza: stanzaName.describe('its name for the server'),
+        repository: text.describe('the folder of its backups, relative to this file'),
+        config: text
+          .optional()
+          .describe('a configuration of your own, relative to this file; without one dwh writes one'),
       })
       .optional()
       .describe('for the engine of that name'),

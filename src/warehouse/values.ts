@@ -32,6 +32,12 @@ export const catalogueName = z
 
 const relationExpected = 'expected a table name like schema.table'
 
+/** A stanza of pgBackRest: a section of its configuration and a folder of its repository. */
+export const stanzaName = pattern(
+  /^(?!global$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
+  'expected a name of letters, digits, _, . and -, other than global',
+)
+
 /** `schema.table`, quoted as in SQL where needed. */
 export const relationName = z
   .string(relationExpected)
@@ -84,6 +90,21 @@ export const calendarDate = z
     }
   })
   .meta(titled(dateExpected))
+
+const instantExpected = 'expected a time with its zone like 2026-11-22T03:15:00+01:00 or 2026-11-22 02:15Z'
+
+/** A time that is one time everywhere: without a zone, nobody knows at night whose clock was meant. */
+export const instant = z
+  .string(instantExpected)
+  .transform((text, context): Temporal.Instant => {
+    try {
+      return Temporal.Instant.from(text.trim())
+    } catch {
+      context.addIssue({ code: 'custom', message: instantExpected })
+      return z.NEVER
+    }
+  })
+  .meta(titled(instantExpected))
 
 const zoneExpected = 'expected an IANA time zone like Europe/Paris'
 

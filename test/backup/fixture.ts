@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type BackupOptions, type Created, createBackup } from '../../src/backup/create.ts'
 import type { BackedUpTable } from '../../src/backup/manifest.ts'
 import { wholeDatabase } from '../../src/backup/scope.ts'
+import type { Work } from '../../src/events.ts'
 import { ensureLedger } from '../../src/migrate/apply.ts'
 import { relation } from '../../src/postgres/identifiers.ts'
 import { oidOf } from '../../src/postgres/relations.ts'
@@ -81,7 +82,7 @@ export async function backUp(
   session: Session,
   folder: string,
   options: Partial<BackupOptions> = {},
-  work = quietWork(),
+  work: Work = quietWork(),
 ): Promise<Created> {
   const standard = { name: 'b', scope: wholeDatabase, jobs: 2, compression: 'zstd', run: null } as const
   return createBackup(session, work, { ...standard, folder, ...options })

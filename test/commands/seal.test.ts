@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { dwh, dwhDone } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
+import { everyFault } from '../support/faults.ts'
 import { server } from '../support/servers.ts'
 import { testWarehouse } from '../support/warehouse.ts'
 
@@ -120,4 +121,22 @@ test('seal, look, load, undo, doctor, unseal: each says what it will not do and 
   const nothing = await dwhDone(['partitions', 'unseal', 'sales', 'sales_2022'], here)
   expect(nothing.stderr).toBe('nothing to do: no such leaf is sealed\n')
   await session.run('DELETE FROM public.sales_2022; DELETE FROM public.sales_2023')
+})
+
+test.runIf(everyFault)('killed with -9 between two leaves, the same command seals the rest', async () => {
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  using folder = testWarehouse({ datasets })
+  const here = folder.at(database.target)
+  await session.run('CREATE TABLE public.sales (id int, day date) PARTITION BY RANGE (day)')
+  await dwhDone(['partitions', 'create', '--yes'], here)
+  const words = ['partitions', 'seal', 'sales', '--before', '2025', '--yes', '--json']
+  const killed = await dwh(words, { ...here, killAt: { type: 'progress', step: 'seal', done: 1 } })
+  expect(killed).toMatchObject({ signal: 'SIGKILL' })
+  const sealed = JSON.parse((await dwhDone(words, here)).stdout)
+  expect(sealed).toMatchObject({
+    sealed: [{ leaf: 'public.sales_2023' }, { leaf: 'public.sales_2024' }],
+    already_sealed: ['public.sales_2022'],
+  })
+  expect(await session.one('SELECT count(*) AS n FROM dwh.seals')).toEqual({ n: 3 })
 })

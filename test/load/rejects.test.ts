@@ -240,5 +240,10 @@ describe.each(servers)('rejects of loads on $name', (server) => {
     expect(
       await place.load('measure', content, { reading: { delimiter: ',', nullText: 'x' } }),
     ).toMatchObject({ unchanged: 1 })
+    expect(await place.load('measure', content, { decimalComma: true })).toMatchObject({ unchanged: 1 })
+    const reading = { header: false, columns: header.split(',') }
+    expect(await place.load('measure', content, { reading, budget: { share: 0.5 } })).toMatchObject({
+      records: 2,
+    })
   })
 })

@@ -9,13 +9,29 @@ const datasets = {
   keyless: { target: 'public.t', partition },
   keyed: { target: 'public.keyed', key: ['jour', 'theme'], partition },
   plain: { target: 'public.plain' },
+  south: { target: 'public.plain', scope: 'v < 5' },
+  keys: {
+    target: 'public.keys',
+    scope: "theme = 'a'",
+    partition: {
+      key: 'jour',
+      kind: 'date_key',
+      grain: 'month',
+      from: '2024-01-01',
+      ceiling: '2030-01-01',
+      premake: 0,
+      unknown: true,
+    },
+  },
 }
 
 const tables = `
   SET search_path = public;
   CREATE TABLE t (jour date NOT NULL, theme text, region text, v int) PARTITION BY RANGE (jour);
   CREATE TABLE keyed (jour date, theme text, region text, v int, PRIMARY KEY (jour, theme)) PARTITION BY RANGE (jour);
-  CREATE TABLE plain (jour date, v int)`
+  CREATE TABLE plain (jour date, v int);
+  CREATE TABLE keys (jour int, theme text, v int) PARTITION BY RANGE (jour);
+  CREATE TABLE keys_unknown PARTITION OF keys DEFAULT`
 
 const header = 'jour,theme,region,v'
 
@@ -141,6 +157,44 @@ describe.each(servers)('scope on $name', (server) => {
     })
     expect(replaced.results).toMatchObject([{ inserted: 1, replaced: 1 }])
     expect(await leftovers(place.session)).toEqual([])
+  })
+
+  test('days between those of the unknown leaf stay, what is no day is replaced too, a file without rows replaces nothing', async () => {
+    await using place = await loadingPlace(server, template, datasets)
+    const load = (rows: [number | null, number][], again = false) =>
+      place.load(
+        'keys',
+        csv(
+          'jour,theme,v',
+          rows.map(([jour, v]) => [jour, 'a', v]),
+        ),
+        { again },
+      )
+    const found = async () =>
+      (await place.rows('SELECT jour, v FROM keys ORDER BY jour, v')).map(({ jour, v }) => `${jour} ${v}`)
+    await load([
+      [20240105, 1],
+      [20240110, 1],
+      [20240310, 1],
+    ])
+    const odd: [number | null, number][] = [
+      [20240105, 2],
+      [20240131, 2],
+      [20241301, 2],
+      [-1, 2],
+      [29990101, 2],
+      [null, 2],
+    ]
+    expect(await load(odd)).toMatchObject({ inserted: 6, replaced: 2 })
+    const expected = ['-1 2', '20240105 2', '20240131 2', '20240310 1', '20241301 2', '29990101 2', 'null 2']
+    expect(await found()).toEqual(expected)
+    expect(await load(odd, true)).toMatchObject({ inserted: 6, replaced: 6 })
+    expect(await found()).toEqual(expected)
+    expect(await load([])).toMatchObject({ records: 0, replaced: 0 })
+    expect(await found()).toEqual(expected)
+    await place.load('south', 'jour,v\n2024-01-01,1\n')
+    expect(await place.load('south', 'jour,v\n')).toMatchObject({ records: 0, replaced: 0 })
+    expect(await place.rows('SELECT v FROM plain')).toEqual([{ v: 1 }])
   })
 
   test('append writes into the leaves, makes those that are absent, and refuses a key that is there', async () => {

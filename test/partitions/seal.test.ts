@@ -13,6 +13,7 @@ import { startServer, stopServer } from '../../src/postgres/server/server.ts'
 import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import { databaseTemplate, freshDatabase, freshRole } from '../support/database.ts'
+import { everyFault } from '../support/faults.ts'
 import { server, servers } from '../support/servers.ts'
 import { until } from '../support/until.ts'
 import { quietWork } from '../support/work.ts'
@@ -467,27 +468,34 @@ describe.each(servers)('a sealed leaf on $name', (server) => {
   })
 })
 
-test.each(servers)('a seal outlives autovacuum and a restart of $name', async ({ binaries }) => {
-  const work = quietWork()
-  const settings = { autovacuum_naptime: '1s', autovacuum_vacuum_cost_delay: 0, max_prepared_transactions: 2 }
-  await using own = await TemporaryServer.start(work, { binaries, settings })
-  {
-    await using session = await Session.open(own.target, 'dwh test', work)
-    await build(session)
-    await session.run(`ALTER TABLE public.facts_2023 SET (autovacuum_freeze_max_age = 100000, autovacuum_vacuum_insert_threshold = 0,
+test.each(everyFault ? servers : servers.slice(-1))(
+  'a seal outlives autovacuum and a restart of $name',
+  async ({ binaries }) => {
+    const work = quietWork()
+    const settings = {
+      autovacuum_naptime: '1s',
+      autovacuum_vacuum_cost_delay: 0,
+      max_prepared_transactions: 2,
+    }
+    await using own = await TemporaryServer.start(work, { binaries, settings })
+    {
+      await using session = await Session.open(own.target, 'dwh test', work)
+      await build(session)
+      await session.run(`ALTER TABLE public.facts_2023 SET (autovacuum_freeze_max_age = 100000, autovacuum_vacuum_insert_threshold = 0,
       autovacuum_vacuum_insert_scale_factor = 0, autovacuum_analyze_threshold = 0, autovacuum_analyze_scale_factor = 0)`)
-    await until(
-      session,
-      `SELECT FROM pg_stat_user_tables WHERE relname = 'facts_2023' AND autovacuum_count > 0 AND autoanalyze_count > 0`,
-    )
+      await until(
+        session,
+        `SELECT FROM pg_stat_user_tables WHERE relname = 'facts_2023' AND autovacuum_count > 0 AND autoanalyze_count > 0`,
+      )
+      expect(await told(session)).toEqual(['facts_2023: sealed'])
+    }
+    await stopServer(own.folder, work)
+    await startServer(own.folder, work, { binaries, settings })
+    await using session = await Session.open(own.target, 'dwh test', work)
     expect(await told(session)).toEqual(['facts_2023: sealed'])
-  }
-  await stopServer(own.folder, work)
-  await startServer(own.folder, work, { binaries, settings })
-  await using session = await Session.open(own.target, 'dwh test', work)
-  expect(await told(session)).toEqual(['facts_2023: sealed'])
-  await expect(session.run('DELETE FROM public.facts')).rejects.toMatchObject({ code: 'LEAF_SEALED' })
-})
+    await expect(session.run('DELETE FROM public.facts')).rejects.toMatchObject({ code: 'LEAF_SEALED' })
+  },
+)
 
 test('a detach that was cut short voids a seal, and a leaf that is half detached cannot be sealed', async () => {
   await using database = await freshDatabase(server)
@@ -538,4 +546,20 @@ test('a dump takes the triggers along: in the restored database the seal is void
   await unsealLeaves(session, quietWork(), await planUnseal(session, facts, ['facts_2023']))
   expect(await told(session)).toEqual([])
   await session.run(`UPDATE public.facts SET code = 'b'`)
+})
+
+test('sealing needs no more than the right to the table: an ordinary owner does it', async () => {
+  await using owner = await freshRole(server, 'owner')
+  await using database = await freshDatabase(server)
+  {
+    await using session = await database.open()
+    await session.run(
+      `GRANT CREATE ON DATABASE ${ident(database.name)} TO ${ident(owner.name)}; GRANT CREATE ON SCHEMA public TO ${ident(owner.name)}`,
+    )
+  }
+  await using own = await Session.open({ ...database.target, user: owner.name }, 'dwh test', quietWork())
+  await build(own)
+  await expect(own.run('DELETE FROM public.facts')).rejects.toMatchObject({ code: 'LEAF_SEALED' })
+  await unsealLeaves(own, quietWork(), await planUnseal(own, facts))
+  expect(await told(own)).toEqual([])
 })

@@ -5,10 +5,12 @@ import {
   catalogueName,
   cronExpression,
   hostName,
+  instant,
   ownName,
   relationName,
   share,
   span,
+  stanzaName,
   timeWindow,
   timeZone,
 } from '../../src/warehouse/values.ts'
@@ -28,6 +30,18 @@ describe.each<[string, z.ZodType, unknown[], unknown[]]>([
     ['2020', 2020, '2020-02', '2024-02-29', '52217-01-01'],
     ['2023-02-29', '2020-13', '20200101', 20_200_101, '1/2/2020', '2020-1-1', 2020.5, 'today'],
   ],
+  [
+    'instant',
+    instant,
+    [
+      '2026-11-22T03:15:00+01:00',
+      '2026-11-22 02:15Z',
+      '2026-11-22 02:15:00.123456+00',
+      '2026-11-22T02:15-0330',
+    ],
+    ['2026-11-22', '2026-11-22 03:15', '03:15Z', '2026-11-31T03:15Z', 'yesterday', 5],
+  ],
+  ['stanzaName', stanzaName, ['main', '15-main', 'a.b_c'], ['', 'global', 'a/b', '../a', 'a b', '.a', '[a]']],
   ['timeZone', timeZone, ['UTC', 'Europe/Paris', 'Africa/Abidjan'], ['Paris', '+02:00', '-5', '', 2]],
   [
     'span',

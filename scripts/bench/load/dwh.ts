@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../../../src/package.ts'
 import type { Figures } from '../bench.ts'
-import { runProgram } from '../measure.ts'
+import { runDwh } from '../measure.ts'
 
 const policy =
   'partition: { key: ts, kind: timestamptz, grain: month, from: 2023-01-01, until: 2025-01-01, premake: 0 }'
@@ -41,7 +40,7 @@ export function writeWarehouses(folder: string): void {
 
 /** Prepares the ledger, as a warehouse has it before its first load. */
 export async function makeLedger(folder: string, env: Record<string, string>): Promise<void> {
-  await runDwh(folder, 'key', ['migrate', 'up', '--yes'], env)
+  await runDwh(join(folder, 'key'), ['migrate', 'up', '--yes'], env)
 }
 
 /** `dwh load` as a process of its own, with its start and its end. */
@@ -52,16 +51,6 @@ export async function dwhLoad(
   flags: string[],
   env: Record<string, string>,
 ): Promise<Figures> {
-  return await runDwh(folder, rule, ['load', 'measure', file, '--yes', ...flags], env)
-}
-
-async function runDwh(
-  folder: string,
-  rule: keyof typeof rules,
-  words: string[],
-  env: Record<string, string>,
-): Promise<Figures> {
-  const path = join(packageRoot, 'bin', 'dwh.js')
-  const { rss_mb } = await runProgram(process.execPath, [path, ...words], { env, cwd: join(folder, rule) })
+  const { rss_mb } = await runDwh(join(folder, rule), ['load', 'measure', file, '--yes', ...flags], env)
   return { rss_mb }
 }

@@ -1,4 +1,5 @@
 -- The tables that a backup of this scope reads, as pg_dump would choose them: ordinary and partitioned ones, largest first.
+-- `is_readable` is whether we may read all of its rows.
 -- What belongs to an extension is told with its name: pg_dump takes of it what the extension asks for.
 -- $1 schemas, NULL for all; $2 tables, quoted, each with its partitions, NULL for all
 -- Locks: none.
@@ -18,6 +19,7 @@ SELECT c.oid::bigint AS oid,
        (SELECT coalesce(array_agg(a.attname::text ORDER BY a.attnum), '{}')
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns,
+       has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid) AS is_readable,
        (SELECT e.extname::text
           FROM pg_depend AS d
           JOIN pg_extension AS e ON e.oid = d.refobjid

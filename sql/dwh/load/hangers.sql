@@ -1,5 +1,5 @@
 -- What hangs on a leaf itself and not on its parent, so that another leaf cannot take its place: views, functions, foreign
--- keys, policies, triggers, statistics, publications, indexes, CHECKs, NOT NULLs and defaults of its own, and an index that
+-- keys, policies, triggers, statistics that the parent has not, publications, indexes, CHECKs, NOT NULLs and defaults of its own, and an index that
 -- it is clustered on or identified by.
 -- $1 oids of leaves
 -- Locks: none.
@@ -13,7 +13,13 @@ SELECT leaf.oid::bigint AS oid
                 WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.confrelid = leaf.oid OR k.conrelid = leaf.oid))
     OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = leaf.oid)
     OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = leaf.oid AND t.tgparentid = 0 AND NOT t.tgisinternal)
-    OR EXISTS (SELECT FROM pg_statistic_ext AS s WHERE s.stxrelid = leaf.oid)
+    OR EXISTS (SELECT FROM pg_statistic_ext AS s
+                WHERE s.stxrelid = leaf.oid
+                  AND (coalesce(s.stxstattarget, -1) <> -1
+                       OR NOT EXISTS (SELECT FROM pg_inherits AS i
+                                        JOIN pg_statistic_ext AS whole ON whole.stxrelid = i.inhparent
+                                       WHERE i.inhrelid = leaf.oid AND whole.stxkind = s.stxkind
+                                         AND pg_get_statisticsobjdef_columns(whole.oid) = pg_get_statisticsobjdef_columns(s.oid))))
     OR EXISTS (SELECT FROM pg_publication_rel AS p WHERE p.prrelid = leaf.oid)
     OR EXISTS (SELECT FROM pg_index AS x
                 WHERE x.indrelid = leaf.oid

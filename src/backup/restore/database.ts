@@ -3,7 +3,7 @@ import { DwhError } from '../../errors.ts'
 import { step, type Work } from '../../events.ts'
 import { resealLeaves } from '../../partitions/seal.ts'
 import { Crew } from '../../postgres/crew.ts'
-import { ident, relation } from '../../postgres/identifiers.ts'
+import { ident, type RelationName, relation } from '../../postgres/identifiers.ts'
 import { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import type { ClientTool } from '../client-tools.ts'
@@ -60,7 +60,7 @@ export interface RestoredDatabase {
  * has finished is not done again; whatever is still at work for it is ended first.
  *
  * @param maintenance a session in another database of the server
- * @returns null for `tables` is never: each is compared, or it is told why not
+ * @returns without `tables` where an earlier attempt has proved it already
  * @throws DwhError RESTORE_FAILED, INPUT_BROKEN, PROOF_FAILED, DISK_FULL, SERVER_WENT_AWAY …; no other database was touched
  */
 export async function restoreDatabase(
@@ -225,10 +225,10 @@ async function destinationOf(
 }
 
 async function analyze(session: Session, crew: Crew, work: Work): Promise<void> {
-  const relations = await session.rows<{ schema: string; name: string }>(sql('restore/analyzable'))
+  const relations = await session.rows<RelationName & { is_only: boolean }>(sql('restore/analyzable'))
   let done = 0
   await crew.each(relations, async (member, one) => {
-    await member.run(`ANALYZE ${relation(one)}`)
+    await member.run(`ANALYZE ${one.is_only ? 'ONLY ' : ''}${relation(one)}`)
     done += 1
     work.emit({ type: 'progress', step: 'analyze', done, total: relations.length, unit: 'tables' })
   })

@@ -14,6 +14,7 @@ import { bytes, count, duration, plural, printable } from '../../cli/format.ts'
 import { recordedWherePossible } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
 import { shown } from '../../postgres/identifiers.ts'
+import { createByPgBackRest, isByPgBackRest } from './pgbackrest.ts'
 
 export const backupCreate = command({
   name: 'create',
@@ -22,7 +23,8 @@ export const backupCreate = command({
     'One snapshot, in which pg_dump writes an archive in directory format while the rows of every table and leaf are ' +
     'counted and hashed. Sealed leaves that an earlier backup holds are referred to and not dumped again. Reading and ' +
     'writing go on; TRUNCATE, DROP, DETACH and rewrites of a table wait to the end. A backup has its name when it is whole ' +
-    'and on the disk: killed anywhere, there is none. One command at a time writes into a folder of backups.',
+    'and on the disk: killed anywhere, there is none. One command at a time writes into a folder of backups. With backup.engine: pgbackrest it ' +
+    'is pgBackRest that backs up the whole server, with its WAL.',
   arguments: {
     datasets: argument(
       '[dataset...]',
@@ -54,6 +56,11 @@ export const backupCreate = command({
       'what the files are compressed with',
       z.enum(compressions).default(standardCompression),
     ),
+    type: option(
+      '--type <kind>',
+      'of pgBackRest: everything, what changed since the last full one, or since the last; by their age unless given',
+      z.enum(['full', 'diff', 'incr']).optional(),
+    ),
     folder: backupFolderOption,
     timeout: shared.timeout,
     dryRun: shared.dryRun,
@@ -69,7 +76,13 @@ export const backupCreate = command({
     'dwh backup create fait_factures --name before-cleaning --yes',
     'dwh backup create --schema dwh_facts --compress none --dry-run',
   ],
-  async run(context, { datasets, schema, name, jobs, compress, folder: named, timeout, dryRun, yes, json }) {
+  async run(context, input) {
+    const { datasets, schema, name, jobs, compress, type, folder: named, timeout, dryRun, yes, json } = input
+    if (isByPgBackRest(context, named)) {
+      refuseParts(input)
+      return createByPgBackRest(context, { kind: type, jobs, timeout, dryRun, yes, json })
+    }
+    if (type) throw new DwhError('USAGE', '--type is for backup.engine: pgbackrest')
     const folder = chosenBackups(context, named)
     const scope = chosenScope(context, datasets, schema)
     const options: Omit<BackupOptions, 'run'> = {
@@ -101,6 +114,22 @@ export const backupCreate = command({
     )
   },
 })
+
+/** @throws DwhError USAGE for what pgBackRest has no choice of */
+function refuseParts({
+  datasets,
+  schema,
+  name,
+}: {
+  datasets: string[]
+  schema: string[]
+  name?: string
+}): void {
+  if (datasets.length + schema.length === 0 && name === undefined) return
+  throw new DwhError('USAGE', 'pgBackRest backs up the whole server, and names its backups itself', {
+    hint: 'for a part, name a folder, and pg_dump makes it: --folder FOLDER',
+  })
+}
 
 function chosenScope(context: Context, datasets: string[], schemas: string[]): Scope {
   if (datasets.length > 0 && schemas.length > 0)

@@ -2,9 +2,10 @@ import { type BackupLine, type BackupList, listBackups, scopeText } from '../../
 import { backupFolderOption, chosenBackups } from '../../cli/backup.ts'
 import { command, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
-import { bytes, count, duration, moment, plural, printable } from '../../cli/format.ts'
+import { age, bytes, count, moment, plural, printable } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { DwhError } from '../../errors.ts'
+import { isByPgBackRest, listByPgBackRest } from './pgbackrest.ts'
 
 export const backupList = command({
   name: 'list',
@@ -16,6 +17,7 @@ export const backupList = command({
   exits: { 4: 'a folder that was a backup has no manifest that can be read' },
   examples: ['dwh backup list', 'dwh backup list --folder /mnt/backups --json'],
   async run(context, { folder: named, json }) {
+    if (isByPgBackRest(context, named)) return listByPgBackRest(context, json)
     const folder = chosenBackups(context, named)
     const list = await listBackups(folder)
     if (json) context.printJson({ folder: folder.path, ...listJson(list) })
@@ -36,7 +38,7 @@ function show(context: Context, folder: string, { backups, failed }: BackupList)
         context.streams.out,
         [
           { title: 'backup', value: ({ name }) => name },
-          { title: 'age', value: ({ manifest }) => duration(ageOf(manifest.snapshot.at)), align: 'right' },
+          { title: 'age', value: ({ manifest }) => age(ageOf(manifest.snapshot.at)), align: 'right' },
           { title: 'size', value: ({ bytes: own }) => bytes(own), align: 'right' },
           { title: 'shared', value: ({ sharedBytes }) => bytes(sharedBytes), align: 'right' },
           { title: 'tables', value: ({ manifest }) => count(manifest.tables.length), align: 'right' },

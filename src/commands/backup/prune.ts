@@ -3,10 +3,11 @@ import { type Judged, type PrunePlan, planPrune, prune } from '../../backup/prun
 import { backupFolderOption, chosenBackups } from '../../cli/backup.ts'
 import { command, option, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
-import { bytes, duration, plural } from '../../cli/format.ts'
+import { age, bytes, plural } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import { warehouseSchema } from '../../warehouse/schema.ts'
+import { isByPgBackRest, refusePruning } from './pgbackrest.ts'
 
 const periods = z.coerce.number<string>().int().min(0).optional()
 
@@ -37,6 +38,7 @@ export const backupPrune = command({
     'dwh backup prune --daily 14 --monthly 24 --yes',
   ],
   async run(context, { daily, weekly, monthly, folder: named, dryRun, yes, json }) {
+    if (isByPgBackRest(context, named)) refusePruning(context)
     const folder = chosenBackups(context, named)
     const standard = keepOf(context)
     const keep = {
@@ -48,7 +50,7 @@ export const backupPrune = command({
     if (dryRun)
       return json ? context.printJson(planJson(plan)) : context.print(renderPlan(context.streams.out, plan))
     const gone = plan.backups.filter(isGone)
-    if (gone.length + plan.files.length === 0) {
+    if (gone.length + plan.files.length + plan.leftovers.length === 0) {
       context.say('nothing to do: every backup is to be kept')
       if (json) context.printJson({ removed: [], files: 0, bytes: 0 })
       return
@@ -69,14 +71,14 @@ function keepOf(context: Context) {
   return (context.warehouseIfAny() ?? warehouseSchema.parse({ name: 'none' })).backup.keep
 }
 
-function renderPlan(stream: Stream, { backups, files, bytes: freed }: PrunePlan): string {
+function renderPlan(stream: Stream, { backups, files, leftovers, bytes: freed }: PrunePlan): string {
   const list = table<Judged>(
     stream,
     [
       { title: 'backup', value: ({ backup }) => backup.name },
       {
         title: 'age',
-        value: ({ backup }) => duration((Date.now() - Date.parse(backup.manifest.snapshot.at)) / 1000),
+        value: ({ backup }) => age((Date.now() - Date.parse(backup.manifest.snapshot.at)) / 1000),
         align: 'right',
       },
       { title: 'size', value: ({ backup }) => bytes(backup.bytes), align: 'right' },
@@ -85,10 +87,11 @@ function renderPlan(stream: Stream, { backups, files, bytes: freed }: PrunePlan)
     backups,
   )
   const gone = backups.filter(isGone).length
-  return `${list}${plural(gone, 'backup')} to remove, and ${plural(files.length, 'file')} of sealed leaves: ${bytes(freed)}\n`
+  const rest = leftovers.length > 0 ? `; and what is left of ${plural(leftovers.length, 'removed one')}` : ''
+  return `${list}${plural(gone, 'backup')} to remove, and ${plural(files.length, 'file')} of sealed leaves: ${bytes(freed)}${rest}\n`
 }
 
-function planJson({ backups, files, bytes: freed }: PrunePlan) {
+function planJson({ backups, files, leftovers, bytes: freed }: PrunePlan) {
   return {
     backups: backups.map(({ backup, reasons }) => ({
       backup: backup.name,
@@ -96,6 +99,7 @@ function planJson({ backups, files, bytes: freed }: PrunePlan) {
       kept_for: reasons,
     })),
     files,
+    leftovers,
     bytes: freed,
   }
 }

@@ -7,6 +7,7 @@ import type { Context } from '../../cli/context.ts'
 import { bytes, plural, printable } from '../../cli/format.ts'
 import { DwhError } from '../../errors.ts'
 import { step } from '../../events.ts'
+import { isByPgBackRest, verifyByPgBackRest } from './pgbackrest.ts'
 
 export const backupVerify = command({
   name: 'verify',
@@ -35,6 +36,8 @@ export const backupVerify = command({
   ],
   async run(context, { backups, latest, folder: named, json }) {
     if (latest && backups.length > 0) throw new DwhError('USAGE', '--latest names the backup already')
+    if (isByPgBackRest(context, named) && !backups.some(isPath))
+      return verifyByPgBackRest(context, { backups, latest, json })
     const chosen = await choose(context, named, backups, latest)
     const read: DigestCache = new Map()
     const results: Verified[] = []

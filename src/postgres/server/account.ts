@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { DwhError } from '../../errors.ts'
 
 /** The operating system's user that server programs run as. */
@@ -25,7 +26,19 @@ export function serverAccount(folder: string): Account | undefined {
   })
 }
 
+/** The name and the home of a user, as programs that it runs expect to find them. */
+export function userOf(account: Account | undefined): { name: string; home: string } {
+  if (!account) {
+    const { username, homedir } = userInfo()
+    return { name: username, home: homedir }
+  }
+  const line = new RegExp(`^([^:\\n]+):[^:]*:${account.uid}:\\d+:[^:]*:([^:]*):`, 'm').exec(passwd())
+  return { name: line?.[1] ?? String(account.uid), home: line?.[2] || '/' }
+}
+
 function lookUp(name: string): Account | undefined {
-  const line = new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm').exec(readFileSync('/etc/passwd', 'utf8'))
+  const line = new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm').exec(passwd())
   return line ? { uid: Number(line[1]), gid: Number(line[2]) } : undefined
 }
+
+const passwd = () => readFileSync('/etc/passwd', 'utf8')

@@ -54,16 +54,18 @@ export async function startUntilReady(
 }
 
 /**
- * Launches the server and waits until it is ready or has ended.
+ * Launches the server and waits until it is ready, after whatever recovery, or has ended.
  *
+ * @param settings that nothing else in the data folder overrides
  * @returns what it said in the meantime
  */
-async function launch(
+export async function launch(
   folder: string,
   binaries: Binaries,
   account: Account | undefined,
   port: number,
   work: Work,
+  settings: Settings = {},
 ): Promise<string> {
   keepOneOldLog(folder)
   const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW } = constants
@@ -71,7 +73,7 @@ async function launch(
   try {
     if (account) fchownSync(log, account.uid, account.gid)
     const before = fstatSync(log).size
-    const words = ['-D', dataFolder(folder), '-p', String(port)]
+    const words = ['-D', dataFolder(folder), '-p', String(port), ...asWords(settings)]
     // Detached is a session of its own: neither Ctrl-C nor a closed terminal reaches the server.
     const child = spawnProgram(binaries, 'postgres', words, account, {
       detached: true,
@@ -88,6 +90,10 @@ async function launch(
   } finally {
     closeSync(log)
   }
+}
+
+function asWords(settings: Settings): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
 /** The log of a server grows while it runs; a start moves one of more than 16 MB aside. */

@@ -33,12 +33,17 @@ export function runnableBy(account: Account | undefined, binaries: Binaries): Bi
 /**
  * Makes sure that the server's user can enter the folder that its own is made in.
  *
+ * @param remedy which other folder can be named, and how
  * @throws DwhError CONFIG_INVALID
  */
-export function refuseClosed(account: Account | undefined, folder: string): void {
+export function refuseClosed(
+  account: Account | undefined,
+  folder: string,
+  remedy = 'set DWH_STATE_DIR to a folder that every user may enter, or unset it',
+): void {
   if (!account || spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], account).status === 0) return
   throw new DwhError('CONFIG_INVALID', `the server's user cannot enter ${folder}`, {
-    hint: 'PostgreSQL refuses root: set DWH_STATE_DIR to a folder that every user may enter, or unset it',
+    hint: `PostgreSQL refuses root: ${remedy}`,
   })
 }
 

@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { DwhError } from '../../errors.ts'
 
@@ -22,32 +23,56 @@ export interface Stored {
   bytes: number
   /** Of a file, which a reader may seek in. */
   path?: string
+  /** Of a file, for whoever opens it by its path: @throws DwhError INPUT_BROKEN when somebody has written it since it was found */
+  requireSame?(): Promise<void>
   open(from?: number): Promise<ByteStream>
 }
 
-/** A file of the disk, which must stay as long as it was when it was found. */
-export function storedFile(name: string, path: string, bytes: number): Stored {
+/** What tells that a file is the one that was found, and that nobody has written it. */
+type Found = Pick<Stats, 'size' | 'dev' | 'ino' | 'mtimeMs'>
+
+/** A file of the disk, which must stay as it was when it was found. */
+export function storedFile(name: string, path: string, found: Found): Stored & { path: string } {
+  const unlessUnreadable = (error: unknown) => Promise.reject(unreadable(name, error))
   return {
     name,
     path,
-    bytes,
+    bytes: found.size,
+    requireSame: async () => requireSame(name, found, await stat(path).catch(unlessUnreadable)),
     open: async (from = 0) => {
-      const handle = await open(path).catch((error) => Promise.reject(unreadable(name, error)))
-      return new FileStream(name, handle, bytes, from)
+      const handle = await open(path).catch(unlessUnreadable)
+      try {
+        requireSame(name, found, await handle.stat())
+        return new FileStream(name, handle, found, from)
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
     },
   }
+}
+
+function requireSame(name: string, found: Found, now: Found): void {
+  if ((['size', 'dev', 'ino', 'mtimeMs'] as const).every((what) => found[what] === now[what])) return
+  const how =
+    found.size === now.size
+      ? `somebody has written it at ${new Date(now.mtimeMs).toISOString()}`
+      : `it had ${found.size} bytes when it was found and has ${now.size} now`
+  throw new DwhError('INPUT_BROKEN', `${name} changed while it was read: ${how}`, {
+    hint: 'wait until whoever writes it is done, and load it then',
+  })
 }
 
 class FileStream implements ByteStream {
   readonly #name: string
   readonly #handle: FileHandle
-  readonly #bytes: number
+  readonly #found: Found
   stored: number
 
-  constructor(name: string, handle: FileHandle, bytes: number, from: number) {
+  constructor(name: string, handle: FileHandle, found: Found, from: number) {
     this.#name = name
     this.#handle = handle
-    this.#bytes = bytes
+    this.#found = found
     this.stored = from
   }
 
@@ -55,8 +80,8 @@ class FileStream implements ByteStream {
     try {
       const { bytesRead } = await this.#handle.read(into, at, into.length - at, this.stored)
       this.stored += bytesRead
-      if (this.stored > this.#bytes || (bytesRead === 0 && this.stored < this.#bytes))
-        throw changed(this.#name, this.#bytes, (await this.#handle.stat()).size)
+      if (bytesRead === 0 || this.stored > this.#found.size)
+        requireSame(this.#name, this.#found, await this.#handle.stat())
       return bytesRead
     } catch (error) {
       throw error instanceof DwhError ? error : unreadable(this.#name, error)
@@ -144,12 +169,4 @@ export async function* pieces(stream: ByteStream, size = 256 * 1024): AsyncGener
 export function unreadable(name: string, cause: unknown): DwhError {
   const message = cause instanceof Error ? cause.message : String(cause)
   return new DwhError('INPUT_BROKEN', `${name} cannot be read: ${message}`, { cause })
-}
-
-function changed(name: string, before: number, now: number): DwhError {
-  return new DwhError(
-    'INPUT_BROKEN',
-    `${name} changed while it was read: it had ${before} bytes when it was found and has ${now} now`,
-    { hint: 'wait until whoever writes it is done, and load it then' },
-  )
 }

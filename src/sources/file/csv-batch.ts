@@ -9,6 +9,8 @@ import type { Batch, InputRecord } from './reader.ts'
 export interface Position {
   number: number
   firstRecord: number
+  /** Records. */
+  count: number
   /** 1-based line of its first byte. */
   line: number
   /** Bytes of the text before it. */
@@ -20,6 +22,7 @@ export interface Position {
 export class CsvBatch implements Batch {
   readonly number: number
   readonly firstRecord: number
+  readonly count: number
   readonly offset: number
   readonly bytesRead: number
   readonly raw: Buffer | undefined
@@ -32,6 +35,7 @@ export class CsvBatch implements Batch {
   constructor(bytes: Buffer, position: Position, format: CsvFormat, quoted: boolean, sendable: boolean) {
     this.number = position.number
     this.firstRecord = position.firstRecord
+    this.count = position.count
     this.offset = position.offset
     this.bytesRead = position.bytesRead
     this.raw = sendable ? bytes : undefined
@@ -52,6 +56,7 @@ export class CsvBatch implements Batch {
       number,
       bytesRead,
       firstRecord: firstRecord + index,
+      count: 1,
       line: line + index,
       offset: offset + from,
     }
@@ -108,11 +113,15 @@ export class CsvBatch implements Batch {
   #judge(): (record: InputRecord, cut: Cut, window: Window, at: number) => InputRecord {
     const { columns, encoding } = this.#format
     const nul = this.#bytes.includes(0)
-    return (record, { fields, end, unclosed }, { text, encoded }, at) => {
+    return (record, { fields, end, lines, unclosed }, { text, encoded }, at) => {
       if (encoded && beyondAscii.test(text.slice(at, end))) decode(record, columns, encoding)
       if (nul && text.slice(at, end).includes('\0')) refuseNul(record, columns)
       if (fields.length !== columns.length) record.problem = wrongCount(fields.length, columns)
-      if (unclosed) record.problem = { kind: 'quote', message: `a quote is opened and never closed` }
+      if (unclosed) {
+        record.problem = { kind: 'quote', message: `a quote is opened and never closed` }
+        // The last line may have an end.
+        record.swallowed = lines - (text.endsWith('\n', end) || text.endsWith('\r', end) ? 2 : 1)
+      }
       return record
     }
   }

@@ -180,7 +180,7 @@ class CsvReader implements Reader {
       // COPY learns the line end from the first record that it sees, and refuses others after it.
       if (lineEnd === undefined && found.lineEnd !== 'mixed') lineEnd = found.lineEnd
       const sendable = found.plain && (found.lineEnd === undefined || found.lineEnd === lineEnd)
-      const position = { number, firstRecord, line, offset, bytesRead: stored }
+      const position = { number, firstRecord, count: found.records, line, offset, bytesRead: stored }
       if (found.records > 0) {
         yield new CsvBatch(bytes, position, this.#format, found.quoted || found.lineEnd !== 'lf', sendable)
         number++
@@ -202,7 +202,7 @@ class CsvReader implements Reader {
   }
 
   #cut(bytes: Buffer, { line, offset }: { line: number; offset: number }): InputRecord[] {
-    const position = { number: 0, firstRecord: 1, line, offset, bytesRead: 0 }
+    const position = { number: 0, firstRecord: 1, count: 0, line, offset, bytesRead: 0 }
     return new CsvBatch(bytes, position, this.#format, true, false).records().toArray()
   }
 

@@ -91,7 +91,7 @@ async function storedOf(
     const stats = await statReadable(name, path)
     // A pipe, such as what `<(command)` of a shell names, can be read once only.
     const stored = stats.isFile()
-      ? { ...storedFile(name, path, stats.size), path }
+      ? storedFile(name, path, stats)
       : await spool(name, createReadStream(path), spoolFolder, work.signal)
     found.push({ identity: `${stats.dev}:${stats.ino}`, stored, place: stats.isFile() ? path : null, glob })
   }

@@ -18,6 +18,7 @@ export interface JsonFormat {
 export class JsonBatch implements Batch {
   readonly number: number
   readonly firstRecord: number
+  readonly count: number
   readonly offset: number
   readonly bytesRead: number
   readonly raw = undefined
@@ -30,6 +31,7 @@ export class JsonBatch implements Batch {
   constructor(bytes: Buffer, values: Spans['values'], position: Position, format: JsonFormat) {
     this.number = position.number
     this.firstRecord = position.firstRecord
+    this.count = position.count
     this.offset = position.offset
     this.bytesRead = position.bytesRead
     this.#bytes = bytes

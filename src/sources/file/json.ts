@@ -166,7 +166,7 @@ class JsonReader implements Reader {
       longestRecord,
       work,
     )) {
-      const position = { number, firstRecord, line, offset, bytesRead: stored }
+      const position = { number, firstRecord, count: found.values.length, line, offset, bytesRead: stored }
       if (found.values.length > 0) {
         yield new JsonBatch(bytes, found.values, position, this.#format)
         number++
@@ -182,7 +182,7 @@ class JsonReader implements Reader {
     // Elements can only be told apart from the beginning on.
     return (array ? sampleBeginning : sampleText)(file, start, (bytes, last, { line, offset }) => {
       const { values, end } = find(bytes, last)
-      const position = { number: 0, firstRecord: 1, line, offset, bytesRead: 0 }
+      const position = { number: 0, firstRecord: 1, count: values.length, line, offset, bytesRead: 0 }
       return { end, records: new JsonBatch(bytes, values, position, this.#format).records().toArray() }
     })
   }

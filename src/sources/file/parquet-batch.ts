@@ -12,6 +12,7 @@ export interface ColumnValues {
 export class ParquetBatch implements Batch {
   readonly number: number
   readonly firstRecord: number
+  readonly count: number
   readonly offset: number
   readonly bytesRead: number
   readonly raw = undefined
@@ -31,6 +32,7 @@ export class ParquetBatch implements Batch {
   ) {
     this.number = number
     this.firstRecord = groupStart + range.from + 1
+    this.count = range.to - range.from
     this.offset = groupStart + range.from
     this.bytesRead = bytesRead
     this.#columns = columns

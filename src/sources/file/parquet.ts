@@ -31,15 +31,17 @@ export async function openParquet(file: Plain, options: ReadOptions, spoolFolder
   const owned: AsyncDisposable[] = []
   try {
     let source = path
+    let requireSame = file.stored.requireSame
     if (source === undefined || file.compression !== undefined) {
       await using stream = await file.open()
       const spooled = await spoolBytes(name, stream, spoolFolder)
       owned.push(spooled)
       source = spooled.path
+      requireSame = spooled.requireSame
     }
     const handle = await open(source)
     owned.unshift({ [Symbol.asyncDispose]: () => handle.close() })
-    return await readFooter(name, handle, owned, options)
+    return await readFooter({ name, requireSame: async () => requireSame?.() }, handle, owned, options)
   } catch (error) {
     for (const one of owned) await one[Symbol.asyncDispose]()
     throw broken(name, error)
@@ -47,7 +49,7 @@ export async function openParquet(file: Plain, options: ReadOptions, spoolFolder
 }
 
 async function readFooter(
-  name: string,
+  file: Opened,
   handle: FileHandle,
   owned: AsyncDisposable[],
   options: ReadOptions,
@@ -63,7 +65,14 @@ async function readFooter(
     toText: toText(node),
   }))
   const bare = { ...metadata, schema: withoutAnnotations(metadata.schema) }
-  return new ParquetReader(name, buffer, bare, columns, owned, options.batchBytes ?? defaultBlockBytes)
+  return new ParquetReader(file, buffer, bare, columns, owned, options.batchBytes ?? defaultBlockBytes)
+}
+
+/** What is read in any order. */
+interface Opened {
+  name: string
+  /** @throws DwhError INPUT_BROKEN when somebody has written it since it was found */
+  requireSame(): Promise<void>
 }
 
 async function readSlice(handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
@@ -89,10 +98,11 @@ interface Group {
 
 class ParquetReader implements Reader {
   readonly columns: string[]
+  readonly rows: number
   /** Nothing of it is sent as it stands. */
   readonly dialect = { delimiter: ',', quote: '"', escape: '"', nullText: '', encoding: 'UTF8' }
   readonly reading: ReadOptions
-  readonly #name: string
+  readonly #file: Opened
   readonly #buffer: AsyncBuffer
   readonly #metadata: FileMetaData
   readonly #columns: { name: string; toText: ToText }[]
@@ -100,7 +110,7 @@ class ParquetReader implements Reader {
   readonly #batchBytes: number
 
   constructor(
-    name: string,
+    file: Opened,
     buffer: AsyncBuffer,
     metadata: FileMetaData,
     columns: { name: string; toText: ToText }[],
@@ -108,8 +118,9 @@ class ParquetReader implements Reader {
     batchBytes: number,
   ) {
     this.columns = columns.map((column) => column.name)
+    this.rows = Number(metadata.num_rows)
     this.reading = { format: 'ndjson', columns: this.columns }
-    this.#name = name
+    this.#file = file
     this.#buffer = buffer
     this.#metadata = metadata
     this.#columns = columns
@@ -136,6 +147,7 @@ class ParquetReader implements Reader {
         })
       }
     }
+    await this.#file.requireSame()
   }
 
   async sample(): Promise<Sample> {
@@ -148,13 +160,13 @@ class ParquetReader implements Reader {
       const values = await this.#read(start, start + count)
       records.push(...new ParquetBatch(0, start, 0, this.columns, values, { from: 0, to: count }).records())
     }
-    return { records, rows: Number(this.#metadata.num_rows) }
+    return { records, rows: this.rows }
   }
 
   #sayMemory(work: Work): void {
     const largest = Math.max(0, ...this.#groups().map(({ bytes }) => bytes))
     if (largest <= largeGroup) return
-    const message = `${this.#name} has row groups of up to ${Math.round(largest / 1e6)} MB unpacked; one at a time is in memory, some times as large there`
+    const message = `${this.#file.name} has row groups of up to ${Math.round(largest / 1e6)} MB unpacked; one at a time is in memory, some times as large there`
     work.emit({ type: 'note', message })
   }
 
@@ -189,7 +201,7 @@ class ParquetReader implements Reader {
         read.push({ values: await scan.readColumn({ column: name, rowStart, rowEnd }), toText })
       return read
     } catch (error) {
-      throw broken(this.#name, error)
+      throw broken(this.#file.name, error)
     }
   }
 

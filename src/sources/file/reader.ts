@@ -23,6 +23,8 @@ export interface InputRecord {
   fields: (string | null)[]
   /** What makes it no record at all: too many columns, missing columns, a quote that is never closed, no JSON. */
   problem?: { column?: string; kind: 'columns' | 'quote' | 'json' | 'encoding' | 'nul'; message: string }
+  /** Further lines of the file that a quote which is never closed has made part of it: records, most likely. */
+  swallowed?: number
 }
 
 /**
@@ -34,6 +36,8 @@ export interface Batch extends Disposable {
   number: number
   /** 1-based number of its first record in the input, blank lines not counted. */
   firstRecord: number
+  /** How many records it has, blank lines not counted. */
+  count: number
   /** Bytes before it in the (decompressed) text: those before its first record. */
   offset: number
   /** Bytes of the stored file that had been read when it was complete: for progress. */
@@ -75,6 +79,8 @@ export interface Reader extends AsyncDisposable {
   /** For batches with `raw`. */
   dialect: Dialect
   sample(): Promise<Sample>
+  /** How many records it has, where that is known without reading them. */
+  rows?: number
   /**
    * All records in order, read anew at each call; only what was asked for is in memory.
    *

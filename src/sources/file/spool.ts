@@ -24,8 +24,7 @@ export async function spool(
   const remove = () => rm(path, { force: true })
   try {
     await pipeline(bytes, createWriteStream(path, { flags: 'wx', mode: 0o600 }), signal ? { signal } : {})
-    const { size } = await stat(path)
-    return { ...storedFile(name, path, size), path, [Symbol.asyncDispose]: remove }
+    return { ...storedFile(name, path, await stat(path)), [Symbol.asyncDispose]: remove }
   } catch (error) {
     await remove()
     signal?.throwIfAborted()

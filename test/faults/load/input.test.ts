@@ -1,4 +1,4 @@
-import { appendFileSync, truncateSync } from 'node:fs'
+import { appendFileSync, openSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -35,16 +35,19 @@ describe('an input that breaks', () => {
   })
 
   const changes = {
-    truncated: (file: string) => truncateSync(file, 5_000_000),
+    truncated: (file: string) => truncateSync(file, 30_000_000),
     'written to': (file: string) => appendFileSync(file, row(1_000_001)),
+    'written in place': (file: string) => writeSync(openSync(file, 'r+'), '99', 35_000_000),
   }
-  test.each<keyof typeof changes>(everyFault ? ['truncated', 'written to'] : ['truncated'])(
+  test.each<keyof typeof changes>(
+    everyFault ? ['truncated', 'written to', 'written in place'] : ['truncated'],
+  )(
     'a file that is %s while it is read: nothing is changed, and it is loaded when it is whole',
     async (change) => {
       await using database = await freshDatabase(server, { template: template.name })
       await using session = await database.open()
       using warehouse = loadWarehouse()
-      warehouse.write('dirty.csv', csv(150_000))
+      warehouse.write('dirty.csv', csv(600_000))
       const at = warehouse.at(database.target)
       const child = startDwh(command('appended', 'dirty.csv'), {
         ...at,

@@ -246,6 +246,72 @@ describe('others work on the table of a load', () => {
     await dwhDone(command('aside'), at)
   })
 
+  test('a dump of the database reads what the load has made: it is named, and its end is all that is waited for', async () => {
+    await using place = await setUp()
+    const { session, at, database } = place
+    const before = await describeTable(session, { schema: 'public', name: 'merged' })
+    await using dump = await database.open('a dump')
+    await dump.run('BEGIN')
+    const impatient = { ...at, env: { ...at.env, DWH_LOCK_ATTEMPTS: '2' } }
+    const result = await meanwhile(command('merged'), impatient, async () => {
+      const made = await session.rows<{ name: string }>(
+        "SELECT format('%I.%I', 'public', relname) AS name FROM pg_class WHERE relname LIKE 'dwh_load_%' AND relkind IN ('r', 'p')",
+      )
+      await dump.run(`LOCK TABLE ${made.map(({ name }) => name).join(', ')} IN ACCESS SHARE MODE`)
+    })
+    expect(result).toMatchObject({
+      code: 6,
+      stderr: says(/error LOCK_HELD no lock on .* within the ladder; session \d+ \(\w+, a dump/),
+    })
+    expect(await describeTable(session, { schema: 'public', name: 'merged' })).toEqual(before)
+    // What it holds stays; the next load goes by it.
+    expect(await dwh(command('merged'), at)).toMatchObject({
+      code: 0,
+      stderr: says(/what load 1 has left behind stays for now: .*a dump/),
+    })
+    await dump.run('ROLLBACK')
+    await dwhDone([...command('merged'), '--again'], at)
+    expect(await leftovers(session)).toEqual(clean)
+  })
+
+  test('somebody keeps readers out of the target: named before anything is planned', async () => {
+    await using place = await setUp()
+    const { at, database } = place
+    await using stranger = await database.open('a stranger')
+    await stranger.run('BEGIN; LOCK TABLE public.aside_2024_01 IN ACCESS EXCLUSIVE MODE')
+    const impatient = { ...at, env: { ...at.env, DWH_LOCK_ATTEMPTS: '2' } }
+    expect(await dwh(command('aside'), impatient)).toMatchObject({
+      code: 6,
+      stderr: says(
+        /error LOCK_HELD no lock on public\.aside within the ladder; session \d+ \(\w+, a stranger/,
+      ),
+    })
+    await stranger.run('ROLLBACK')
+  })
+
+  test('a leaf that is half detached takes no rows that nobody would see', async () => {
+    await using place = await setUp()
+    const { session, at, database } = place
+    await using reader = await database.open('a reader')
+    await using detaching = await database.open('a detach')
+    await reader.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM public.merged')
+    const detached = detaching
+      .run('ALTER TABLE public.merged DETACH PARTITION public.merged_2024_02 CONCURRENTLY')
+      .catch(() => 'cancelled')
+    await until(session, 'SELECT FROM pg_inherits WHERE inhdetachpending')
+    await session.rows('SELECT pg_cancel_backend($1)', [detaching.pid])
+    expect(await detached).toBe('cancelled')
+    await reader.run('ROLLBACK')
+    const before = await describeTable(session, { schema: 'public', name: 'merged' })
+    expect(await dwh(command('merged'), at)).toMatchObject({
+      code: 1,
+      stderr: says(
+        /error TARGET_UNFIT public\.merged_2024_02 is being detached .*\nhint .*DETACH PARTITION public\.merged_2024_02 FINALIZE/,
+      ),
+    })
+    expect(await describeTable(session, { schema: 'public', name: 'merged' })).toEqual(before)
+  })
+
   test('a key that is in another month by now: two loads into absent leaves leave it once', async () => {
     await using place = await setUp()
     const { session, at, warehouse } = place

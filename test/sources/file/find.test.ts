@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
@@ -71,4 +80,41 @@ test('reading stops when the work is interrupted, and leaves no file open', asyn
   }
   await expect(reading()).rejects.toMatchObject({ code: 'INTERRUPTED' })
   expect(readdirSync('/proc/self/fd').length).toBeLessThan(100)
+})
+
+test('a file that is written in place or replaced while it is read is refused, whatever its size', async () => {
+  await using folder = inputFolder()
+  const path = join(folder.path, 'a.csv')
+  const content = `a,b\n${'1,2\n'.repeat(50_000)}`
+  const changes = [
+    () => writeSync(openSync(path, 'r+'), '9', content.length - 4),
+    () => {
+      writeFileSync(`${path}.new`, content)
+      renameSync(`${path}.new`, path)
+    },
+  ]
+  for (const change of changes) {
+    writeFileSync(path, content)
+    const [input] = (await folder.find(['a.csv'])) as [Input]
+    await using reader = await input.open({ batchBytes: 16 * 1024 })
+    const read = async () => {
+      let records = 0
+      for await (const batch of reader.batches(quietWork())) {
+        if (records === 0) change()
+        records += batch.count
+      }
+      return records
+    }
+    const replaced = change === changes[1]
+    if (!replaced)
+      await expect(read()).rejects.toMatchObject({
+        code: 'INPUT_BROKEN',
+        message: expect.stringMatching(
+          /^a\.csv changed while it was read: somebody has written it at \d{4}-/,
+        ),
+      })
+    // What was opened before stays whole; its hash would be that of another file.
+    else expect(await read()).toBe(50_000)
+    await expect(input.digest(quietWork())).rejects.toMatchObject({ code: 'INPUT_BROKEN' })
+  }
 })

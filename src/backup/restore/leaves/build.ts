@@ -110,7 +110,7 @@ async function buildLeaf(
     }
   const compared = await compareTable(session, table, oid, hashes, relation(aside))
   requireEqual([compared], plan.wishes.backup.name)
-  await complete(session, plan, planned, aside, indexes, like)
+  await complete(session, plan, planned, aside, indexes, like, work.signal)
   await advanceRestoredLeaf(session, leaf, 'proved', { indexes, rows: compared.rows ?? 0 })
   const { certainty, rows } = compared
   return { planned, leaf, aside, oid, indexes, rows: rows ?? 0, certainty, resumed: resumed !== undefined }
@@ -180,6 +180,7 @@ async function complete(
   aside: RelationName,
   names: IndexNames[],
   like: TableIndex[],
+  signal: AbortSignal,
 ): Promise<void> {
   const indexes = like.map((index, n) => ({ name: (names[n] as IndexNames).aside, like: index }))
   const condition = range
@@ -190,6 +191,7 @@ async function complete(
       bound: condition ? { name: boundName(aside.name), condition } : undefined,
       indexes,
       foreignKeys: await session.rows(sql('load/foreign_keys'), [plan.parent.oid]),
+      signal,
     })
     for (const { name, like } of indexes)
       for (const statement of indexFurniture(aside, name, like)) await session.run(statement)
