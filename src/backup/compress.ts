@@ -7,6 +7,7 @@ import { constants, createZstdCompress } from 'node:zlib'
 import { CopyText } from './copy-text.ts'
 import { chunkBytes, syncPath } from './files.ts'
 import type { FileDigest } from './manifest.ts'
+import { dataNumber } from './toc.ts'
 
 export const compressions = ['zstd', 'gzip', 'none'] as const
 export type Compression = (typeof compressions)[number]
@@ -54,7 +55,7 @@ export async function keepFile(folder: string, name: string, signal: AbortSignal
   const content = new CopyText()
   const digest = new Digest()
   const path = `${folder}/${name}`
-  const isText = name.endsWith('.dat') && name !== 'toc.dat'
+  const isText = dataNumber(name) !== undefined && name.endsWith('.dat')
   for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes, signal })) {
     digest.take(chunk)
     if (isText) content.take(chunk)

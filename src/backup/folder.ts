@@ -129,7 +129,8 @@ export class BackupFolder {
   }
 
   async #remove(...path: string[]): Promise<void> {
-    await rm(join(this.path, ...path), { recursive: true, force: true })
+    // The pg_dump of a killed command may write for a moment longer.
+    await rm(join(this.path, ...path), { recursive: true, force: true, maxRetries: 5 })
   }
 
   async #latest(): Promise<Backup> {

@@ -22,6 +22,12 @@ export function duration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+/** As `duration`; of more than two days only these: `12 days`. */
+export function age(seconds: number): string {
+  const days = Math.floor(seconds / 86_400)
+  return days < 2 ? duration(seconds) : plural(days, 'day')
+}
+
 /** 12.34 → `12.3 ms`: for figures that are compared with each other. */
 export function milliseconds(value: number): string {
   return `${value >= 100 ? Math.round(value) : value.toFixed(1)} ms`

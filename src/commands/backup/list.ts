@@ -2,7 +2,7 @@ import { type BackupLine, type BackupList, listBackups, scopeText } from '../../
 import { backupFolderOption, chosenBackups, isByPgBackRest } from '../../cli/backup.ts'
 import { command, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
-import { bytes, count, duration, moment, plural, printable } from '../../cli/format.ts'
+import { age, bytes, count, moment, plural, printable } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { DwhError } from '../../errors.ts'
 import { listByPgBackRest } from './pgbackrest.ts'
@@ -38,7 +38,7 @@ function show(context: Context, folder: string, { backups, failed }: BackupList)
         context.streams.out,
         [
           { title: 'backup', value: ({ name }) => name },
-          { title: 'age', value: ({ manifest }) => duration(ageOf(manifest.snapshot.at)), align: 'right' },
+          { title: 'age', value: ({ manifest }) => age(ageOf(manifest.snapshot.at)), align: 'right' },
           { title: 'size', value: ({ bytes: own }) => bytes(own), align: 'right' },
           { title: 'shared', value: ({ sharedBytes }) => bytes(sharedBytes), align: 'right' },
           { title: 'tables', value: ({ manifest }) => count(manifest.tables.length), align: 'right' },

@@ -3,7 +3,7 @@ import { type Judged, type PrunePlan, planPrune, prune } from '../../backup/prun
 import { backupFolderOption, chosenBackups, isByPgBackRest } from '../../cli/backup.ts'
 import { command, option, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
-import { bytes, duration, plural } from '../../cli/format.ts'
+import { age, bytes, plural } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
 import { warehouseSchema } from '../../warehouse/schema.ts'
@@ -78,7 +78,7 @@ function renderPlan(stream: Stream, { backups, files, leftovers, bytes: freed }:
       { title: 'backup', value: ({ backup }) => backup.name },
       {
         title: 'age',
-        value: ({ backup }) => duration((Date.now() - Date.parse(backup.manifest.snapshot.at)) / 1000),
+        value: ({ backup }) => age((Date.now() - Date.parse(backup.manifest.snapshot.at)) / 1000),
         align: 'right',
       },
       { title: 'size', value: ({ backup }) => bytes(backup.bytes), align: 'right' },

@@ -68,6 +68,18 @@ describe('a backup that is killed is complete or absent, and the next one clears
   })
 })
 
+test('a backup that is interrupted ends with 130 and leaves a note', async () => {
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  await warehouse(session)
+  using backups = backupsFolder()
+  const create = ['backup', 'create', '--yes', '--name', 'b', '--folder', backups.path]
+  expect(
+    await dwh(create, { env: targetEnvironment(database.target), interruptAt: started('dump and proof') }),
+  ).toMatchObject({ code: 130, stderr: expect.stringMatching(/error INTERRUPTED/) })
+  expect(readdirSync(backups.path)).toEqual(['failed'])
+})
+
 describe('prune that is killed', () => {
   test.each(everyFault ? [0, 1] : [1])(
     'after %i removals leaves what it would have left, or more',
