@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BackupFolder } from '../../src/backup/folder.ts'
 import { verifyBackup } from '../../src/backup/verify.ts'
+import { restoreLeaf, restoreLeafWays } from './backup/restore-leaf.ts'
 import { type Place, type Scene, setScene } from './backup/scene.ts'
 import type { Bench, Figures, Unit, Way } from './bench.ts'
 import { runDwh, runProgram } from './measure.ts'
@@ -14,12 +15,13 @@ const pgDump = 'pg_dump -Fd -j2'
 
 const unit: Unit = { work: full, way: pgDump }
 
-/** Backups of 24 leaves with three indexes: all of it, one leaf with the rest sealed, and reading one again. */
+/** Backups of 24 leaves with three indexes: all of it, one leaf with the rest sealed, reading one again, and bringing one leaf back. */
 export const backup: Bench = {
   name: 'backup',
-  summary: 'backups of monthly leaves with their proofs: in full, after a change in one leaf, read again',
+  summary:
+    'backups of monthly leaves with their proofs: in full, after a change in one leaf, read again, one leaf restored',
   rows: 5_000_000,
-  works: [full, texts, incremental, verify],
+  works: [full, texts, incremental, verify, restoreLeaf],
   unit,
   async ways(stage) {
     const places = new Set<Place>(['records'])
@@ -31,6 +33,9 @@ export const backup: Bench = {
       ...(stage.wanted(texts) ? textsWays(scene) : []),
       ...(stage.wanted(incremental) ? incrementalWays(scene) : []),
       ...(stage.wanted(verify) ? verifyWays(scene) : []),
+      ...(stage.wanted(restoreLeaf)
+        ? restoreLeafWays(scene, (folder) => create(scene, folder, 'records'))
+        : []),
     ]
   },
 }
