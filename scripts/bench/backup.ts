@@ -18,7 +18,8 @@ const unit: Unit = { work: full, way: pgDump }
 /** Backups of 24 leaves with three indexes: all of it, one leaf with the rest sealed, and reading one again. */
 export const backup: Bench = {
   name: 'backup',
-  summary: 'backups of monthly leaves with their proofs: in full, after a change in one leaf, read again',
+  summary:
+    'backups of monthly leaves with their proofs: in full, after a change in one leaf, read again, restored',
   rows: 5_000_000,
   works: [full, texts, incremental, verify, wholly, leaf],
   unit,

@@ -90,10 +90,11 @@ export async function makeReady(
   if (rows === 0 || !attachable) return { ...leaf, rows, proof, indexes: [], attachable }
   const condition = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
   const built = indexes.map((like) => ({ name: leafIndexName(leaf, like, target.dataset.target), like }))
-  await completeLeaf(session, signal, leaf, {
+  await completeLeaf(session, leaf, {
     bound: { name: boundName(leaf.name), condition },
     indexes: built,
     foreignKeys: target.foreignKeys,
+    signal,
   })
   return {
     ...leaf,

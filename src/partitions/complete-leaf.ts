@@ -10,6 +10,7 @@ export interface LeafParts {
   /** What each is called on it, and which index it is like. */
   indexes: { name: string; like: TableIndex }[]
   foreignKeys: { name: string; definition: string }[]
+  signal: AbortSignal
 }
 
 /**
@@ -18,23 +19,18 @@ export interface LeafParts {
  * Locks: SHARE on the table for each index, ACCESS EXCLUSIVE on it for a moment or, for the CHECK, as long as reading it takes;
  * SHARE ROW EXCLUSIVE for a moment on the tables that foreign keys refer to.
  */
-export async function completeLeaf(
-  session: Session,
-  signal: AbortSignal,
-  leaf: RelationName,
-  parts: LeafParts,
-): Promise<void> {
+export async function completeLeaf(session: Session, leaf: RelationName, parts: LeafParts): Promise<void> {
   const table = relation(leaf)
-  const run = async (statement: string) => {
-    // The cancel of a Ctrl-C that comes between two statements cancels nothing.
-    signal.throwIfAborted()
-    await session.run(statement)
-  }
   const there = await session.rows<{ kind: 'index' | 'constraint'; name: string }>(sql('partitions/parts'), [
     table,
   ])
   const has = (kind: 'index' | 'constraint', name: string) =>
     there.some((one) => one.kind === kind && one.name === name)
+  const run = async (statement: string) => {
+    // The cancel of a Ctrl-C that comes between two statements cancels nothing.
+    parts.signal.throwIfAborted()
+    await session.run(statement)
+  }
   // A CHECK while rows arrive would cost more than looking at all of them once; with it ATTACH need not look.
   if (parts.bound && !has('constraint', parts.bound.name))
     await run(

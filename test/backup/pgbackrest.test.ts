@@ -319,12 +319,9 @@ describe.skipIf(why)('pgBackRest', () => {
       expect.stringMatching(/^USAGE there is no backup 20010101-000000F/),
       expect.stringMatching(/^USAGE .* too long a path/),
     ])
-    const dry = await command({
-      backup: full.backup,
-      folder: join(archived.place, 'new'),
-      dryRun: true,
-    })
-    expect(dry.out).toMatch(
+    const words = ['restore', full.backup, '--into', join(archived.place, 'new'), '--dry-run']
+    const dry = await dwhDone(words, cli())
+    expect(dry.stdout).toMatch(
       /^backup {2}\w+-\w+F \(full\)\nuntil {3}as it was when that backup ended, 2[\s\S]*port \d+, for this machine only/,
     )
     expect(existsSync(join(archived.place, 'new'))).toBe(false)

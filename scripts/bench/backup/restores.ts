@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { BackupFolder } from '../../../src/backup/folder.ts'
 import { packageRoot } from '../../../src/package.ts'
 import type { Figures, Way } from '../bench.ts'
-import { runProgram } from '../measure.ts'
+import { runDwh, runProgram } from '../measure.ts'
 import type { Place, Scene } from './scene.ts'
 
 export const full = 'restore-full'
@@ -11,7 +11,7 @@ export const leaf = 'restore-leaf'
 const pgRestore = 'pg_restore -j2'
 const restored = 'backup_restored'
 
-/** All of it into a new database, and one leaf of 24 beside its table. */
+/** All of it into a new database, and one leaf of 24 back into the live table. */
 export function restoreWays(scene: Scene, create: (folder: string) => Promise<Figures>): Way[] {
   const folder = join(scene.folder, 'made', 'restore')
   const archive = join(scene.folder, 'made', 'archive')
@@ -47,7 +47,17 @@ export function restoreWays(scene: Scene, create: (folder: string) => Promise<Fi
         withoutProof(scene, ['restore', await name(), '--folder', folder, '--into', restored, '--yes']),
     },
     {
-      ...{ work: leaf, way: 'dwh', unit: { work: full, way: 'dwh' }, prepare },
+      ...{ work: leaf, way: 'dwh', unit: { work: full, way: 'dwh' } },
+      prepare: async () => {
+        await runDwh(scene.folder, ['migrate', 'up', '--yes'], scene.env('records'))
+        await using session = await scene.open('records')
+        const kept = await session.rows("SELECT FROM pg_class WHERE relname ~ '_before_restore_'")
+        const words = ['restore', '--finish', 'measure', '--yes', '--folder', folder]
+        if (kept.length > 0) await runDwh(scene.folder, words, scene.env('records'))
+        await session.run(
+          `UPDATE public.measure SET quality = 9 WHERE ts >= '2024-06-01' AND ts < '2024-07-01'`,
+        )
+      },
       bar: 0.12,
       run: async () =>
         withoutProof(scene, [

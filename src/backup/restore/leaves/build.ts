@@ -110,7 +110,7 @@ async function buildLeaf(
     }
   const compared = await compareTable(session, table, oid, hashes, relation(aside))
   requireEqual([compared], plan.wishes.backup.name)
-  await complete(session, work.signal, plan, planned, aside, indexes, like)
+  await complete(session, plan, planned, aside, indexes, like, work.signal)
   await advanceRestoredLeaf(session, leaf, 'proved', { indexes, rows: compared.rows ?? 0 })
   const { certainty, rows } = compared
   return { planned, leaf, aside, oid, indexes, rows: rows ?? 0, certainty, resumed: resumed !== undefined }
@@ -175,22 +175,23 @@ function indexNames(plan: LeavesPlan, { name, twin }: PlannedRestore, like: Tabl
 
 async function complete(
   session: Session,
-  signal: AbortSignal,
   plan: LeavesPlan,
   { range, twin }: PlannedRestore,
   aside: RelationName,
   names: IndexNames[],
   like: TableIndex[],
+  signal: AbortSignal,
 ): Promise<void> {
   const indexes = like.map((index, n) => ({ name: (names[n] as IndexNames).aside, like: index }))
   const condition = range
     ? rangeCondition(plan.wishes.dataset.partition, range)
     : twin && (await session.one<{ condition: string | null }>(sql('restore/bound'), [twin.oid])).condition
   try {
-    await completeLeaf(session, signal, aside, {
+    await completeLeaf(session, aside, {
       bound: condition ? { name: boundName(aside.name), condition } : undefined,
       indexes,
       foreignKeys: await session.rows(sql('load/foreign_keys'), [plan.parent.oid]),
+      signal,
     })
     for (const { name, like } of indexes)
       for (const statement of indexFurniture(aside, name, like)) await session.run(statement)
