@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { DwhError } from '../errors.ts'
 import type { Target } from '../postgres/target.ts'
+import { ArchiveStore } from './archive-store.ts'
 import { runTool } from './client.ts'
 import { type ClientTool, findClientTool } from './client-tools.ts'
-import { type Compression, compressFile, keepFile, type StoredFile } from './compress.ts'
-import { filesIn, syncPath } from './files.ts'
+import type { Compression, StoredFile } from './compress.ts'
+import { syncPath } from './files.ts'
 import { dataNumber, readToc } from './toc.ts'
 
 /** The programs that write and read archives, of one version. */
@@ -54,8 +55,8 @@ const lockWait = 20_000
 const compressWord: Record<Compression, string> = { zstd: '0', gzip: '6', none: '0' }
 
 /**
- * Writes one archive of pg_dump in directory format. Every file is compressed (or read again) and hashed as soon as
- * pg_dump says that it is whole, beside the next tables, and is on the disk when this returns.
+ * Writes one archive of pg_dump in directory format. Its files are compressed (or read) and hashed while they are written,
+ * and are on the disk when this returns.
  *
  * @throws DwhError BACKUP_FAILED, DISK_FULL
  */
@@ -65,49 +66,35 @@ export async function dumpArchive(
   signal: AbortSignal,
   order: ArchiveOrder,
 ): Promise<Archive> {
-  const { folder, compression, jobs } = order
-  const broken = new AbortController()
-  const all = AbortSignal.any([signal, broken.signal])
-  const stored = new Map<string, Promise<StoredFile>>()
-  const store = (name: string) => {
-    if (stored.has(name)) return
-    const isData = dataNumber(name) !== undefined
-    const storing =
-      compression === 'zstd' && isData ? compressFile(folder, name, all) : keepFile(folder, name, all)
-    stored.set(name, storing)
-    // What cannot be stored ends pg_dump too.
-    storing.catch((error) => broken.abort(error))
-  }
-  const suffix = compression === 'gzip' ? '.gz' : ''
+  const { folder, compression, jobs, readMessages: follows, onTable } = order
+  await using store = new ArchiveStore({ folder, compression, jobs, follows, signal, onTable })
   const onMessage = (line: string) => {
     const [, number] = /^pg_dump: finished item (\d+) TABLE DATA /.exec(line) ?? []
-    if (number === undefined) return
-    order.onTable()
-    if (order.readMessages) store(`${number}.dat${suffix}`)
+    if (number !== undefined) store.finish(Number(number))
   }
-  const words = [
+  try {
+    const run = { target, signal: store.signal, onMessage, failure: 'BACKUP_FAILED' } as const
+    await runTool(tools.dump, dumpWords(order), run)
+    const files = await store.end()
+    await syncPath(folder)
+    return { files, data: await dataFiles(tools.restore, folder, files, signal) }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw store.reasonOf(error)
+  }
+}
+
+function dumpWords({ folder, jobs, compression, snapshot, words }: ArchiveOrder): string[] {
+  return [
     '--format=directory',
     `--file=${folder}`,
     `--jobs=${jobs}`,
     `--compress=${compressWord[compression]}`,
-    `--snapshot=${order.snapshot}`,
+    `--snapshot=${snapshot}`,
     `--lock-wait-timeout=${lockWait}`,
     '--verbose',
-    ...order.words,
+    ...words,
   ]
-  try {
-    await runTool(tools.dump, words, { target, signal: all, onMessage, failure: 'BACKUP_FAILED' })
-    for (const name of await filesIn(folder)) if (!name.endsWith('.zst')) store(name)
-    const files = new Map((await Promise.all(stored.values())).map((file) => [file.name, file]))
-    await syncPath(folder)
-    const data = await dataFiles(tools.restore, folder, files, signal)
-    return { files, data }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw broken.signal.aborted ? broken.signal.reason : error
-  } finally {
-    await Promise.allSettled(stored.values())
-  }
 }
 
 async function dataFiles(

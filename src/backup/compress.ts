@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -33,35 +33,46 @@ const zstd = {
   },
 }
 
-/** Compresses a file of COPY text into `<name>.zst`, which takes its place; read, counted and hashed in one go. */
-export async function compressFile(folder: string, name: string, signal: AbortSignal): Promise<StoredFile> {
+/**
+ * Compresses a file of COPY text into `<name>.zst`, which takes its place; read, counted and hashed in one go.
+ *
+ * @param content of the file
+ */
+export async function compressFile(
+  folder: string,
+  name: string,
+  content: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+): Promise<StoredFile> {
   const from = `${folder}/${name}`
-  const content = new CopyText()
+  const text = new CopyText()
   const digest = new Digest()
   await pipeline(
-    createReadStream(from, { highWaterMark: chunkBytes }),
-    passing((chunk) => content.take(chunk)),
+    content,
+    passing((chunk) => text.take(chunk)),
     createZstdCompress(zstd),
     passing((chunk) => digest.take(chunk)),
     createWriteStream(`${from}.zst`, { flags: 'wx', mode: 0o600, flush: true }),
     { signal },
   )
   await rm(from)
-  return { name: `${name}.zst`, ...digest.end(), rows: content.rows }
+  return { name: `${name}.zst`, ...digest.end(), rows: text.rows }
 }
 
 /** Hashes a file that stays as it is. */
-export async function keepFile(folder: string, name: string, signal: AbortSignal): Promise<StoredFile> {
-  const content = new CopyText()
+export async function keepFile(
+  folder: string,
+  name: string,
+  content: AsyncIterable<Buffer>,
+): Promise<StoredFile> {
+  const text = dataNumber(name) !== undefined && name.endsWith('.dat') ? new CopyText() : undefined
   const digest = new Digest()
-  const path = `${folder}/${name}`
-  const isText = dataNumber(name) !== undefined && name.endsWith('.dat')
-  for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes, signal })) {
+  for await (const chunk of content) {
     digest.take(chunk)
-    if (isText) content.take(chunk)
+    text?.take(chunk)
   }
-  await syncPath(path)
-  return { name, ...digest.end(), rows: isText ? content.rows : undefined }
+  await syncPath(`${folder}/${name}`)
+  return { name, ...digest.end(), rows: text?.rows }
 }
 
 class Digest {

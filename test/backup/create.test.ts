@@ -90,10 +90,11 @@ describe('a backup', () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
     using backups = backupsFolder()
-    const { manifest } = await backUp(session, backups.path, { scope: tablesScope([sales.target]) })
+    const { manifest } = await backUp(session, backups.path, { scope: tablesScope([sales.target]), jobs: 1 })
     expect(manifest.tables.map(({ name }) => name).toSorted()).toEqual(
       ['01', '02', '03', '04'].map((month) => `sales_2024_${month}`),
     )
+    expect(provedThen(manifest.tables)).toEqual(await provedNow(session, manifest.tables))
     await hostileTables(session)
     const odd = hostile.map((name, index) => ({
       schema: index % 2 ? 'public' : (hostile[0] as string),
