@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/support/run.ts',
     pool: 'forks',
-    // Two servers and the programs under test share the machine with the tests.
-    maxWorkers: 2,
+    // Most of a test is waiting for servers and programs, which share two cores with the tests.
+    maxWorkers: 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -62,6 +62,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
       ['dwh', '0001_ledger'],
       ['dwh', '0002_loads'],
       ['dwh', '0003_backups'],
+      ['dwh', '0004_restores'],
       ...['0001_regions', '0002_helper', '0003_ete_index_on_status', '0004_my_facts'].map((name) => [
         'test',
         name,
@@ -70,7 +71,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
   )
   expect(await dwh(['migrate', 'up'], at)).toMatchObject({
     code: 2,
-    stderr: like(/7 migrations to apply[\s\S]*NEEDS_CONFIRMATION/),
+    stderr: like(/8 migrations to apply[\s\S]*NEEDS_CONFIRMATION/),
   })
   const dry = await dwhDone(['migrate', 'up', '--dry-run'], at)
   expect(dry.stdout).toContain('CREATE TABLE IF NOT EXISTS "public"."my_facts"')
@@ -83,6 +84,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
       'dwh/0001_ledger',
       'dwh/0002_loads',
       'dwh/0003_backups',
+      'dwh/0004_restores',
       'test/0001_regions',
       'test/0002_helper',
       'test/0003_ete_index_on_status',
