@@ -7,6 +7,7 @@ import { stateFolder } from '../state-folder.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { didYouMean } from '../warehouse/nearest.ts'
 import { noteKilled } from './attempts.ts'
+import { digestFile } from './files.ts'
 import { FolderLock } from './folder-lock.ts'
 import { type Manifest, manifestName, readManifest } from './manifest.ts'
 
@@ -157,6 +158,11 @@ export class BackupFolder {
       .filter((name) => !isOther(name) && existsSync(join(this.path, name, manifestName)))
       .toSorted()
   }
+}
+
+/** SHA-256 of a manifest: whether a backup is the one that it was. */
+export async function manifestHash({ path }: Pick<Backup, 'path'>): Promise<string> {
+  return (await digestFile(join(path, manifestName))).sha256
 }
 
 /** What a user types for a backup is a path where it has a separator, else a name. */

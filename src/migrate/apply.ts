@@ -4,7 +4,7 @@ import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { step } from '../events.ts'
 import { forgetMigration, ledgerPresence, recordMigration } from '../ledger/migrations.ts'
-import { AdvisoryLock } from '../postgres/advisory.ts'
+import { AdvisoryLock, migrationsKey } from '../postgres/advisory.ts'
 import { relation } from '../postgres/identifiers.ts'
 import { climb } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
@@ -83,7 +83,7 @@ export async function up(
   work: Work,
   folders: MigrationFolder[],
 ): Promise<PlannedMigration[]> {
-  await using _lock = await AdvisoryLock.poll(session, work, 'migrations', lockPatience)
+  await using _lock = await AdvisoryLock.poll(session, work, migrationsKey, 'migrations', lockPatience)
   const planned = await planUp(session, folders)
   if (planned.length > 0) await ensureSchema(session)
   for (const migration of planned) await apply(session, work, migration, 'up')
@@ -97,7 +97,7 @@ export async function down(
   folder: MigrationFolder,
   count: number,
 ): Promise<PlannedMigration[]> {
-  await using _lock = await AdvisoryLock.poll(session, work, 'migrations', lockPatience)
+  await using _lock = await AdvisoryLock.poll(session, work, migrationsKey, 'migrations', lockPatience)
   const planned = await planDown(session, folder, count)
   for (const migration of planned) await apply(session, work, migration, 'down')
   return planned

@@ -1,6 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { DwhError, type ErrorCode, toDwhError } from '../../errors.ts'
 import { type DwhEvent, step, type Work } from '../../events.ts'
 import { packageVersion } from '../../package.ts'
@@ -8,11 +7,12 @@ import { ident } from '../../postgres/identifiers.ts'
 import { Session } from '../../postgres/session.ts'
 import type { ClientTool } from '../client-tools.ts'
 import { systemIdentifier } from '../describe.ts'
-import type { Backup, BackupFolder } from '../folder.ts'
-import { type BackedUpTable, manifestName } from '../manifest.ts'
+import { type Backup, type BackupFolder, manifestHash } from '../folder.ts'
+import type { BackedUpTable } from '../manifest.ts'
 import { type RestoredDatabase, restoreDatabase } from '../restore/database.ts'
 import { isOfServer } from '../restore/plan.ts'
-import { endOccupants, findDatabase, RestoreLock, writable } from '../restore/server.ts'
+import { endOccupants, findDatabase, lockRestore, writable } from '../restore/server.ts'
+import { nameStamp } from '../stamp.ts'
 import { verifyBackup } from '../verify.ts'
 import { type Checked, checkPages } from './amcheck.ts'
 import { noteRunning, type Receipt, runningDrills, writeReceipt } from './receipt.ts'
@@ -52,12 +52,12 @@ const telling: ErrorCode[] = ['PROOF_FAILED', 'INPUT_BROKEN', 'RESTORE_FAILED', 
  */
 export async function drill(maintenance: Session, work: Work, order: DrillOrder): Promise<DrillResult> {
   const { folder, backup, kind, tool, tables } = order
-  await using _lock = await RestoreLock.take(maintenance, 'the scratch database of a drill')
+  await using _lock = await lockRestore(maintenance, 'the scratch database of a drill')
   await dropLeftovers(maintenance, folder.path)
   const at = new Date().toISOString()
   const started = performance.now()
   const clock = new ReadyClock(work, started)
-  const name = `dwh_drill_${at.replace(/[-:]|\.\d+Z$/g, '').toLowerCase()}_${randomBytes(4).toString('hex')}`
+  const name = `dwh_drill_${nameStamp()}_${randomBytes(4).toString('hex')}`
   const running = await noteRunning(folder.path, backup.name, at, {
     database: name,
     system_identifier: await systemIdentifier(maintenance),
@@ -172,12 +172,6 @@ class ReadyClock {
 }
 
 const seconds = (started: number) => Math.round(performance.now() - started) / 1000
-
-async function manifestHash({ path }: Backup): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(join(path, manifestName)))
-    .digest('hex')
-}
 
 function differs({ backup, differences }: Receipt, path: string, cause: DwhError | undefined): DwhError {
   return new DwhError(

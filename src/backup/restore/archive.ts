@@ -5,7 +5,8 @@ import { PassThrough, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { DwhError } from '../../errors.ts'
-import type { BackedUpTable, FileDigest, Manifest } from '../manifest.ts'
+import { shown } from '../../postgres/identifiers.ts'
+import { type BackedUpTable, dataFile, type FileDigest, type Manifest } from '../manifest.ts'
 
 /** A file with the rows of one table, as the manifest knows it. */
 export interface DataFile extends FileDigest {
@@ -17,29 +18,19 @@ export interface DataFile extends FileDigest {
 const chunkSize = 64 * 1024
 
 /**
- * Where the rows of a table lie, in the backup itself or in a pack of sealed leaves beside it.
+ * Where the rows of a table lie on this machine, in the backup itself or in a pack of sealed leaves beside it.
  *
  * @param folder of backups
  * @throws DwhError INPUT_BROKEN where the manifest names a file without its hash
  */
-export function dataFile(
-  folder: string,
-  manifest: Manifest,
-  { schema, name, file }: BackedUpTable,
-): DataFile {
-  const inArchive = `${file.archive}/${file.name}`
-  const isOwn = file.archive === 'main'
-  const digest = isOwn ? manifest.files[inArchive] : manifest.references[inArchive]
-  if (!digest) {
-    throw new DwhError(
-      'INPUT_BROKEN',
-      `the manifest of ${manifest.backup} has no hash of ${inArchive}, the rows of ${schema}.${name}`,
-      {
-        hint: 'take another backup; see: dwh backup list',
-      },
-    )
-  }
-  return { path: isOwn ? join(folder, manifest.backup, inArchive) : join(folder, inArchive), ...digest }
+export function openableFile(folder: string, manifest: Manifest, table: BackedUpTable): DataFile {
+  const { path, digest } = dataFile(manifest, table)
+  if (digest) return { path: join(folder, path), ...digest }
+  throw new DwhError(
+    'INPUT_BROKEN',
+    `the manifest of ${manifest.backup} has no hash of ${path}, the rows of ${shown(table)}`,
+    { hint: 'take another backup; see: dwh backup list' },
+  )
 }
 
 /**

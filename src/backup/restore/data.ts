@@ -4,7 +4,7 @@ import { identList, literal, type RelationName, relation, shown } from '../../po
 import type { Session } from '../../postgres/session.ts'
 import { inTransaction } from '../../postgres/transaction.ts'
 import type { BackedUpTable, Manifest } from '../manifest.ts'
-import { copyText, dataFile } from './archive.ts'
+import { copyText, openableFile } from './archive.ts'
 
 /** Where a restored database keeps what it has of the backup already, until all of it is proved. */
 export const restoreSchema = 'dwh_restore'
@@ -46,7 +46,7 @@ export async function copyTable(session: Session, work: Work, order: CopyOrder):
   const { folder, manifest, table, into, isMember = false } = order
   const columns = table.columns.length > 0 ? ` (${identList(table.columns)})` : ''
   const words = [...(isMember ? [] : ['FREEZE']), `ENCODING ${literal(manifest.database.encoding)}`]
-  const file = dataFile(folder, manifest, table)
+  const file = openableFile(folder, manifest, table)
   if (!isMember) await session.run(`TRUNCATE ONLY ${relation(into)}`)
   const rows = await session.copyIn(
     `COPY ${relation(into)}${columns} FROM STDIN WITH (${words.join(', ')})`,

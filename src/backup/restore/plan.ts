@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { DwhError } from '../../errors.ts'
 import { step, type Work } from '../../events.ts'
 import { fitName } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import type { ClientTool } from '../client-tools.ts'
-import type { Backup, BackupFolder } from '../folder.ts'
-import { manifestName } from '../manifest.ts'
+import { type Backup, type BackupFolder, manifestHash } from '../folder.ts'
+import { nameStamp } from '../stamp.ts'
 import { type Verified, verifyBackup } from '../verify.ts'
 import { Journal } from './journal.ts'
 import { examineServer, findRestoreTool, requireRoom, type ServerFacts } from './preflight.ts'
@@ -62,16 +59,11 @@ export async function planRestore(session: Session, work: Work, wishes: RestoreW
   const server = await examineServer(session, backup.manifest, tablespace)
   const tool = findRestoreTool(backup.manifest, server, trust)
   const verified = await verify(folder, work, backup.name)
-  const manifest = createHash('sha256')
-    .update(await readFile(join(backup.path, manifestName)))
-    .digest('hex')
+  const manifest = await manifestHash(backup)
   const open = (await Journal.list(folder.path)).filter((journal) => isOpen(journal, session, server, wishes))
   const same = open.find(({ state }) => state.backup === backup.name && state.manifest === manifest)
   const resumed = wishes.anew ? undefined : same
-  const stamp = new Date()
-    .toISOString()
-    .replace(/[-:]|\.\d+Z$/g, '')
-    .toLowerCase()
+  const stamp = nameStamp()
   const into = resumed?.state.into.name ?? wishes.into ?? fitName(wishes.live as string, `_restore_${stamp}`)
   if (!resumed && wishes.into !== undefined) await refuseTaken(session, open, wishes.into, wishes.anew)
   const live = wishes.live === null ? null : await findDatabase(session, wishes.live)

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { DwhError, toDwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
+import { AdvisoryLock, advisoryHolder, restoreKey } from '../../postgres/advisory.ts'
 import { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import type { Target } from '../../postgres/target.ts'
@@ -63,38 +63,17 @@ export async function endOccupants(session: Session, database: string): Promise<
   await session.rows(sql('restore/end_sessions'), [database])
 }
 
-/** Of all restores into one database of a server one is at work: the lock goes with its connection. */
-export class RestoreLock implements AsyncDisposable {
-  readonly #session: Session
-  readonly #key: number
-
-  private constructor(session: Session, key: number) {
-    this.#session = session
-    this.#key = key
-  }
-
-  /** @throws DwhError LOCK_HELD naming the holder */
-  static async take(session: Session, database: string): Promise<RestoreLock> {
-    const key = createHash('sha256').update(database).digest().readInt32BE()
-    const { taken } = await session.one<{ taken: boolean }>(sql('postgres/try_advisory_lock'), [
-      lockClass,
-      key,
-    ])
-    if (taken) return new RestoreLock(session, key)
-    const holder = await session.row<{ pid: number; application: string; role: string }>(
-      sql('postgres/advisory_holder'),
-      [lockClass, key],
-    )
-    const who = holder ? `session ${holder.pid} (${holder.role}, ${holder.application})` : 'another session'
-    throw new DwhError('LOCK_HELD', `${who} is restoring ${database} already; nothing was changed`, {
-      hint: 'wait for it, or stop it with Ctrl-C where it runs, and run the same command again',
-    })
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session.run(sql('postgres/advisory_unlock'), [lockClass, this.#key]).catch(() => {})
-  }
+/**
+ * Of all restores into one database of a server one is at work: the lock goes with its connection.
+ *
+ * @throws DwhError LOCK_HELD naming the holder
+ */
+export async function lockRestore(session: Session, database: string): Promise<AdvisoryLock> {
+  const key = restoreKey(database)
+  const lock = await AdvisoryLock.attempt(session, key)
+  if (lock) return lock
+  const who = await advisoryHolder(session, key)
+  throw new DwhError('LOCK_HELD', `${who} is restoring ${database} already; nothing was changed`, {
+    hint: 'wait for it, or stop it with Ctrl-C where it runs, and run the same command again',
+  })
 }
-
-/** Beside the class of the other advisory locks of dwh. */
-const lockClass = 0x64776801

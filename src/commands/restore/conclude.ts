@@ -1,5 +1,5 @@
 import { type Exchanged, findExchange, finishExchange, undoExchange } from '../../backup/restore/conclude.ts'
-import { openMaintenance, RestoreLock } from '../../backup/restore/server.ts'
+import { lockRestore, openMaintenance } from '../../backup/restore/server.ts'
 import type { Context } from '../../cli/context.ts'
 import { bytes, printable } from '../../cli/format.ts'
 import type { Session } from '../../postgres/session.ts'
@@ -64,7 +64,7 @@ async function conclude(
   const { live, beside } = exchanged
   if (dryRun) return json ? context.printJson({ database: live, beside: beside.name }) : undefined
   if (!(await context.confirm(question, yes))) return context.say('nothing was changed')
-  await using _lock = await RestoreLock.take(session, live)
+  await using _lock = await lockRestore(session, live)
   const done = await act(session, exchanged)
   if (json) context.printJson(done)
 }

@@ -3,7 +3,7 @@ import { BackupFolder, isPath } from '../../backup/folder.ts'
 import { requireReplayed } from '../../backup/replay/run.ts'
 import { planRestore, type RestoreWishes } from '../../backup/restore/plan.ts'
 import { runRestore } from '../../backup/restore/run.ts'
-import { openMaintenance, RestoreLock } from '../../backup/restore/server.ts'
+import { lockRestore, openMaintenance } from '../../backup/restore/server.ts'
 import { isByPgBackRest } from '../../cli/backup.ts'
 import { argument, command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import { DwhError } from '../../errors.ts'
@@ -154,7 +154,7 @@ export const restore = command({
     const later = input.replay ? { files: await planLater(context, target, wishes) } : undefined
     const busy = wishes.live ?? (wishes.into as string)
     await using session = await openMaintenance({ ...target, database: busy }, context.work, 'dwh restore')
-    await using _lock = input.dryRun ? undefined : await RestoreLock.take(session, busy)
+    await using _lock = input.dryRun ? undefined : await lockRestore(session, busy)
     const plan = await planRestore(session, context.work, wishes)
     if (input.dryRun) {
       if (input.json)

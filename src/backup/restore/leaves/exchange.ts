@@ -10,6 +10,7 @@ import { boundName, ident, type RelationName, relation, shown } from '../../../p
 import { climbInTransaction } from '../../../postgres/ladder.ts'
 import { findOid } from '../../../postgres/relations.ts'
 import type { Session } from '../../../postgres/session.ts'
+import { sql } from '../../../postgres/sql-files.ts'
 import type { BuiltLeaf } from './build.ts'
 import { keptName, type LeavesPlan } from './plan.ts'
 
@@ -80,11 +81,7 @@ export async function exchangeLeaves(
   lease: Lease,
   order: ExchangeOrder,
 ): Promise<void> {
-  const referred = await session.rows<RelationName>(
-    'SELECT DISTINCT n.nspname::text AS schema, c.relname::text AS name FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.confrelid ' +
-      "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE k.conrelid = $1::bigint::oid AND k.contype = 'f' ORDER BY 1, 2",
-    [order.parent.oid],
-  )
+  const referred = await session.rows<RelationName>(sql('restore/referred_tables'), [order.parent.oid])
   for (let at = 0; at < order.swaps.length; at += leavesAtOnce) {
     const swaps = order.swaps.slice(at, at + leavesAtOnce)
     await climbInTransaction(session, work, { relations: [order.parent] }, async () => {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DwhError } from '../../../errors.ts'
@@ -6,15 +5,17 @@ import type { Work } from '../../../events.ts'
 import { listRestoredLeaves, type RestoredLeaf } from '../../../ledger/restored-leaves.ts'
 import { readSeals } from '../../../ledger/seals.ts'
 import { readTableColumns } from '../../../load/columns.ts'
-import { datesOf } from '../../../partitions/bounds.ts'
+import { datesOf, rangeCondition } from '../../../partitions/bounds.ts'
 import { isAttached, type PartitionedDataset } from '../../../partitions/create.ts'
 import { inspectTarget, type Leaf } from '../../../partitions/tree.ts'
 import { fitName, relation, shown } from '../../../postgres/identifiers.ts'
 import type { Session } from '../../../postgres/session.ts'
 import { sql } from '../../../postgres/sql-files.ts'
+import type { Policy } from '../../../warehouse/schema.ts'
 import { digestFile } from '../../files.ts'
-import type { Backup, BackupFolder } from '../../folder.ts'
+import { type Backup, type BackupFolder, manifestHash } from '../../folder.ts'
 import { type BackedUpTable, dataFile, type Manifest, manifestName, sumsName } from '../../manifest.ts'
+import { nameStamp } from '../../stamp.ts'
 import { backedUpLeaves, type ChosenLeaf, chooseLeaves, type LeafWish } from './choose.ts'
 
 export interface LeavesWishes {
@@ -75,7 +76,7 @@ export async function planLeaves(session: Session, work: Work, wishes: LeavesWis
   const chosen = chooseLeaves(dataset.name, backedUpLeaves(tables, policy), wishes.leaves)
   await requireSameColumns(session, target.oid, wishes, chosen)
   await verifyFiles(wishes, work, chosen)
-  const hash = await manifestHash(backup)
+  const hash = await soundManifest(backup)
   const before = await listRestoredLeaves(session, name)
   const open = before.filter(({ state }) => state !== 'attached' && state !== 'undone')
   const same = wishes.anew
@@ -86,7 +87,7 @@ export async function planLeaves(session: Session, work: Work, wishes: LeavesWis
   for (const leaf of chosen) {
     const twin = findTwin(dataset, target.leaves, leaf)
     if (twin) await requireFree(session, twin)
-    else await requireRoomFor(session, target.oid, leaf, target.leaves)
+    else await requireRoomFor(session, target.oid, leaf, target.leaves, policy)
     leaves.push({
       ...leaf,
       name: twin?.name ?? leaf.table.name,
@@ -104,7 +105,7 @@ export async function planLeaves(session: Session, work: Work, wishes: LeavesWis
   return {
     wishes,
     manifest: hash,
-    batch: same[0]?.batch ?? stamp(),
+    batch: same[0]?.batch ?? nameStamp(),
     parent: { ...name, oid: target.oid },
     leaves,
     loadedSince: since.filter((load) => load.leaves.some((leaf) => names.has(leaf))),
@@ -112,11 +113,10 @@ export async function planLeaves(session: Session, work: Work, wishes: LeavesWis
   }
 }
 
-/** @throws DwhError INPUT_BROKEN where the manifest was edited: it says what the rows must be */
-async function manifestHash({ name, path }: Backup): Promise<string> {
-  const hash = createHash('sha256')
-    .update(await readFile(join(path, manifestName)))
-    .digest('hex')
+/** Its hash. @throws DwhError INPUT_BROKEN where the manifest was edited: it says what the rows must be */
+async function soundManifest(backup: Backup): Promise<string> {
+  const { name, path } = backup
+  const hash = await manifestHash(backup)
   const sums = await readFile(join(path, sumsName), 'utf8').catch(() => '')
   if (sums.split('\n').includes(`${hash}  ${manifestName}`)) return hash
   throw new DwhError(
@@ -125,12 +125,6 @@ async function manifestHash({ name, path }: Backup): Promise<string> {
     { hint: 'fetch both files again, or take another backup; see: dwh backup list' },
   )
 }
-
-const stamp = () =>
-  new Date()
-    .toISOString()
-    .replace(/[-:]|\.\d+Z$/g, '')
-    .toLowerCase()
 
 const isChosen = ({ backup_oid }: RestoredLeaf, chosen: ChosenLeaf[]) =>
   chosen.some(({ table }) => table.oid === backup_oid)
@@ -187,15 +181,28 @@ async function requireFree(session: Session, twin: Leaf): Promise<void> {
 async function requireRoomFor(
   session: Session,
   parent: number,
-  { table, dates }: ChosenLeaf,
+  { table, range, dates }: ChosenLeaf,
   leaves: Leaf[],
+  policy: Policy,
 ): Promise<void> {
-  if (!(await isAttached(session, parent, table)) || !dates) return
-  const holder = leaves.find(({ name }) => name === table.name)
+  if ((await isAttached(session, parent, table)) && dates) {
+    throw new DwhError(
+      'TARGET_UNFIT',
+      `${shown(leaves.find(({ name }) => name === table.name) ?? table)} is a leaf of other dates now; nothing was changed`,
+      { hint: 'rename it, and run the same command again' },
+    )
+  }
+  const fallback = leaves.find((leaf) => leaf.range === undefined)
+  if (!fallback || !range) return
+  // ATTACH would find them too, but under its lock, when everything has been restored.
+  const { has } = await session.one<{ has: boolean }>(
+    `SELECT EXISTS (SELECT FROM ONLY ${relation(fallback)} WHERE ${rangeCondition(policy, range)}) AS has`,
+  )
+  if (!has) return
   throw new DwhError(
-    'TARGET_UNFIT',
-    `${shown(holder ?? table)} is a leaf of other dates now; nothing was changed`,
-    { hint: 'rename it, and run the same command again' },
+    'ROWS_UNFIT',
+    `${shown(fallback)} holds rows that belong into ${shown(table)}; nothing was changed`,
+    { hint: `move them out of it, and run the same command again: WHERE ${rangeCondition(policy, range)}` },
   )
 }
 
