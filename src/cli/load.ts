@@ -9,7 +9,7 @@ import {
   type PlannedFile,
   planFile,
 } from '../load/files.ts'
-import type { RejectBudget } from '../load/reject-log.ts'
+import { type RejectBudget, readBudget } from '../load/reject-log.ts'
 import { loadLease } from '../load/run.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Dataset } from '../warehouse/load.ts'
@@ -29,10 +29,8 @@ export interface LoadTalk {
 
 /** `100` or `5%` */
 export const budget = z.string().transform((text, context): RejectBudget => {
-  const [, number, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.replace(/\s/g, '')) ?? []
-  const value = Number(number)
-  if (number !== undefined && percent && value <= 100) return { share: value / 100 }
-  if (number !== undefined && !percent && Number.isInteger(value)) return { records: value }
+  const read = readBudget(text)
+  if (read) return read
   context.addIssue({ code: 'custom', message: 'expected a number like 100 or a part like 5%' })
   return z.NEVER
 })

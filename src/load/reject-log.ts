@@ -6,6 +6,14 @@ import type { Session } from '../postgres/session.ts'
 /** How many records of a file may be refused: a number, or a part of all. */
 export type RejectBudget = { records: number } | { share: number }
 
+/** Reads `100` or `5%`; undefined for what is neither. */
+export function readBudget(text: string): RejectBudget | undefined {
+  const [, number, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.replace(/\s/g, '')) ?? []
+  const value = Number(number)
+  if (number === undefined || (percent ? value > 100 : !Number.isInteger(value))) return undefined
+  return percent ? { share: value / 100 } : { records: value }
+}
+
 /** How many records a file has. */
 export interface Whole {
   /** By its sample. */

@@ -1,19 +1,11 @@
-import { DwhError, toDwhError } from '../errors.ts'
+import { toDwhError } from '../errors.ts'
 import { step, type Work } from '../events.ts'
 import { type Lease, underLease } from '../ledger/lease.ts'
-import {
-  failLoad,
-  findAbandonedLoads,
-  forgetAttempt,
-  type LoadFigures,
-  listLoads,
-  openLoad,
-} from '../ledger/loads.ts'
+import { forgetAttempt, type LoadFigures, openLoad } from '../ledger/loads.ts'
 import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { type RelationName, shown } from '../postgres/identifiers.ts'
-import { climbInTransaction } from '../postgres/ladder.ts'
-import { Session } from '../postgres/session.ts'
+import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Input } from '../sources/file/find.ts'
@@ -26,12 +18,12 @@ import { Dispatch } from './dispatch.ts'
 import { mappingHash } from './identity.ts'
 import { openCourt } from './judge.ts'
 import { dropTables, Landing } from './landing.ts'
+import { giveUp, removeLeftovers } from './leftovers.ts'
 import type { LoadPlan } from './plan.ts'
 import { letGo, type Prepared, prepare } from './prepare.ts'
 import { rebuild, worthRebuilding } from './rebuild.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
 import { sendAll } from './send.ts'
-import type { LoadTarget } from './target.ts'
 import { together } from './together.ts'
 
 export interface LoadOptions {
@@ -291,53 +283,5 @@ class Attempt {
       () =>
         `${dispatch.landed.toLocaleString('en')} rows${dispatch.rejects.count > 0 ? `, ${dispatch.rejects.count.toLocaleString('en')} rejects` : ''}`,
     )
-  }
-}
-
-/**
- * Tables of loads that died, and of a run that lost this file to us and stands still. What somebody is reading, such as a
- * dump of the database, is left to the next load.
- */
-async function removeLeftovers(
-  session: Session,
-  work: Work,
-  { dataset }: LoadTarget,
-  input: string,
-): Promise<void> {
-  for (const { load, landing } of await findAbandonedLoads(session, dataset.target, input)) {
-    try {
-      await dropAll(session, work, landing)
-    } catch (error) {
-      if (!(error instanceof DwhError) || error.code !== 'LOCK_HELD') throw error
-      work.emit({
-        type: 'note',
-        message: `what load ${load} has left behind stays for now: ${error.message}`,
-      })
-      continue
-    }
-    await failLoad(
-      session,
-      load,
-      new DwhError('INTERRUPTED', 'the run died; its tables were removed by a later one'),
-    )
-  }
-}
-
-/** @throws DwhError LOCK_HELD soon: nobody has to wait for it */
-async function dropAll(session: Session, work: Work, tables: string[]): Promise<void> {
-  await climbInTransaction(session, work, { relations: [], rungs: [1000] }, () => dropTables(session, tables))
-}
-
-/** What a load that failed has made goes at once; where the server has gone, with the next load. */
-async function giveUp(session: Session, load: number, error: DwhError): Promise<void> {
-  try {
-    // The session of the run may have been told to stop.
-    const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
-    await using own = await Session.open(session.target, 'dwh load', quiet)
-    const [attempt] = await listLoads(own, { load })
-    await dropAll(own, quiet, attempt?.landing ?? [])
-    await failLoad(own, load, error)
-  } catch {
-    // The next load of the table finds them.
   }
 }

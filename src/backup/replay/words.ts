@@ -1,7 +1,7 @@
 import type { LostLoad } from '../../ledger/lost-loads.ts'
 import type { FileOptions } from '../../load/files.ts'
 import { strategies } from '../../load/plan.ts'
-import type { RejectBudget } from '../../load/reject-log.ts'
+import { readBudget } from '../../load/reject-log.ts'
 import type { Dataset } from '../../warehouse/load.ts'
 
 /** Of `dwh load`, those flags without a value, and the one with several. */
@@ -50,7 +50,7 @@ export function optionsOf(
     parameters: Object.fromEntries(
       params.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
     ),
-    budget: budgetOf(text('max-rejects')) ?? { share: thresholds.rejects },
+    budget: readBudget(text('max-rejects') ?? '') ?? { share: thresholds.rejects },
     decimalComma: typed.has('decimal-comma') || (words === null && reading.decimalComma === true),
     reading: {
       format: text('format') as FileOptions['reading']['format'],
@@ -70,11 +70,4 @@ export function optionsOf(
 /** Whether it stands for mended rejects of another load, or is those rejects themselves. */
 export function isOfRejects({ words }: LostLoad): boolean {
   return words !== null && (words.includes('rejects') || words.some((word) => /^--replays(=|$)/.test(word)))
-}
-
-/** `100` or `5%`; see `--max-rejects`. */
-function budgetOf(text: string | undefined): RejectBudget | undefined {
-  const [, number, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text ?? '') ?? []
-  if (number === undefined) return undefined
-  return percent ? { share: Number(number) / 100 } : { records: Number(number) }
 }

@@ -258,6 +258,20 @@ test('what stands in the way is named, and nothing is changed', async () => {
   await refusal([site.backup, 'gone', '--yes'], 1, /there is no table public.gone .*[\s\S]*--into NAME/)
   await refusal([site.backup, 'others', '--yes'], 1, /public.others is a plain table/)
   await refusal(['--latest', '--partition', '2023', '--yes'], 2, /go with datasets/)
+  await damage(
+    site,
+    "DROP TABLE public.facts_2024; INSERT INTO public.facts (day, amount) VALUES ('2024-06-01', 1)",
+  )
+  await refusal(
+    [...yes, '--partition', '2024'],
+    1,
+    /error ROWS_UNFIT public.facts_unknown holds rows that belong into public.facts_2024; nothing was changed[\s\S]*move them/,
+  )
+  await damage(
+    site,
+    `DELETE FROM public.facts_unknown WHERE day = '2024-06-01';
+     CREATE TABLE public.facts_2024 PARTITION OF public.facts FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`,
+  )
 
   await damage(
     site,
