@@ -230,6 +230,7 @@ describe.skipIf(why)('pgBackRest', () => {
 
     const folder = join(archived.place, 'one', 'restored')
     // The WAL does not reach as far as this time, which is found when it has been read.
+    await sleep(50)
     const tooLate = Temporal.Now.instant().subtract({ milliseconds: 10 })
     expect(await refusal(restore(folder, { at: tooLate }))).toMatchObject({
       code: 'FAILED',
