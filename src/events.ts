@@ -16,6 +16,19 @@ export type DwhEvent =
   | { type: 'note'; message: string }
   | { type: 'warning'; message: string }
   | { type: 'statement'; sql: string; milliseconds: number }
+  | {
+      type: 'request'
+      host: string
+      url: string
+      status: number | undefined
+      bytes: number
+      milliseconds: number
+      attempt: number
+      /** Why it will be tried again, or has failed. */
+      problem?: string
+    }
+  /** A worker waits for a host: its turn, Retry-After, the pause before another try. */
+  | { type: 'wait'; host: string; seconds: number; reason: string }
 
 export type Emit = (event: DwhEvent) => void
 

@@ -35,6 +35,13 @@ function describe(event: Exclude<DwhEvent, { type: 'progress' }> | { type: 'run'
         .replace(/^--.*\n/gm, '')
         .replace(/\s+/g, ' ')
         .trim()}`
+    case 'request': {
+      const { status, url, milliseconds, attempt, problem } = event
+      const why = problem === undefined ? '' : `: ${problem}`
+      return `request ${status ?? '-'} ${milliseconds.toFixed(0)} ms, ${event.bytes} bytes, try ${attempt}: ${url}${why}`
+    }
+    case 'wait':
+      return `wait ${event.seconds.toFixed(1)} s for ${event.host}: ${event.reason}`
     default:
       return `${event.type}: ${event.message}`
   }

@@ -57,6 +57,21 @@ export async function drawEvents(stream: Stream, verbose: boolean): Promise<{ em
       case 'statement':
         if (verbose)
           line(paint.dim(`  ${event.milliseconds.toFixed(0).padStart(5)} ms  ${oneLine(event.sql)}`))
+        return
+      case 'request':
+        if (verbose)
+          line(
+            paint.dim(
+              `  ${event.milliseconds.toFixed(0).padStart(5)} ms  ${event.status ?? '-'} ${printable(event.url)}${event.problem ? `: ${printable(event.problem)}` : ''}`,
+            ),
+          )
+        return
+      case 'wait':
+        // Whoever watches is told at once why nothing seems to happen.
+        if (verbose || event.seconds >= 1)
+          line(
+            paint.dim(`· waits ${duration(event.seconds)} for ${printable(event.host)}: ${printable(event.reason)}`),
+          )
     }
   }
   return { emit, end: () => live?.clear() }

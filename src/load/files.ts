@@ -142,7 +142,7 @@ async function loadFile(
   if (!plan) throw new DwhError('FAILED', `${file} has no plan`)
   const started = performance.now()
   try {
-    const loaded = await loadInput(session, work, input, reader, plan, run, options)
+    const loaded = await loadInput(session, work, { input, reader, plan }, run, options)
     return {
       file,
       state: 'loaded',

@@ -57,46 +57,65 @@ export interface Loaded extends LoadFigures {
 export async function loadInput(
   session: Session,
   work: Work,
-  input: Input,
-  reader: Reader,
-  plan: LoadPlan,
+  file: OpenInput,
+  run: number,
+  options: LoadOptions,
+): Promise<Loaded> {
+  const { plan, input } = file
+  return underLease(session, work, loadLease(plan.target.dataset.target, input), run, async (lease) => {
+    const size = plan.landing === 'target' ? 1 : options.jobs
+    await using crew = await Crew.hire(session, work, size, `dwh load ${run}`)
+    for (const member of crew.sessions) await lease.join(member)
+    return await loadUnder(session, work, { lease, crew }, file, run, options)
+  })
+}
+
+/** An open input with the plan of its load. */
+export interface OpenInput {
+  input: Input
+  reader: Reader
+  plan: LoadPlan
+}
+
+/** Under which lease a load works, and its further connections, which have joined it. */
+export interface Hands {
+  lease: Lease
+  crew: Crew
+}
+
+/** `loadInput` for whoever holds a lease that no other load of this input can work beside. */
+export async function loadUnder(
+  session: Session,
+  work: Work,
+  { lease, crew }: Hands,
+  { input, reader, plan }: OpenInput,
   run: number,
   options: LoadOptions,
 ): Promise<Loaded> {
   const { target } = plan
   const table = target.dataset.target
-  return underLease(session, work, loadLease(table, input), run, async (lease) => {
-    await removeLeftovers(session, work, target, input.name)
-    const load = await openLoad(session, {
-      run,
-      warehouse: options.warehouse,
-      dataset: target.dataset.name,
-      table,
-      input: input.name,
-      place: input.place,
-      header: reader.header ?? null,
-      bytes: input.bytes,
-      mapping: mappingHash(target, reader, options),
-      reading: { ...reader.reading, decimalComma: options.decimalComma },
-      strategy: plan.strategy,
-    })
-    try {
-      await using crew = await Crew.hire(
-        session,
-        work,
-        plan.landing === 'target' ? 1 : options.jobs,
-        `dwh load ${run}`,
-      )
-      for (const member of crew.sessions) await lease.join(member)
-      const attempt = new Attempt(session, crew, work, lease, load, input, reader, plan, options)
-      const figures = await attempt.run()
-      return { load, ...figures }
-    } catch (thrown) {
-      const error = toDwhError(thrown)
-      await giveUp(session, load, error)
-      throw thrown
-    }
+  await removeLeftovers(session, work, target, input.name)
+  const load = await openLoad(session, {
+    run,
+    warehouse: options.warehouse,
+    dataset: target.dataset.name,
+    table,
+    input: input.name,
+    place: input.place,
+    header: reader.header ?? null,
+    bytes: input.bytes,
+    mapping: mappingHash(target, reader, options),
+    reading: { ...reader.reading, decimalComma: options.decimalComma },
+    strategy: plan.strategy,
   })
+  try {
+    const attempt = new Attempt(session, crew, work, lease, load, input, reader, plan, options)
+    const figures = await attempt.run()
+    return { load, ...figures }
+  } catch (thrown) {
+    await giveUp(session, load, toDwhError(thrown))
+    throw thrown
+  }
 }
 
 /** What only one load at a time does: bring this input into this table. */

@@ -1,0 +1,76 @@
+import { Temporal } from 'temporal-polyfill'
+import { DwhError } from '../errors.ts'
+
+/** A half-open interval of days, by the clock of `zone`. */
+export interface Window {
+  from: Temporal.PlainDate
+  to: Temporal.PlainDate
+  /** IANA name, of the dataset's policy. */
+  zone: string
+}
+
+/** What is wanted of a source: all rows of a window, and of these parameters. */
+export interface Wish {
+  /** Undefined for a dataset without windows, such as a list of stations: all there is. */
+  window: Window | undefined
+  parameters: Record<string, string>
+}
+
+/**
+ * Fills the names in braces of a template: `{year}`, `{month}` and `{day}` of the beginning of the window, with their zeros;
+ * `{quarter}`; `{from}` and `{to}` as 2024-01-31, `{last}` for the last day; `{from_instant}` and `{to_instant}` in UTC; and
+ * the parameters by their names.
+ *
+ * @param encode of each value, such as encodeURIComponent
+ * @throws DwhError CONFIG_INVALID for a name that stands for nothing
+ */
+export function fill(
+  template: string,
+  { window, parameters }: Wish,
+  encode: (value: string) => string = (value) => value,
+): string {
+  const values: Record<string, string> = { ...(window && windowValues(window)), ...parameters }
+  return template.replace(/\{([a-z_][a-z0-9_]*)\}/gi, (_, name: string) => {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined
+    if (value !== undefined) return encode(value)
+    throw new DwhError('CONFIG_INVALID', `{${name}} of ${JSON.stringify(template)} stands for nothing`, {
+      hint: `known are ${Object.keys(values).join(', ')}; give a parameter with --param ${name}=…, or as \`parameters\` of the source`,
+    })
+  })
+}
+
+/** Every template in a value, however deep it lies. */
+export function fillAll<T>(value: T, wish: Wish): T {
+  if (typeof value === 'string') return fill(value, wish) as T
+  if (Array.isArray(value)) return value.map((one) => fillAll(one, wish)) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, fillAll(one, wish)])) as T
+}
+
+/** `2024-01-01 to 2024-02-01`, the end excluded. */
+export function windowText({ from, to }: Window): string {
+  return `${from} to ${to}`
+}
+
+/** When a window begins and ends. */
+export function instantsOf({ from, to, zone }: Window): { from: Temporal.Instant; to: Temporal.Instant } {
+  const instant = (date: Temporal.PlainDate) => date.toZonedDateTime(zone).toInstant()
+  return { from: instant(from), to: instant(to) }
+}
+
+function windowValues(window: Window): Record<string, string> {
+  const { from, to } = window
+  const instants = instantsOf(window)
+  const two = (value: number) => String(value).padStart(2, '0')
+  return {
+    year: String(from.year).padStart(4, '0'),
+    month: two(from.month),
+    day: two(from.day),
+    quarter: String(Math.ceil(from.month / 3)),
+    from: String(from),
+    to: String(to),
+    last: String(to.subtract({ days: 1 })),
+    from_instant: String(instants.from),
+    to_instant: String(instants.to),
+  }
+}
