@@ -36,6 +36,11 @@ const file = z.strictObject({
     .describe('as the name of the file says unless given'),
   delimiter: z.string().length(1).optional().describe('between two fields of csv'),
   header: z.boolean().default(true).describe('the first line names the columns'),
+  columns: z
+    .array(text)
+    .min(1)
+    .optional()
+    .describe('their names, in order, where no line of the file says them'),
   encoding: text.default('utf-8').describe('of the text'),
   // Not `null`: YAML would take that key for the value null.
   null_text: z.string().default('').describe('the text that stands for NULL'),
