@@ -80,7 +80,9 @@ export class Archive {
   /** The list of stations, which stands beside the zips. */
   async stations(work: Work): Promise<Download> {
     const { historical, recent } = await this.index(work)
-    const [folder, page]: [Folder, IndexPage] = historical.stations ? ['historical', historical] : ['recent', recent]
+    const [folder, page]: [Folder, IndexPage] = historical.stations
+      ? ['historical', historical]
+      : ['recent', recent]
     if (page.stations) return this.#download(folder, page.stations, work)
     throw new DwhError('SOURCE_FAILED', `${this.#url} names no list of stations`, {
       hint: 'try again later; if it stays so, look at the `url` of the source',
@@ -88,6 +90,8 @@ export class Archive {
   }
 
   #download(folder: Folder, name: string, work: Work): Promise<Download> {
-    return download(this.#client, `${this.#url}/${folder}/${name}`, this.#cacheFolder, work, { largest: largestFile })
+    return download(this.#client, `${this.#url}/${folder}/${name}`, this.#cacheFolder, work, {
+      largest: largestFile,
+    })
   }
 }

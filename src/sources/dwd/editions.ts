@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Hours, hourOfDay } from './hours.ts'
 import type { Index } from './archive.ts'
+import { type Hours, hourOfDay } from './hours.ts'
 import type { Edition } from './index-page.ts'
 
 /** The files of one station that have hours of a window, in the order in which they win. */
@@ -30,7 +30,9 @@ export function filesOf({ historical, recent }: Index, { hours, stations, missin
     if (edition.to === undefined ? !before.some(({ to }) => reachesEnd(to, hours)) : overlaps(edition, hours))
       found.set(edition.station, [...before, edition])
   }
-  return [...found].map(([station, editions]) => ({ station, editions })).toSorted((a, b) => a.station - b.station)
+  return [...found]
+    .map(([station, editions]) => ({ station, editions }))
+    .toSorted((a, b) => a.station - b.station)
 }
 
 /** Of two historical files, as they lie there while the archive is updated, the one that goes further. */
@@ -55,7 +57,8 @@ export function mostRows(files: StationFiles[], hours: Hours, now = Date.now()):
   const begins = ({ from }: Edition) => (from === undefined ? today - recentHours : hourOfDay(from))
   const ends = ({ to }: Edition) => (to === undefined ? today : hourOfDay(to) + 24)
   const rows = ({ editions }: StationFiles) =>
-    Math.min(hours.to, Math.max(...editions.map(ends))) - Math.max(hours.from, Math.min(...editions.map(begins)))
+    Math.min(hours.to, Math.max(...editions.map(ends))) -
+    Math.max(hours.from, Math.min(...editions.map(begins)))
   return files.reduce((sum, one) => sum + Math.max(0, rows(one)), 0)
 }
 

@@ -1,7 +1,7 @@
+import { stat } from 'node:fs/promises'
 import { DwhError } from '../../errors.ts'
 import { type Stored, storedFile } from '../file/byte-stream.ts'
 import { zipMembers } from '../file/zip.ts'
-import { stat } from 'node:fs/promises'
 
 const gibibyte = 1024 ** 3
 

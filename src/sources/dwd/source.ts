@@ -1,23 +1,31 @@
-import { stat } from 'node:fs/promises'
-import type { z } from 'zod'
-import { DwhError } from '../../errors.ts'
-import type { Work } from '../../events.ts'
-import type { sourceSchema } from '../../warehouse/source.ts'
-import { ahead } from '../ahead.ts'
-import { inputOf } from '../file/find.ts'
-import { readAs } from '../file/read-as.ts'
-import { spool } from '../file/spool.ts'
 import { HttpClient } from '../http/client.ts'
-import type { Download } from '../http/download.ts'
-import type { Fetched, Source, Surroundings } from '../source.ts'
-import { fill, fillAll, type Wish, windowText } from '../window.ts'
+import type { Source, Surroundings } from '../source.ts'
+import { fill } from '../window.ts'
 import { Archive } from './archive.ts'
-import { convert } from './convert.ts'
-import { type Choice, filesOf, fingerprint, listedFingerprint, mostRows, type StationFiles } from './editions.ts'
-import { hoursOf } from './hours.ts'
-import type { Edition } from './index-page.ts'
-import { memberOf } from './product-file.ts'
-import { columnsOf, type Product, products } from './products.ts'
-import { RowBuffer } from './row-buffer.ts'
+import { Observations } from './observations.ts'
+import { products } from './products.ts'
+import type { DwdSettings } from './settings.ts'
+import { Stations } from './stations.ts'
 
-export type DwdSettings = Extract<z.output<typeof sourceSchema>, { kind: 'dwd' }>
+/**
+ * The archive of the German weather service: hours of one product by zips of stations, or the list of the stations.
+ *
+ * Times are taken for UTC. Before some year that differs from station to station they are local ones; the archive says so in
+ * `Metadaten_Parameter_…` of each zip, and nowhere else.
+ */
+export async function openDwd(settings: DwdSettings, surroundings: Surroundings): Promise<Source> {
+  const url = fill(settings.url, { window: undefined, parameters: asTexts(settings.parameters) })
+  const archive = new Archive(
+    new HttpClient(settings, surroundings),
+    url,
+    products[settings.product],
+    surroundings.cacheFolder,
+  )
+  return settings.content === 'stations'
+    ? new Stations(archive, surroundings)
+    : new Observations(archive, settings, surroundings)
+}
+
+function asTexts(parameters: DwdSettings['parameters']): Record<string, string> {
+  return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, String(value)]))
+}
