@@ -13,6 +13,7 @@ import { sql } from '../postgres/sql-files.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import { proofAlgorithm } from '../proof/hash.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import type { ChunkLoad } from './chunk.ts'
 import type { OnDuplicate } from './deduplicate.ts'
 import { type Arrived, type Destination, lockAll, nameOf } from './destinations.ts'
 import { type MergeColumns, type Merged, merge, mergeColumns } from './merge.ts'
@@ -30,6 +31,7 @@ export interface Conclusion extends Arrived {
   again: boolean
   /** Rejects that the file stands for. */
   replay: Replay | undefined
+  chunk: ChunkLoad | undefined
   /** What is known before. */
   figures: Pick<LoadFigures, 'records' | 'duplicates' | 'rejected'>
 }
@@ -80,7 +82,7 @@ export async function finish(
   work: Work,
   lease: Lease,
   load: number,
-  { digest, again, replay }: Pick<Conclusion, 'digest' | 'again' | 'replay'>,
+  { digest, again, replay, chunk }: Pick<Conclusion, 'digest' | 'again' | 'replay' | 'chunk'>,
   figures: LoadFigures,
 ): Promise<void> {
   await recordDigest(session, load, digest)
@@ -89,6 +91,13 @@ export async function finish(
   // The cancel of a Ctrl-C that comes between two statements cancels nothing.
   work.signal.throwIfAborted()
   await finishLoad(session, load, figures)
+  await chunk?.concluding(session, {
+    load,
+    outcome: 'published',
+    figures: { ...figures, outside: 0 },
+    generations: [],
+    proof: undefined,
+  })
   await lease.check(session)
 }
 

@@ -12,6 +12,7 @@ import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
 import { openArrivals } from './arrivals.ts'
+import type { ChunkLoad } from './chunk.ts'
 import { conclude } from './conclude.ts'
 import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
 import { Dispatch } from './dispatch.ts'
@@ -40,6 +41,8 @@ export interface LoadOptions {
   decimalComma: boolean
   /** Rejects that it stands for. */
   replay?: Replay | undefined
+  /** It is one chunk of a backfill. */
+  chunk?: ChunkLoad | undefined
 }
 
 /** How a load of one file has ended. */
@@ -192,6 +195,7 @@ class Attempt {
       load: this.#load,
       again: this.#options.again,
       replay: this.#options.replay,
+      chunk: this.#options.chunk,
       send: (dispatch) => this.#send(dispatch),
     })
   }
@@ -254,6 +258,7 @@ class Attempt {
         digest,
         again: this.#options.again,
         replay: this.#options.replay,
+        chunk: this.#options.chunk,
         figures: { records, duplicates: prepared.duplicates, rejected: rejects.count },
       })
     })

@@ -1,4 +1,4 @@
-import { Temporal } from 'temporal-polyfill'
+import type { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 
 /** A half-open interval of days, by the clock of `zone`. */
