@@ -3,7 +3,7 @@
 -- $1 numbers, $2 whether those with a worker alive count too
 -- Locks: ACCESS SHARE on the ledger.
 WITH alive AS MATERIALIZED (
-  SELECT run FROM dwh.run_states WHERE ended_at IS NULL AND state = 'running'
+  SELECT run, command, words FROM dwh.run_states WHERE ended_at IS NULL AND state = 'running'
 ), open AS MATERIALIZED (
   SELECT DISTINCT backfill FROM dwh.chunks WHERE ended_at IS NULL
 ), lively AS (
@@ -11,6 +11,7 @@ WITH alive AS MATERIALIZED (
    WHERE $2::boolean
      AND EXISTS (SELECT FROM alive AS a
                   WHERE a.run = o.backfill
+                     OR a.command = 'backfill work' AND o.backfill::text = ANY (a.words)
                      OR EXISTS (SELECT FROM dwh.chunks AS c WHERE c.backfill = o.backfill AND c.worker = a.run))
 ), chosen AS (
   SELECT unnest($1::bigint[]) AS backfill
@@ -34,7 +35,7 @@ SELECT b.backfill, b.warehouse, b.wanted, b.wanted_at, b.parallel, b.settings, b
          SELECT min(c.window_from) AS first_day,
                 max(c.window_to) - 1 AS last_day,
                 CASE WHEN count(*) = count(c.ended_at) THEN max(c.ended_at) END AS ended_at,
-                bool_or(c.attempts > 0) AS has_begun
+                bool_or(c.attempts > 0 OR c.ended_at IS NOT NULL) AS has_begun
            FROM dwh.chunks AS c
           WHERE c.backfill = b.backfill) AS span
  WHERE b.backfill IN (SELECT backfill FROM wanted)

@@ -1,10 +1,12 @@
--- The workers that have claimed chunks of some backfills, or began them, and are not history: their run has not ended.
+-- The workers of some backfills that are not history: their run has not ended. They began them, joined them, or have claimed
+-- chunks.
 -- `busy` are their connections in the middle of a statement.
 -- $1 backfills
 -- Locks: ACCESS SHARE on the ledger.
 SELECT r.run, r.host, r.os_pid, r.state,
        ARRAY(SELECT DISTINCT w.backfill FROM unnest($1::bigint[]) AS w (backfill)
               WHERE w.backfill = r.run
+                 OR r.command = 'backfill work' AND w.backfill::text = ANY (r.words)
                  OR EXISTS (SELECT FROM dwh.chunks AS c WHERE c.backfill = w.backfill AND c.worker = r.run)
               ORDER BY 1) AS backfills,
        (SELECT count(*) FROM dwh.chunks AS c
@@ -28,5 +30,6 @@ SELECT r.run, r.host, r.os_pid, r.state,
   LEFT JOIN dwh.leases AS l ON l.work = 'backfill worker ' || r.run
  WHERE r.ended_at IS NULL
    AND (r.run = ANY ($1::bigint[])
+        OR r.command = 'backfill work' AND r.words && $1::bigint[]::text[]
         OR r.run IN (SELECT c.worker FROM dwh.chunks AS c WHERE c.backfill = ANY ($1::bigint[])))
  ORDER BY r.run

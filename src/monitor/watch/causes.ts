@@ -71,17 +71,16 @@ function wanted({ wanted, backfill, wanted_at }: BackfillRow, running: NotedRow[
   }
 }
 
+/** One whose connections are there, while nothing comes from them: it was stopped, or its machine or network hangs. */
 function silence(workers: WorkerRow[]): Cause | undefined {
   const silent = workers.find(
-    ({ chunks, heartbeat, expired }) => chunks > 0 && (expired || (heartbeat ?? 0) >= silentAfter),
+    ({ state, chunks, heartbeat, expired }) =>
+      state === 'running' && chunks > 0 && (expired || (heartbeat ?? 0) >= silentAfter),
   )
   if (!silent) return undefined
-  const gone = silent.state === 'died'
   return {
-    kind: gone ? 'no_worker' : 'worker_silent',
-    text: gone
-      ? `worker ${silent.run} of ${silent.host} has died`
-      : `worker ${silent.run} (process ${silent.os_pid} of ${silent.host}) has given no sign of life for ${seconds(silent.heartbeat)}`,
+    kind: 'worker_silent',
+    text: `worker ${silent.run} (process ${silent.os_pid} of ${silent.host}) has given no sign of life for ${seconds(silent.heartbeat)}`,
     advice: `its chunks go to whoever works on it: dwh backfill work ${silent.backfills[0]}`,
   }
 }
