@@ -1,5 +1,5 @@
 import { DwhError, toDwhError } from '../errors.ts'
-import { step, type Work } from '../events.ts'
+import type { Work } from '../events.ts'
 import { type Lease, underLease } from '../ledger/lease.ts'
 import { forgetAttempt, type LoadFigures, openLoad } from '../ledger/loads.ts'
 import { Crew } from '../postgres/crew.ts'
@@ -21,8 +21,7 @@ import type { Hands, LoadOptions } from './options.ts'
 import type { LoadPlan } from './plan.ts'
 import { publish } from './publish.ts'
 import { RejectLog } from './reject-log.ts'
-import { sendAll } from './send.ts'
-import { together } from './together.ts'
+import { sendInput } from './send.ts'
 
 /** How a load of one file has ended. */
 export interface Loaded extends LoadFigures {
@@ -222,32 +221,7 @@ class Attempt {
     )
   }
 
-  /** Sends the whole file; it is hashed at the same time. */
-  async #send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }> {
-    const { bytes } = this.#input
-    return step(
-      this.#work,
-      'send',
-      async () => {
-        const progress = (done: number) =>
-          this.#work.emit({
-            type: 'progress',
-            step: 'send',
-            done,
-            total: bytes,
-            unit: 'bytes',
-            rows: dispatch.landed,
-            rejects: dispatch.rejects.count,
-          })
-        const [sha256] = await together(
-          this.#work,
-          (work) => this.#input.digest(work),
-          (work) => sendAll(this.#crew.sessions, work, this.#reader, dispatch, progress),
-        )
-        return { bytes, sha256 }
-      },
-      () =>
-        `${dispatch.landed.toLocaleString('en')} rows${dispatch.rejects.count > 0 ? `, ${dispatch.rejects.count.toLocaleString('en')} rejects` : ''}`,
-    )
+  #send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }> {
+    return sendInput(this.#crew.sessions, this.#work, this.#input, this.#reader, dispatch)
   }
 }
