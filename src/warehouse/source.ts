@@ -162,7 +162,11 @@ const dwd = z.strictObject({
   product: z
     .enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover'])
     .describe('what was measured'),
-  stations: z.array(text).optional().describe('all unless named'),
+  content: z
+    .enum(['observations', 'stations'])
+    .default('observations')
+    .describe('its hours, or the list of the stations that measure it'),
+  stations: z.array(text).min(1).optional().describe('their numbers; all unless named'),
   ...politeness,
   ...ofEvery,
 })
