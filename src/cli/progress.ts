@@ -70,7 +70,9 @@ export async function drawEvents(stream: Stream, verbose: boolean): Promise<{ em
         // Whoever watches is told at once why nothing seems to happen.
         if (verbose || event.seconds >= 1)
           line(
-            paint.dim(`· waits ${duration(event.seconds)} for ${printable(event.host)}: ${printable(event.reason)}`),
+            paint.dim(
+              `· waits ${duration(event.seconds)} for ${printable(event.host)}: ${printable(event.reason)}`,
+            ),
           )
     }
   }

@@ -198,8 +198,7 @@ export async function tellProgress(
   worker: number,
   attempts: { chunk: number; attempt: number; progress: ChunkProgress }[],
 ): Promise<void> {
-  if (attempts.length > 0)
-    await session.run(sql('ledger/progress_chunk'), [worker, JSON.stringify(attempts)])
+  if (attempts.length > 0) await session.run(sql('ledger/progress_chunk'), [worker, JSON.stringify(attempts)])
 }
 
 /** The end of a chunk that has come to its end. */
@@ -300,7 +299,10 @@ export async function releaseDead(
       const chunks = await session.run(sql('ledger/release_worker'), [worker])
       released += chunks
       if (chunks > 0)
-        work.emit({ type: 'note', message: `worker ${worker} is dead: ${chunks} of its chunks are free again` })
+        work.emit({
+          type: 'note',
+          message: `worker ${worker} is dead: ${chunks} of its chunks are free again`,
+        })
     } catch (error) {
       // Somebody was faster, or it lives after all.
       if (!(error instanceof DwhError) || error.code !== 'LOCK_HELD') throw error
