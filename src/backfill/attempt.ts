@@ -45,7 +45,7 @@ export async function attempt(
   const started = performance.now()
   const { dataset } = sourceOf(bench.warehouse, claim.dataset, claim.source)
   const source = await bench.sources.source(claim.dataset, claim.source, settings.delay)
-  await using fetched = await step(work, 'fetch', () => source.fetch(wishOf(claim), work))
+  await using fetched = await step(work, 'fetch', () => source.fetch(wishOf(claim, settings.force), work))
   work.progress.bytes = fetched.bytes
   work.progress.requests = fetched.requests
   const seconds = () => (performance.now() - started) / 1000
