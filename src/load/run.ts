@@ -24,8 +24,7 @@ import type { LoadPlan } from './plan.ts'
 import { letGo, type Prepared, prepare } from './prepare.ts'
 import { rebuild, worthRebuilding } from './rebuild.ts'
 import { type RejectBudget, RejectLog } from './reject-log.ts'
-import { sendAll } from './send.ts'
-import { together } from './together.ts'
+import { sendInput } from './send.ts'
 
 export interface LoadOptions {
   warehouse: string
@@ -280,32 +279,7 @@ class Attempt {
     )
   }
 
-  /** Sends the whole file; it is hashed at the same time. */
-  async #send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }> {
-    const { bytes } = this.#input
-    return step(
-      this.#work,
-      'send',
-      async () => {
-        const progress = (done: number) =>
-          this.#work.emit({
-            type: 'progress',
-            step: 'send',
-            done,
-            total: bytes,
-            unit: 'bytes',
-            rows: dispatch.landed,
-            rejects: dispatch.rejects.count,
-          })
-        const [sha256] = await together(
-          this.#work,
-          (work) => this.#input.digest(work),
-          (work) => sendAll(this.#crew.sessions, work, this.#reader, dispatch, progress),
-        )
-        return { bytes, sha256 }
-      },
-      () =>
-        `${dispatch.landed.toLocaleString('en')} rows${dispatch.rejects.count > 0 ? `, ${dispatch.rejects.count.toLocaleString('en')} rejects` : ''}`,
-    )
+  #send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }> {
+    return sendInput(this.#crew.sessions, this.#work, this.#input, this.#reader, dispatch)
   }
 }

@@ -14,6 +14,8 @@ export interface Wish {
   /** Undefined for a dataset without windows, such as a list of stations: all there is. */
   window: Window | undefined
   parameters: Record<string, string>
+  /** Only rows beyond it are wanted: the `watermark` that the last fetch of this window and these parameters came back with. */
+  after?: string | undefined
 }
 
 /**

@@ -66,11 +66,28 @@ const file = z.strictObject({
 const postgres = z
   .strictObject({
     kind: z.literal('postgres').describe('another PostgreSQL'),
-    connection: ownName.describe('one of `connections`'),
+    connection: ownName
+      .optional()
+      .describe('one of `connections`; the database of the warehouse itself unless named'),
     table: text.optional().describe('a table; either this or a query'),
     query: text.optional().describe('a file under the sql folder'),
     window_column: catalogueName.optional().describe('the column that windows are cut by'),
-    watermark: catalogueName.optional().describe('only rows beyond the greatest value seen are read'),
+    watermark: catalogueName
+      .optional()
+      .describe(
+        'a column that grows when a row is written: only rows beyond the greatest value seen are read',
+      ),
+    look_back: z
+      .union([span, z.int().min(0)])
+      .optional()
+      .describe('how far before that value rows are read again: late commits'),
+    timeout: span.optional().describe('of one statement there; none unless given'),
+    snapshot: z
+      .enum(['worker', 'window'])
+      .default('worker')
+      .describe(
+        'whether all tables and windows of a worker are read as of one moment, or each as of its own',
+      ),
     ...ofEvery,
   })
   .refine((source) => (source.table === undefined) !== (source.query === undefined), {
@@ -145,7 +162,11 @@ const dwd = z.strictObject({
   product: z
     .enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover'])
     .describe('what was measured'),
-  stations: z.array(text).optional().describe('all unless named'),
+  content: z
+    .enum(['observations', 'stations'])
+    .default('observations')
+    .describe('its hours, or the list of the stations that measure it'),
+  stations: z.array(text).min(1).optional().describe('their numbers; all unless named'),
   ...politeness,
   ...ofEvery,
 })
