@@ -226,7 +226,7 @@ function touchedLeaves(
 }
 
 /** The predicate with its `:parameters` as literals. */
-function fillScope({ scope, name }: Dataset, parameters: Record<string, string>): string | undefined {
+export function fillScope({ scope, name }: Dataset, parameters: Record<string, string>): string | undefined {
   return scope?.replace(/(?<![:\w]):([a-z_]\w*)/gi, (_, parameter: string) => {
     const value = parameters[parameter]
     if (value === undefined) {
