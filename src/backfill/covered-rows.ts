@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
-import { fillScope } from '../load/plan.ts'
+import { fillScope } from '../load/territory.ts'
 import { positionOf, positionSql } from '../partitions/bounds.ts'
 import { ident, literal, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'

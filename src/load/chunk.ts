@@ -13,6 +13,8 @@ export interface ChunkLoad {
   window: Window | undefined
   /** Rows of scope and window that are there already give way to those of the input, and are kept aside. */
   replaces: boolean
+  /** What the rows that are kept aside then are; `former` unless it says otherwise. */
+  keepsAs?: GenerationTable['kind']
   /** How tables begin that keep rows beside the target; of no other chunk, such as `dwh_chunk_17`. */
   tables: string
   /** Looks at what has arrived and nobody has seen; what is withheld is kept aside, and nothing comes to the target. */
