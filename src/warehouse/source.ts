@@ -12,6 +12,15 @@ const politeness = {
   timeout: span.optional().describe('of one request'),
 }
 
+/** Of records whose keys are not always all there. */
+const fields = z
+  .array(text)
+  .min(1)
+  .optional()
+  .describe(
+    'keys of the records that are read, NULL where one lacks them; unless given, those of the first records',
+  )
+
 /** What every source has, whatever its kind: what its windows are, and what its rows have of their own. */
 const ofEvery = {
   chunk: z
@@ -142,6 +151,7 @@ const http = z.strictObject({
     .describe('OAuth 2 with client credentials'),
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const graphql = z.strictObject({
@@ -154,6 +164,7 @@ const graphql = z.strictObject({
   page_size: z.int().positive().default(100).describe('rows a page'),
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const dwd = z.strictObject({
