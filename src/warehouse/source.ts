@@ -16,6 +16,15 @@ const politeness = {
     ),
 }
 
+/** Of records whose keys are not always all there. */
+const fields = z
+  .array(text)
+  .min(1)
+  .optional()
+  .describe(
+    'keys of the records that are read, NULL where one lacks them; unless given, those of the first records',
+  )
+
 /** How whoever asks shows who he is; secrets stand in the environment. */
 const oauth = z.strictObject({
   token_url: z.url().describe('where tokens are given out'),
@@ -160,7 +169,9 @@ const http = z.strictObject({
   query: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
     .default({})
-    .describe('parameters of the address, which may hold {from}, {to} and the like'),
+    .describe(
+      'parameters of the address, which may hold {from}, {to} and the like; one that is filled in with nothing is left out',
+    ),
   body: z.unknown().optional().describe('of a POST, sent as JSON'),
   records: text
     .default('data')
@@ -178,6 +189,7 @@ const http = z.strictObject({
   sorted,
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const graphql = z.strictObject({
@@ -192,6 +204,7 @@ const graphql = z.strictObject({
   sorted,
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const dwd = z.strictObject({
