@@ -238,17 +238,19 @@ export async function finishChunk(session: Session, claim: Claim, result: ChunkR
 }
 
 /**
- * Ends an attempt that has brought nothing.
+ * Ends an attempt that has brought nothing. Waits for a COMMIT of the attempt that is on its way.
  *
  * @param seconds until the next try; undefined: the chunk has failed
+ * @returns false where the chunk is not ours any more, or that COMMIT has ended it
+ * @throws DwhError LOCK_HELD when the COMMIT does not come to an end
  */
 export async function failChunk(
   session: Session,
   { chunk, worker, attempts }: Claim,
   { code, message }: DwhError,
   seconds: number | undefined,
-): Promise<void> {
-  await session.run(sql('ledger/fail_chunk'), [
+): Promise<boolean> {
+  const failed = await session.row(sql('ledger/fail_chunk'), [
     chunk,
     worker,
     attempts,
@@ -256,11 +258,12 @@ export async function failChunk(
     storable(message),
     seconds ?? null,
   ])
+  return failed !== undefined
 }
 
-/** Lets a chunk go that a worker was told to stop with. Does nothing to one that has ended. */
-export async function releaseChunk(session: Session, { chunk, worker, attempts }: Claim): Promise<void> {
-  await session.run(sql('ledger/release_chunk'), [chunk, worker, attempts])
+/** Lets a chunk go that a worker was told to stop with; as `failChunk` otherwise. */
+export async function releaseChunk(session: Session, { chunk, worker, attempts }: Claim): Promise<boolean> {
+  return (await session.row(sql('ledger/release_chunk'), [chunk, worker, attempts])) !== undefined
 }
 
 /** How an attempt has ended its chunk, asked when nobody has told us what became of its COMMIT; undefined: it has not. */
@@ -326,13 +329,19 @@ export async function takeChunksOver(session: Session, chunks: number[], backfil
   return session.run(sql('ledger/take_chunks_over'), [chunks, backfill])
 }
 
-/** Opens chunks once more whose outcome was one of these, and says how many. */
+/**
+ * Opens chunks once more whose outcome was one of these.
+ *
+ * @param codes hash of what turns each source into rows now; chunks of other sources stay as they are
+ * @returns how many
+ */
 export async function reopenChunks(
   session: Session,
   backfill: number,
   outcomes: ChunkOutcome[],
+  codes: Pick<NewChunk, 'dataset' | 'source' | 'code'>[],
 ): Promise<number> {
-  return session.run(sql('ledger/reopen_chunks'), [backfill, outcomes])
+  return session.run(sql('ledger/reopen_chunks'), [backfill, outcomes, JSON.stringify(codes)])
 }
 
 function chunkLost({ chunk }: Claim): DwhError {

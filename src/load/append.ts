@@ -10,7 +10,6 @@ import type { Session } from '../postgres/session.ts'
 import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import type { Reader } from '../sources/file/reader.ts'
-import type { ChunkLoad } from './chunk.ts'
 import { finish } from './conclude.ts'
 import { Dispatch } from './dispatch.ts'
 import { Landing } from './landing.ts'
@@ -25,7 +24,6 @@ export interface Appending {
   load: number
   again: boolean
   replay: Replay | undefined
-  chunk: ChunkLoad | undefined
   send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }>
 }
 
@@ -43,7 +41,7 @@ export async function append(
   lease: Lease,
   appending: Appending,
 ): Promise<LoadFigures> {
-  const { plan, reader, rejects, load, again, replay, chunk } = appending
+  const { plan, reader, rejects, load, again, replay } = appending
   const { target } = plan
   await using transaction = await Transaction.begin(session)
   const leaves = plan.missing.length > 0 ? await takeLeaves(session, work, target) : target.leaves
@@ -73,7 +71,7 @@ export async function append(
     rejected: rejects.count,
     leaves: plan.touched.map((name) => ({ name })),
   }
-  await finish(session, work, lease, load, { digest, again, replay, chunk }, figures)
+  await finish(session, work, lease, { load, digest, again, replay }, figures)
   await transaction.commit()
   return figures
 }

@@ -250,7 +250,7 @@ async function land(
 }
 
 /** Over the arrivals `a`: every column has a value, and the other table has no such row. */
-function isMissing({ columns, foreignColumns, table }: Reference): string {
+export function isMissing({ columns, foreignColumns, table }: Reference): string {
   const given = columns.map((name) => `a.${ident(name)} IS NOT NULL`)
   const same = foreignColumns.map((name, n) => `d.${ident(name)} = a.${ident(columns[n] as string)}`)
   return `${given.join(' AND ')} AND NOT EXISTS (SELECT FROM ${relation(table)} AS d WHERE ${same.join(' AND ')})`

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
+import { CopyFrames, CopySink } from './copy-frames.ts'
 import { type Statement, sql } from './sql-files.ts'
 import { classify } from './sqlstate.ts'
 import { describeTarget, type Target } from './target.ts'
@@ -157,6 +158,37 @@ export class Session implements AsyncDisposable {
   /** The readable end of a `COPY … TO STDOUT`. */
   copyTo(statement: string) {
     return this.#client.query(copyTo(statement))
+  }
+
+  /** The messages of a `COPY … TO STDOUT` as they are, for `copyFramesIn` of a session on another server. */
+  copyFrames(statement: string): CopyFrames {
+    return this.#client.query(new CopyFrames(statement))
+  }
+
+  /**
+   * Lets a `COPY … FROM STDIN` take the messages of another server's. Where reading them fails the COPY fails here too.
+   *
+   * @returns the rows that arrived
+   */
+  async copyFramesIn(statement: string, frames: AsyncIterable<Buffer>): Promise<number> {
+    if (this.#lost) throw classify(this.#lost)
+    const started = performance.now()
+    try {
+      const sink = this.#client.query(new CopySink(statement))
+      await sink.take(frames)
+      return sink.rows
+    } catch (error) {
+      this.#work.signal.throwIfAborted()
+      throw classify(error, { text: statement })
+    } finally {
+      this.#work.emit({ type: 'statement', sql: statement, milliseconds: performance.now() - started })
+    }
+  }
+
+  /** What the columns of a query are called, and the numbers of their types; of a domain those of what it is made of. */
+  async describe(query: Statement): Promise<{ name: string; type: number; modifier: number }[]> {
+    const { fields } = await this.#query(query, [])
+    return fields.map(({ name, dataTypeID: type, dataTypeModifier: modifier }) => ({ name, type, modifier }))
   }
 
   /** The client itself, for libraries that want one. */

@@ -16,6 +16,15 @@ const politeness = {
     ),
 }
 
+/** Of records whose keys are not always all there. */
+const fields = z
+  .array(text)
+  .min(1)
+  .optional()
+  .describe(
+    'keys of the records that are read, NULL where one lacks them; unless given, those of the first records',
+  )
+
 /** How whoever asks shows who he is; secrets stand in the environment. */
 const oauth = z.strictObject({
   token_url: z.url().describe('where tokens are given out'),
@@ -101,11 +110,28 @@ const file = z.strictObject({
 const postgres = z
   .strictObject({
     kind: z.literal('postgres').describe('another PostgreSQL'),
-    connection: ownName.describe('one of `connections`'),
+    connection: ownName
+      .optional()
+      .describe('one of `connections`; the database of the warehouse itself unless named'),
     table: text.optional().describe('a table; either this or a query'),
     query: text.optional().describe('a file under the sql folder'),
     window_column: catalogueName.optional().describe('the column that windows are cut by'),
-    watermark: catalogueName.optional().describe('only rows beyond the greatest value seen are read'),
+    watermark: catalogueName
+      .optional()
+      .describe(
+        'a column that grows when a row is written: only rows beyond the greatest value seen are read',
+      ),
+    look_back: z
+      .union([span, z.int().min(0)])
+      .optional()
+      .describe('how far before that value rows are read again: late commits'),
+    timeout: span.optional().describe('of one statement there; none unless given'),
+    snapshot: z
+      .enum(['worker', 'window'])
+      .default('worker')
+      .describe(
+        'whether all tables and windows of a worker are read as of one moment, or each as of its own',
+      ),
     ...ofEvery,
   })
   .refine((source) => (source.table === undefined) !== (source.query === undefined), {
@@ -143,7 +169,9 @@ const http = z.strictObject({
   query: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
     .default({})
-    .describe('parameters of the address, which may hold {from}, {to} and the like'),
+    .describe(
+      'parameters of the address, which may hold {from}, {to} and the like; one that is filled in with nothing is left out',
+    ),
   body: z.unknown().optional().describe('of a POST, sent as JSON'),
   records: text
     .default('data')
@@ -161,6 +189,7 @@ const http = z.strictObject({
   sorted,
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const graphql = z.strictObject({
@@ -175,6 +204,7 @@ const graphql = z.strictObject({
   sorted,
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const dwd = z.strictObject({
@@ -183,7 +213,11 @@ const dwd = z.strictObject({
   product: z
     .enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover'])
     .describe('what was measured'),
-  stations: z.array(text).optional().describe('all unless named'),
+  content: z
+    .enum(['observations', 'stations'])
+    .default('observations')
+    .describe('its hours, or the list of the stations that measure it'),
+  stations: z.array(text).min(1).optional().describe('their numbers; all unless named'),
   ...politeness,
   ...ofEvery,
 })

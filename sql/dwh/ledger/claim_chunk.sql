@@ -21,6 +21,7 @@ RETURNING c.chunk, c.backfill, c.place, c.dataset, c.source, c.window_from::text
           (SELECT p.watermark
              FROM dwh.chunks AS p
             WHERE p.warehouse = c.warehouse AND p.dataset = c.dataset AND p.source = c.source AND p.parameters = c.parameters
+              AND p.window_from IS NOT DISTINCT FROM c.window_from AND p.window_to IS NOT DISTINCT FROM c.window_to
               AND p.outcome IN ('done', 'flagged') AND p.undone_at IS NULL AND p.watermark IS NOT NULL
             ORDER BY p.ended_at DESC
             LIMIT 1) AS watermark

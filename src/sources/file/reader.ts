@@ -81,6 +81,8 @@ export interface Reader extends AsyncDisposable {
   sample(): Promise<Sample>
   /** How many records it has, where that is known without reading them. */
   rows?: number
+  /** Where its rows can go from server to server, past this process. */
+  direct?: Direct
   /**
    * All records in order, read anew at each call; only what was asked for is in memory.
    *
@@ -89,6 +91,46 @@ export interface Reader extends AsyncDisposable {
    *   unreadable file; with the offset
    */
   batches(work: Work, bytes?: number): AsyncIterable<Batch>
+}
+
+/** The type of a column as the server that it comes from has it. */
+export interface DirectType {
+  /** As format_type spells it without its limits: `numeric`, `integer[]`. */
+  name: string
+  /** The same with them, for people. */
+  shown: string
+  /** Every server has it, and writes its values in binary in the same way. */
+  portable: boolean
+}
+
+/** One column of a direct COPY: that of the input by its index, and what it is cast to before it leaves the source. */
+export interface DirectColumn {
+  input: number
+  cast?: string | undefined
+}
+
+/** The rows of an input as one COPY gives them, for another to take: nobody looks at them on the way. */
+export interface Direct {
+  /** By column of the input. */
+  types: DirectType[]
+  /**
+   * Whole messages of COPY.
+   *
+   * @param placed whether each row begins with its 1-based number
+   */
+  copy(columns: DirectColumn[], format: 'binary' | 'text', placed: boolean): AsyncIterable<Buffer>
+  /** Rows and bytes that the last `copy` has given; all of them once it has ended. */
+  readonly given: { rows: number; bytes: number }
+  /**
+   * The least and the greatest value of an SQL expression over the columns of the input, as text.
+   *
+   * @param names of columns in the expression, for each the index of the column that it stands for
+   * @returns undefined where there is no such value, or no sense in the expression
+   */
+  extent(
+    expression: string,
+    names: Record<string, number>,
+  ): Promise<{ low: string; high: string } | undefined>
 }
 
 /** What the user says about a file, where it is not to be found out. */

@@ -10,6 +10,7 @@ import type { Fetched, Source, Surroundings } from '../source.ts'
 import { fill, type Window, type Wish, windowText } from '../window.ts'
 import { chain } from './chain.ts'
 import { findInputs, type Input, pathsOf } from './find.ts'
+import { readAs } from './read-as.ts'
 import type { ReadOptions } from './reader.ts'
 
 type FileSettings = Extract<z.output<typeof sourceSchema>, { kind: 'file' }>
@@ -163,15 +164,6 @@ async function fingerprintOf(words: Map<string, string[]>, folder: string): Prom
     }
   }
   return hash.digest('hex')
-}
-
-/** What the source says goes before what whoever opens it believes. */
-function readAs(input: Input, reading: ReadOptions): Input {
-  return {
-    ...input,
-    open: (options) => input.open({ ...options, ...reading }),
-    [Symbol.asyncDispose]: () => input[Symbol.asyncDispose](),
-  }
 }
 
 /** A path that cannot be read is no mistake of the command line here. */

@@ -46,8 +46,11 @@ function httpProtocol(settings: HttpSettings, secrets: Secrets): Protocol {
 function requestOf(settings: HttpSettings, secrets: Secrets, asked: Wish): HttpRequest {
   const wish = withParameters(asked, settings.parameters)
   const url = addressOf(settings.url, secrets, wish)
-  for (const [name, value] of Object.entries(settings.query))
-    url.searchParams.set(name, secrets.fill(String(value), wish))
+  for (const [name, value] of Object.entries(settings.query)) {
+    const filled = secrets.fill(String(value), wish)
+    // A parameter of the source that is empty stands for all there is: to an API, an empty filter may stand for nothing.
+    if (filled !== '' || value === '') url.searchParams.set(name, filled)
+  }
   const { body, method } = settings
   const isJson = body !== undefined && typeof body !== 'string'
   const filled = secrets.fillAll(body, wish)
