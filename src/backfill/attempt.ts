@@ -13,6 +13,8 @@ import type { Fetched } from '../sources/source.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { type ChunkWork, chunkName, windowOf, wishOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
+import { type Judged, judgeChunk, type Verdict } from './gates.ts'
+import { generationTables, settleGenerations } from './generations.ts'
 import type { OpenSources } from './open-source.ts'
 
 /** What one process brings to all its attempts. */
@@ -70,12 +72,14 @@ async function loadFetched(
   { dataset, settings, fetched, input, seconds }: Loading,
 ): Promise<ChunkResult> {
   let result: ChunkResult | undefined
+  let verdict: Verdict | undefined
+  const isPart = wishOf(claim, settings.force).after !== undefined
   const options: FileOptions = {
     warehouse: bench.warehouse.name,
     strategy: undefined,
     onDuplicate: 'newest',
     parameters: claim.parameters,
-    budget: { share: dataset.thresholds.rejects },
+    budget: { share: Math.max(hopeless, dataset.thresholds.rejects, dataset.thresholds.invalid) },
     again: true,
     prove: true,
     jobs: crew.sessions.length,
@@ -84,11 +88,16 @@ async function loadFetched(
     chunk: {
       window: windowOf(claim),
       replaces: settings.force,
-      tables: `dwh_chunk_${claim.chunk}`,
-      judge: async () => 'publish',
+      isPart,
+      tables: generationTables(claim),
+      judge: async (facts) => {
+        verdict = await judgeChunk(session, { ...judgedOf(bench, dataset, claim, fetched), isPart }, facts)
+        return verdict.verdict
+      },
       concluding: async (last: Session, end: ChunkEnd) => {
-        result = resultOf(fetched, end, seconds())
+        result = resultOf(fetched, end, verdict, seconds())
         await finishChunk(last, claim, result)
+        await settleGenerations(last, claim.chunk, end)
       },
     },
   }
@@ -101,10 +110,24 @@ async function loadFetched(
   return result
 }
 
-function resultOf(fetched: Fetched, end: ChunkEnd, seconds: number): ChunkResult {
+/** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
+const hopeless = 0.5
+
+function judgedOf({ warehouse }: Bench, dataset: Dataset, claim: Claim, fetched: Fetched): Judged {
+  const { source, parameters } = claim
+  return { warehouse, dataset, source, window: windowOf(claim), parameters, announced: fetched.announced }
+}
+
+function resultOf(
+  fetched: Fetched,
+  end: ChunkEnd,
+  verdict: Verdict | undefined,
+  seconds: number,
+): ChunkResult {
   const { leaves: _, ...figures } = end.figures
+  const published = verdict?.passed === false ? 'flagged' : 'done'
   return {
-    outcome: end.outcome === 'withheld' ? 'quarantined' : 'done',
+    outcome: end.outcome === 'withheld' ? 'quarantined' : published,
     load: end.load,
     fingerprint: fetched.fingerprint,
     watermark: fetched.watermark,
@@ -115,7 +138,7 @@ function resultOf(fetched: Fetched, end: ChunkEnd, seconds: number): ChunkResult
       bytes: fetched.bytes,
       seconds: Math.round(seconds * 1000) / 1000,
     },
-    gates: [],
+    gates: verdict?.gates ?? [],
     proof: end.proof,
   }
 }
