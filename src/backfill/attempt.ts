@@ -20,8 +20,13 @@ import type { Fetched } from '../sources/source.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { type ChunkWork, chunkName, windowOf, wishOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
+<<<<<<< HEAD
 import { noRows } from './empty-input.ts'
 import { judgeChunk } from './gates.ts'
+=======
+import { type Judged, judgeChunk, type Verdict } from './gates.ts'
+import { generationTables, settleGenerations } from './generations.ts'
+>>>>>>> gates
 import type { OpenSources } from './open-source.ts'
 
 /** What one process brings to all its attempts. */
@@ -88,20 +93,45 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
   const { bench, work, claim } = doing
   const { session, crew } = doing.tools
   let result: ChunkResult | undefined
+  let verdict: Verdict | undefined
+  const isPart = wishOf(claim, settings.force).after !== undefined
   const options: FileOptions = {
     warehouse: bench.warehouse.name,
     strategy: undefined,
     onDuplicate: 'newest',
     parameters: claim.parameters,
+<<<<<<< HEAD
     budget: { share: dataset.thresholds.rejects },
     again: false,
+=======
+    budget: { share: Math.max(hopeless, dataset.thresholds.rejects, dataset.thresholds.invalid) },
+    again: true,
+>>>>>>> gates
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
     reading: {},
+<<<<<<< HEAD
     chunk: chunkLoad(doing, (end) => {
       result = end
     }),
+=======
+    chunk: {
+      window: windowOf(claim),
+      replaces: settings.force,
+      isPart,
+      tables: generationTables(claim),
+      judge: async (facts) => {
+        verdict = await judgeChunk(session, { ...judgedOf(bench, dataset, claim, fetched), isPart }, facts)
+        return verdict.verdict
+      },
+      concluding: async (last: Session, end: ChunkEnd) => {
+        result = resultOf(fetched, end, verdict, seconds())
+        await finishChunk(last, claim, result)
+        await settleGenerations(last, claim.chunk, end)
+      },
+    },
+>>>>>>> gates
   }
   const file = await planFile(session, work, dataset, renamed(input, chunkName(claim)), options, false)
   await using reader = file.reader
@@ -112,6 +142,7 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
   return result
 }
 
+<<<<<<< HEAD
 function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoad {
   const { claim, settings, dataset } = doing
   return {
@@ -154,14 +185,46 @@ const hasPassed = ({ gates }: Doing) => gates.every(({ passed }) => passed)
 
 function resultOf(doing: Doing, end: ChunkEnd): ChunkResult {
   const { fetched, gates } = doing
+=======
+/** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
+const hopeless = 0.5
+
+function judgedOf({ warehouse }: Bench, dataset: Dataset, claim: Claim, fetched: Fetched): Judged {
+  const { source, parameters } = claim
+  return { warehouse, dataset, source, window: windowOf(claim), parameters, announced: fetched.announced }
+}
+
+function resultOf(
+  fetched: Fetched,
+  end: ChunkEnd,
+  verdict: Verdict | undefined,
+  seconds: number,
+): ChunkResult {
+>>>>>>> gates
   const { leaves: _, ...figures } = end.figures
+  const published = verdict?.passed === false ? 'flagged' : 'done'
   return {
+<<<<<<< HEAD
     outcome: end.outcome === 'withheld' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: end.load,
     fingerprint: fetched.fingerprint,
     watermark: fetched.watermark,
     figures: { ...figures, ...fetchedFigures(doing) },
     gates,
+=======
+    outcome: end.outcome === 'withheld' ? 'quarantined' : published,
+    load: end.load,
+    fingerprint: fetched.fingerprint,
+    watermark: fetched.watermark,
+    figures: {
+      ...figures,
+      announced: fetched.announced ?? null,
+      requests: fetched.requests,
+      bytes: fetched.bytes,
+      seconds: Math.round(seconds * 1000) / 1000,
+    },
+    gates: verdict?.gates ?? [],
+>>>>>>> gates
     proof: end.proof,
   }
 }
