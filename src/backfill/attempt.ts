@@ -7,7 +7,6 @@ import {
   finishChunk,
   type GateResult,
 } from '../ledger/chunks.ts'
-import { keepGenerations } from '../ledger/generations.ts'
 import type { Lease } from '../ledger/lease.ts'
 import type { ArrivedFacts, ChunkEnd, ChunkLoad } from '../load/chunk.ts'
 import { type FileOptions, planFile } from '../load/files.ts'
@@ -20,13 +19,9 @@ import type { Fetched } from '../sources/source.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { type ChunkWork, chunkName, windowOf, wishOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
-<<<<<<< HEAD
 import { noRows } from './empty-input.ts'
 import { judgeChunk } from './gates.ts'
-=======
-import { type Judged, judgeChunk, type Verdict } from './gates.ts'
 import { generationTables, settleGenerations } from './generations.ts'
->>>>>>> gates
 import type { OpenSources } from './open-source.ts'
 
 /** What one process brings to all its attempts. */
@@ -65,7 +60,7 @@ export async function attempt(
   work.progress.requests = fetched.requests
   const doing: Doing = {
     ...{ bench, tools, work, claim, dataset, settings, fetched },
-    isIncremental: wish.after !== undefined,
+    isPart: wish.after !== undefined,
     gates: [],
     seconds: () => Math.round(performance.now() - started) / 1000,
   }
@@ -83,7 +78,8 @@ interface Doing {
   dataset: Dataset
   settings: BackfillSettings
   fetched: Fetched
-  isIncremental: boolean
+  /** The rows are only those that are new since the last time. */
+  isPart: boolean
   /** Since the attempt began. */
   seconds(): number
   gates: GateResult[]
@@ -93,45 +89,20 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
   const { bench, work, claim } = doing
   const { session, crew } = doing.tools
   let result: ChunkResult | undefined
-  let verdict: Verdict | undefined
-  const isPart = wishOf(claim, settings.force).after !== undefined
   const options: FileOptions = {
     warehouse: bench.warehouse.name,
     strategy: undefined,
     onDuplicate: 'newest',
     parameters: claim.parameters,
-<<<<<<< HEAD
-    budget: { share: dataset.thresholds.rejects },
-    again: false,
-=======
     budget: { share: Math.max(hopeless, dataset.thresholds.rejects, dataset.thresholds.invalid) },
     again: true,
->>>>>>> gates
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
     reading: {},
-<<<<<<< HEAD
     chunk: chunkLoad(doing, (end) => {
       result = end
     }),
-=======
-    chunk: {
-      window: windowOf(claim),
-      replaces: settings.force,
-      isPart,
-      tables: generationTables(claim),
-      judge: async (facts) => {
-        verdict = await judgeChunk(session, { ...judgedOf(bench, dataset, claim, fetched), isPart }, facts)
-        return verdict.verdict
-      },
-      concluding: async (last: Session, end: ChunkEnd) => {
-        result = resultOf(fetched, end, verdict, seconds())
-        await finishChunk(last, claim, result)
-        await settleGenerations(last, claim.chunk, end)
-      },
-    },
->>>>>>> gates
   }
   const file = await planFile(session, work, dataset, renamed(input, chunkName(claim)), options, false)
   await using reader = file.reader
@@ -142,19 +113,22 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
   return result
 }
 
-<<<<<<< HEAD
+/** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
+const hopeless = 0.5
+
 function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoad {
   const { claim, settings, dataset } = doing
   return {
     // Where a table has no leaves nobody knows which column tells the days: its source was asked for them.
     window: dataset.partition && windowOf(claim),
     replaces: settings.force,
-    tables: `dwh_chunk_${claim.chunk}`,
+    isPart: doing.isPart,
+    tables: generationTables(claim),
     judge: (facts) => judge(doing, facts),
     concluding: async (session, end) => {
       const result = resultOf(doing, end)
       await finishChunk(session, claim, result)
-      await keepGenerations(session, claim.chunk, end.generations)
+      await settleGenerations(session, claim.chunk, end)
       ended(result)
     },
   }
@@ -162,7 +136,7 @@ function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoa
 
 /** Fills in the gates. */
 async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'withhold'> {
-  const { bench, tools, claim, dataset, fetched, isIncremental } = doing
+  const { bench, tools, claim, dataset, fetched, isPart } = doing
   const { gates } = await judgeChunk(
     tools.session,
     {
@@ -172,7 +146,7 @@ async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'wi
       window: windowOf(claim),
       parameters: claim.parameters,
       announced: fetched.announced,
-      isIncremental,
+      isPart,
     },
     facts,
   )
@@ -185,46 +159,14 @@ const hasPassed = ({ gates }: Doing) => gates.every(({ passed }) => passed)
 
 function resultOf(doing: Doing, end: ChunkEnd): ChunkResult {
   const { fetched, gates } = doing
-=======
-/** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
-const hopeless = 0.5
-
-function judgedOf({ warehouse }: Bench, dataset: Dataset, claim: Claim, fetched: Fetched): Judged {
-  const { source, parameters } = claim
-  return { warehouse, dataset, source, window: windowOf(claim), parameters, announced: fetched.announced }
-}
-
-function resultOf(
-  fetched: Fetched,
-  end: ChunkEnd,
-  verdict: Verdict | undefined,
-  seconds: number,
-): ChunkResult {
->>>>>>> gates
   const { leaves: _, ...figures } = end.figures
-  const published = verdict?.passed === false ? 'flagged' : 'done'
   return {
-<<<<<<< HEAD
     outcome: end.outcome === 'withheld' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: end.load,
     fingerprint: fetched.fingerprint,
     watermark: fetched.watermark,
     figures: { ...figures, ...fetchedFigures(doing) },
     gates,
-=======
-    outcome: end.outcome === 'withheld' ? 'quarantined' : published,
-    load: end.load,
-    fingerprint: fetched.fingerprint,
-    watermark: fetched.watermark,
-    figures: {
-      ...figures,
-      announced: fetched.announced ?? null,
-      requests: fetched.requests,
-      bytes: fetched.bytes,
-      seconds: Math.round(seconds * 1000) / 1000,
-    },
-    gates: verdict?.gates ?? [],
->>>>>>> gates
     proof: end.proof,
   }
 }
