@@ -49,8 +49,14 @@ export async function attempt(
   work.progress.bytes = fetched.bytes
   work.progress.requests = fetched.requests
   const seconds = () => (performance.now() - started) / 1000
-  if (fetched.input === undefined) return endEmpty(bench, tools, work, claim, fetched, seconds)
-  return loadFetched(bench, tools, work, claim, { dataset, settings, fetched, input: fetched.input, seconds })
+  if (fetched.input === undefined) return await endEmpty(bench, tools, work, claim, fetched, seconds)
+  return await loadFetched(bench, tools, work, claim, {
+    dataset,
+    settings,
+    fetched,
+    input: fetched.input,
+    seconds,
+  })
 }
 
 interface Loading {
