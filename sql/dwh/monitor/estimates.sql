@@ -1,5 +1,6 @@
 -- How many rows some tables have, leaf by leaf, without reading them: what the statistics collector counts since the last
 -- ANALYZE, or the last ANALYZE itself where it has forgotten (after a crash it begins anew).
+-- Given its table, pg_get_expr would lock it, and wait for whoever does; a bound has no columns to be named after it.
 -- $1 schemas, $2 names
 -- Locks: none.
 SELECT n.nspname::text AS schema,
@@ -7,7 +8,7 @@ SELECT n.nspname::text AS schema,
        ln.nspname::text AS leaf_schema,
        l.relname::text AS leaf_name,
        l.oid::bigint AS leaf,
-       CASE WHEN i.inhrelid IS NOT NULL THEN pg_get_expr(l.relpartbound, l.oid) END AS bound,
+       CASE WHEN i.inhrelid IS NOT NULL THEN pg_get_expr(l.relpartbound, 0) END AS bound,
        CASE WHEN pg_stat_get_tuples_inserted(l.oid) + pg_stat_get_tuples_deleted(l.oid) + pg_stat_get_live_tuples(l.oid) > 0
             THEN pg_stat_get_live_tuples(l.oid)
             ELSE greatest(l.reltuples, 0)::bigint END AS rows,
