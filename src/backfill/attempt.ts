@@ -45,7 +45,7 @@ export async function attempt(
   const started = performance.now()
   const { dataset } = sourceOf(bench.warehouse, claim.dataset, claim.source)
   const source = await bench.sources.source(claim.dataset, claim.source, settings.delay)
-  await using fetched = await step(work, 'fetch', () => source.fetch(wishOf(claim), work))
+  await using fetched = await step(work, 'fetch', () => source.fetch(wishOf(claim, settings.force), work))
   work.progress.bytes = fetched.bytes
   work.progress.requests = fetched.requests
   const seconds = () => (performance.now() - started) / 1000
@@ -80,7 +80,7 @@ async function loadFetched(
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
-    reading: {},
+    reading: readingOf(bench.warehouse, claim),
     chunk: {
       window: windowOf(claim),
       replaces: settings.force,
@@ -99,6 +99,12 @@ async function loadFetched(
   await loadUnder(session, work, { lease: bench.lease, crew }, open, bench.run, options)
   if (!result) throw new Error(`${chunkName(claim)} has no end`)
   return result
+}
+
+/** Of records that lack keys, only the warehouse file knows which there can be. */
+function readingOf(warehouse: Warehouse, { dataset, source }: Claim): FileOptions['reading'] {
+  const { settings } = sourceOf(warehouse, dataset, source)
+  return 'fields' in settings ? { columns: settings.fields } : {}
 }
 
 function resultOf(fetched: Fetched, end: ChunkEnd, seconds: number): ChunkResult {

@@ -11,6 +11,8 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   migrate: async () => (await import('./migrate/index.ts')).migrateGroup,
   partitions: async () => (await import('./partitions/index.ts')).partitionsGroup,
   load: async () => (await import('./load/index.ts')).load,
+  backfill: async () => (await import('./backfill/index.ts')).backfillGroup,
+  check: async () => (await import('./check/index.ts')).check,
   dedup: async () => (await import('./dedup/index.ts')).dedupCommand,
   compress: async () => (await import('./compress/index.ts')).compressGroup,
   backup: async () => (await import('./backup/index.ts')).backupGroup,

@@ -25,7 +25,8 @@ export async function publish(
   const { plan, landing, load, records, rejected } = arrival
   const { target, territory, clears } = plan
   const { chunk } = options
-  const outside = territory ? await keepWithin(work, hands.crew, target, landing, territory) : 0
+  const outside =
+    territory && !arrival.kept ? await keepWithin(work, hands.crew, target, landing, territory) : 0
   const preparing: PrepareOptions = { ...options, replaced: chunk?.replaces ? territory : undefined }
   const prepared = await step(
     work,
@@ -53,7 +54,7 @@ export async function publish(
       target,
       crew: hands.crew,
       landings: rebuilt ? [rebuilt, landing] : [landing],
-      leaves: prepared.leaves,
+      leaves: [...prepared.leaves, ...(arrival.kept?.leaves ?? [])],
       onDuplicate: options.onDuplicate,
       scope: plan.scope,
       mayReplace: plan.mayReplace,
