@@ -1,15 +1,9 @@
-import { Temporal } from 'temporal-polyfill'
 import { openHttp } from '../../../src/sources/http/source.ts'
-import type { Wish } from '../../../src/sources/window.ts'
 import { apiServer } from '../../support/api-server.ts'
 import { chronicle, hubeau, internalError, within } from '../../support/apis/hubeau.ts'
+import { wish } from '../../support/wish.ts'
 import { conformance } from '../conformance.ts'
 import { httpSettings } from './settings.ts'
-
-const wish = (from: string, to: string): Wish => ({
-  window: { from: Temporal.PlainDate.from(from), to: Temporal.PlainDate.from(to), zone: 'UTC' },
-  parameters: {},
-})
 
 conformance('http', async () => {
   let rows = chronicle('2024-01-01', 31, 4)

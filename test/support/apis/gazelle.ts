@@ -33,7 +33,8 @@ export function gazelle(entries: () => Entry[], token?: () => string): Api {
           errors: [{ message: 'Cannot query field', extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }],
         },
       }
-    const all = entries().filter(({ occurredAt }) => occurredAt >= (variables.from ?? ''))
+    const from = Date.parse(variables.from ?? '1970-01-01')
+    const all = entries().filter(({ occurredAt }) => Date.parse(occurredAt) >= from)
     const start = variables.after ? Number(Buffer.from(variables.after, 'base64').toString()) : 0
     const end = Math.min(start + Math.min(variables.first ?? 100, 100), all.length)
     const pageInfo = { hasNextPage: end < all.length, endCursor: Buffer.from(String(end)).toString('base64') }
