@@ -55,7 +55,10 @@ export const errorCodes = {
     meaning: 'a file cannot be read to its end, or is not of the format that was said',
   },
   SOURCE_FAILED: { exit: 1, meaning: 'a source did not give what it was asked for; it may later' },
-  GATE_FAILED: { exit: 5, meaning: 'rows of a window fall short of a threshold, and are withheld or flagged' },
+  GATE_FAILED: {
+    exit: 5,
+    meaning: 'rows of a window fall short of a threshold, and are withheld or flagged',
+  },
   REJECTS_TOO_MANY: {
     exit: 1,
     meaning: 'more rows than --max-rejects allows cannot be loaded; nothing of the file was',

@@ -2,16 +2,26 @@ import { channel } from 'node:diagnostics_channel'
 
 /** What domains say while they work. The cli draws it, the ledger keeps some of it, `--json` sums it up. */
 export type DwhEvent =
-  | { type: 'step'; step: string; state: 'started' | 'done' | 'skipped'; detail?: string; seconds?: number }
+  | {
+      type: 'step'
+      step: string
+      state: 'started' | 'done' | 'skipped'
+      detail?: string
+      seconds?: number
+      /** The piece of work that it is a step of, where several go on side by side. */
+      of?: string
+    }
   | {
       type: 'progress'
       step: string
       done: number
       total: number
-      unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables' | 'segments'
+      unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables' | 'segments' | 'windows' | 'files'
       /** Of a load: rows that have arrived, and records that were refused. */
       rows?: number
       rejects?: number
+      /** As of a step. */
+      of?: string
     }
   | { type: 'note'; message: string }
   | { type: 'warning'; message: string }

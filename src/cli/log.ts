@@ -28,7 +28,7 @@ function describe(event: Exclude<DwhEvent, { type: 'progress' }> | { type: 'run'
   switch (event.type) {
     case 'step': {
       const took = event.seconds === undefined ? '' : ` in ${event.seconds.toFixed(3)} s`
-      return `step ${event.state}: ${event.step}${took}${event.detail ? `: ${event.detail}` : ''}`
+      return `step ${event.state}: ${event.of === undefined ? '' : `${event.of}: `}${event.step}${took}${event.detail ? `: ${event.detail}` : ''}`
     }
     case 'statement':
       return `sql ${event.milliseconds.toFixed(1)} ms: ${event.sql

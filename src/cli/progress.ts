@@ -26,15 +26,23 @@ export async function drawEvents(stream: Stream, verbose: boolean): Promise<{ em
     if (running) live?.(`${paint.cyan('›')} ${running.name} ${paint.dim(running.shown)}`)
   }
 
+  const partLine = ({ of, step, detail, seconds = 0 }: Extract<DwhEvent, { type: 'step' }>) =>
+    paint.dim(
+      `  ${printable(`${of}: ${step}`)}${detail ? `  ${printable(detail)}` : ''}  ${duration(seconds)}`,
+    )
+
   const emit = (event: DwhEvent) => {
     switch (event.type) {
       case 'step': {
+        // Of several pieces of work side by side their ends are told; --verbose tells the steps of each.
+        if (event.of !== undefined)
+          return verbose && event.state !== 'started' ? line(partLine(event)) : undefined
         if (event.state === 'started') {
           running = { name: printable(event.step), started: Date.now(), shown: '' }
           drawn = Date.now()
           return redraw()
         }
-        running = undefined
+        if (running?.name === printable(event.step)) running = undefined
         live?.clear()
         const mark = event.state === 'done' ? paint.green('✓') : paint.dim('–')
         const took = event.seconds === undefined ? '' : paint.dim(`  ${duration(event.seconds)}`)
@@ -43,6 +51,7 @@ export async function drawEvents(stream: Stream, verbose: boolean): Promise<{ em
         )
       }
       case 'progress': {
+        if (event.of !== undefined) return
         const now = Date.now()
         const due = now - drawn >= (live ? liveInterval : plainInterval)
         if (!due || !running) return
@@ -70,7 +79,9 @@ export async function drawEvents(stream: Stream, verbose: boolean): Promise<{ em
         // Whoever watches is told at once why nothing seems to happen.
         if (verbose || event.seconds >= 1)
           line(
-            paint.dim(`· waits ${duration(event.seconds)} for ${printable(event.host)}: ${printable(event.reason)}`),
+            paint.dim(
+              `· waits ${duration(event.seconds)} for ${printable(event.host)}: ${printable(event.reason)}`,
+            ),
           )
     }
   }
@@ -91,7 +102,8 @@ function describeProgress(event: Extract<DwhEvent, { type: 'progress' }>, second
   const rate = (value: number) => value / Math.max(seconds, 0.001)
   return [
     `${Math.floor(share * 100)} %  ${amount(done)} of ${amount(total)}${unit}`,
-    ...(rows === undefined ? [] : [`${bytes(rate(done))}/s`, `${count(Math.round(rate(rows)))} rows/s`]),
+    ...(rows !== undefined && event.unit === 'bytes' ? [`${bytes(rate(done))}/s`] : []),
+    ...(rows === undefined ? [] : [`${count(Math.round(rate(rows)))} rows/s`]),
     ...(rejects ? [`${count(rejects)} rejects`] : []),
     ...(share > 0.02 && share < 1 ? [`${duration((seconds / share) * (1 - share))} left`] : []),
   ].join(', ')

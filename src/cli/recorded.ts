@@ -76,7 +76,9 @@ export async function recorded<Summary>(
   let keeping = Promise.resolve()
   const emit = (event: DwhEvent) => {
     log.write(event)
-    const keep = (event.type === 'step' && event.state !== 'started') || event.type === 'warning'
+    const keep =
+      (event.type === 'step' && event.state !== 'started' && event.of === undefined) ||
+      event.type === 'warning'
     if (keep) {
       const { type, ...data } = event
       keeping = keeping.then(() => keepEvent(ledger, run, type, data)).catch(() => {})

@@ -31,6 +31,7 @@ export class Lease implements AsyncDisposable {
   readonly epoch: number
   readonly #renewal: Session
   readonly #timer: NodeJS.Timeout
+  #isRenewed = true
 
   private constructor(
     work: string,
@@ -47,7 +48,10 @@ export class Lease implements AsyncDisposable {
       async () => {
         if (renewing) return
         renewing = true
-        await renewal.rows(sql('ledger/renew_lease'), [work, epoch, seconds]).catch(lost)
+        await renewal.rows(sql('ledger/renew_lease'), [work, epoch, seconds]).catch((error) => {
+          this.#isRenewed = false
+          lost(error)
+        })
         renewing = false
       },
       (seconds * 1000) / 3,
@@ -79,6 +83,11 @@ export class Lease implements AsyncDisposable {
       await renewal[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  /** False once the connection that renews it has gone: whoever wants it may take it then. */
+  get isRenewed(): boolean {
+    return this.#isRenewed
   }
 
   /** Names another session that works under this lease, so that a take-over ends it too. */

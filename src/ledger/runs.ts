@@ -59,6 +59,11 @@ export async function startRun(
   return run
 }
 
+/** The run goes on with this session as its sign of life, after the server has ended the first. */
+export async function renewRun(session: Session, run: number): Promise<void> {
+  await session.run(sql('ledger/renew_run'), [run])
+}
+
 export async function setLogPath(session: Session, run: number, path: string): Promise<void> {
   await session.run(sql('ledger/set_log_path'), [run, path])
 }

@@ -71,7 +71,7 @@ export async function append(
     rejected: rejects.count,
     leaves: plan.touched.map((name) => ({ name })),
   }
-  await finish(session, work, lease, load, { digest, again, replay }, figures)
+  await finish(session, work, lease, { load, digest, again, replay }, figures)
   await transaction.commit()
   return figures
 }

@@ -14,6 +14,7 @@ import { sealedAgainst } from './prepare.ts'
 import { occupiedLeaves, type ReadyLeaf } from './ready-leaf.ts'
 import { readVersions } from './rebuild.ts'
 import { type LoadTarget, refuseDetaching } from './target.ts'
+import { type Territory, touchedLeaves } from './territory.ts'
 
 /** What a load has brought, out of sight still. */
 export interface Arrived {
@@ -25,6 +26,19 @@ export interface Arrived {
   leaves: ReadyLeaf[]
   /** The predicate of the rows that the file stands for; undefined where it replaces none. */
   scope: string | undefined
+  /** Of a chunk: the rows that it stands for. */
+  territory: Territory | undefined
+  /** Those of them that are there give way. */
+  clears: boolean
+  /** Looks at what will be replaced, before readers have to wait. */
+  look?: ((held: Held) => Promise<void>) | undefined
+}
+
+/** What is known under the locks. */
+export interface Held {
+  destinations: Destination[]
+  /** Leaves of the target that rows of the territory may lie in; undefined for a plain table. */
+  touched: Leaf[] | undefined
 }
 
 /** One leaf of the landing, with the leaf of the target that its rows go to as it is under the lock. */
@@ -44,16 +58,17 @@ export interface Destination {
  * (their writers wait, readers do not); on the target itself SHARE UPDATE EXCLUSIVE where leaves are attached, and ACCESS
  * EXCLUSIVE where they replace others: where those hold rows only once it is known that they have not changed.
  */
-export async function lockAll(session: Session, arrived: Arrived): Promise<Destination[]> {
-  const { target, landings, leaves, scope } = arrived
+export async function lockAll(session: Session, arrived: Arrived): Promise<Held> {
+  const { target, landings, leaves, scope, territory, clears } = arrived
   const table = relation(target.dataset.target)
   const tables = leaves.map(tableOf)
   const exchanges = tables.some(({ attachable, twin }) => attachable && twin)
   const attaches = tables.some(({ attachable, twin }) => attachable || !twin)
   // Readers wait only once it is known that leaves which hold rows have not changed.
-  const looksFirst = leaves.some(({ rebuilt }) => rebuilt)
-  // Rows that move, and rows of a scope, may be anywhere.
-  const all = !target.leaves || !target.isAligned || scope !== undefined
+  const looksFirst = arrived.look !== undefined || leaves.some(({ rebuilt }) => rebuilt)
+  // Rows that move, and rows of a scope without a window, may be anywhere.
+  const isAnywhere = clears ? territory?.window === undefined : scope !== undefined
+  const all = !target.leaves || !target.isAligned || isAnywhere
   // Whoever reads all tables, such as pg_dump, has these too: better told now than with the locks of others in our hands.
   const own = landings.flatMap((landing) => [landing.name, ...landing.leaves])
   await session.run(
@@ -65,20 +80,29 @@ export async function lockAll(session: Session, arrived: Arrived): Promise<Desti
   if (exchanges || !all) await session.run(`LOCK TABLE ONLY ${table} IN ${parent} MODE`)
   const now = await lookAgain(session, target)
   const twins = leaves.map((leaf) => now.leaves?.find(({ range }) => isSameRange(range, leaf.range)))
-  const written = twins.flatMap((twin) => (twin ? [relation(twin)] : []))
+  const touched = territory && now.leaves && touchedLeaves(territory, now.leaves)
+  const cleared = clears ? (touched ?? []) : []
+  const written = [...new Set([...twins.flatMap((twin) => twin ?? []), ...cleared].map(relation))]
   // ATTACH takes the same lock on what foreign keys refer to, and would wait for it with all others in its hands.
   const referred = attaches && target.leaves ? target.foreignKeys.map(referredTable) : []
   const locked = [...written.toSorted(), ...new Set(referred.toSorted())].map((name) => `ONLY ${name}`)
   if (locked.length > 0) await session.run(`LOCK TABLE ${locked.join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
   const sealed = await stillSealed(
     session,
-    twins.flatMap((twin) => twin ?? []),
+    [...twins, ...cleared].flatMap((twin) => twin ?? []),
   )
   refuseSealed(target.dataset.name, sealed, sealedAgainst)
   const destinations = await findDestinations(session, arrived, twins, now)
-  if (looksFirst && destinations.some(({ how }) => how === 'exchange'))
-    await session.run(`LOCK TABLE ONLY ${table} IN ACCESS EXCLUSIVE MODE`)
-  return destinations
+  const held = { destinations, touched }
+  await arrived.look?.(held)
+  const exchanged = destinations.flatMap(({ twin, how }) =>
+    twin && how === 'exchange' ? [relation(twin)] : [],
+  )
+  if (looksFirst && exchanged.length > 0) {
+    const names = [table, ...exchanged.toSorted()].map((name) => `ONLY ${name}`)
+    await session.run(`LOCK TABLE ${names.join(', ')} IN ACCESS EXCLUSIVE MODE`)
+  }
+  return held
 }
 
 /** What can become a leaf of the target. */
@@ -124,7 +148,7 @@ function isSameColumn(one: TableColumn, other: TableColumn): boolean {
 /** What becomes of each leaf of the landing, told under the locks: nobody writes into its twin any more. */
 async function findDestinations(
   session: Session,
-  { target, leaves, crew }: Arrived,
+  { target, leaves, crew, territory, clears }: Arrived,
   twins: (Leaf | undefined)[],
   now: Now,
 ): Promise<Destination[]> {
@@ -142,7 +166,9 @@ async function findDestinations(
     const twin = twins[index]
     const table = tableOf(leaf)
     const attachable = table.attachable && mayAttach
-    const mayReplace = (oid: number) => (leaf.rebuilt ? !changedOids.has(oid) : !occupied.has(oid))
+    const givesWay = clears && territory?.covers(leaf.range) === true
+    const mayReplace = (oid: number) =>
+      givesWay || (leaf.rebuilt ? !changedOids.has(oid) : !occupied.has(oid))
     if (!twin) {
       if (!leaf.range) throw changed(target, 'has no unknown leaf any more')
       await isAttached(session, target.oid, nameOf(target, leaf))

@@ -9,8 +9,9 @@ import type { Reader, ReadOptions } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import { readDecimalCommas } from './decimal-comma.ts'
 import { findEarlier, mappingHash } from './identity.ts'
+import type { LoadOptions } from './options.ts'
 import { type LoadPlan, type PlanOptions, planLoad, type Strategy } from './plan.ts'
-import { type Loaded, type LoadOptions, loadInput } from './run.ts'
+import { type Loaded, loadInput } from './run.ts'
 import { type LoadTarget, readTarget } from './target.ts'
 
 /** How files are read, and what becomes of their rows. */
@@ -49,7 +50,13 @@ export async function planFile(
   const opened = await input.open(options.reading)
   const columns = await looking(session, work, dataset, () => readTarget(session, dataset, opened.columns))
   const reader = options.decimalComma ? readDecimalCommas(opened, columns.plan) : opened
-  return plan(session, work, { input, reader, target: columns }, options, knowsLoads && !options.again)
+  return plan(
+    session,
+    work,
+    { input, reader, target: columns },
+    options,
+    knowsLoads && !options.again && !options.chunk,
+  )
 }
 
 async function plan(

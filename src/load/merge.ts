@@ -115,12 +115,12 @@ export function replaces(target: LoadTarget, columns: MergeColumns): string {
 }
 
 /** NULLs that are equal are told apart from values by their key only in part. */
-function comparedBesideKey({ dataset }: LoadTarget, { compared }: MergeColumns): ProofColumn[] {
+export function comparedBesideKey({ dataset }: LoadTarget, { compared }: MergeColumns): ProofColumn[] {
   const { key = [], nulls_equal } = dataset
   return compared.filter(({ name }) => nulls_equal || !key.includes(name))
 }
 
-function told(alias: string, { name, hashed }: ProofColumn): string {
+export function told(alias: string, { name, hashed }: ProofColumn): string {
   return hashed === 'text' ? `${alias}.${ident(name)}::text COLLATE "C"` : `${alias}.${ident(name)}`
 }
 

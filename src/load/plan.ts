@@ -4,17 +4,18 @@ import { datesOf, limits, positionDate } from '../partitions/bounds.ts'
 import { isAttached } from '../partitions/create.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
 import type { Leaf } from '../partitions/tree.ts'
-import { fitName, literal, relation, shown } from '../postgres/identifiers.ts'
+import { fitName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { Transaction } from '../postgres/transaction.ts'
 import type { Reader } from '../sources/file/reader.ts'
-import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import type { ChunkLoad } from './chunk.ts'
 import { needsPlaces, type OnDuplicate } from './deduplicate.ts'
 import { checkExpressions, type Judgement, judge, openCourt } from './judge.ts'
 import { occupiedLeaves } from './ready-leaf.ts'
 import { daysTaken, windowCondition } from './replace.ts'
 import { type LoadTarget, refuseDetaching } from './target.ts'
+import { fillScope, Territory } from './territory.ts'
 
 /** How a file comes into the target. */
 export const strategies = ['append', 'merge', 'aside', 'scope'] as const
@@ -43,6 +44,9 @@ export interface LoadPlan {
   scope: string | undefined
   /** Somebody has said that rows may be replaced: the dataset by its scope, or the user. */
   mayReplace: boolean
+  /** Of a chunk: the rows that it stands for, and whether those that are there give way. */
+  territory: Territory | undefined
+  clears: boolean
 }
 
 export interface PlanOptions {
@@ -50,6 +54,7 @@ export interface PlanOptions {
   onDuplicate: OnDuplicate
   /** Of the scope. */
   parameters: Record<string, string>
+  chunk?: ChunkLoad | undefined
 }
 
 /**
@@ -65,6 +70,8 @@ export async function planLoad(
   options: PlanOptions,
 ): Promise<LoadPlan> {
   const { dataset } = target
+  const { chunk, parameters } = options
+  const territory = chunk && new Territory(dataset, parameters, chunk.window)
   const sample = await reader.sample()
   const looked = evenly(sample.records, mostLookedAt)
   const judged = await judgeSample(
@@ -75,7 +82,7 @@ export async function planLoad(
   const policy = target.leaves ? dataset.partition : undefined
   // Those of rejects come nowhere.
   const positions = judged.flatMap(({ position, reasons }) =>
-    position === null || reasons.length > 0 ? [] : [position],
+    position === null || reasons.length > 0 || territory?.holds(position) === false ? [] : [position],
   )
   const touched = policy ? touchedLeaves(policy, target, positions) : []
   const names = touched.map(({ name }) => name)
@@ -86,12 +93,14 @@ export async function planLoad(
   const look: Look = {
     target,
     options,
-    occupied: [...(target.leaves ?? [])].filter(({ oid }) => occupied.has(oid)).map(({ name }) => name),
+    occupied: [...(target.leaves ?? [])]
+      .filter(({ oid, range }) => occupied.has(oid) && !(chunk?.replaces && territory?.covers(range)))
+      .map(({ name }) => name),
     touched: names,
     isEmpty: target.leaves ? occupied.size === 0 : await isEmptyTable(session, target),
   }
   const choice = choose(look)
-  const mayReplace = options.strategy === 'scope' || dataset.scope !== undefined
+  const mayReplace = options.strategy === 'scope' || dataset.scope !== undefined || chunk?.replaces === true
   if (choice.strategy === 'scope' && !mayReplace)
     await refuseSilentReplacement(session, target, policy, positions)
   return {
@@ -110,6 +119,8 @@ export async function planLoad(
     },
     scope: choice.strategy === 'scope' ? (fillScope(dataset, options.parameters) ?? 'true') : undefined,
     mayReplace,
+    territory,
+    clears: territory !== undefined && choice.strategy === 'scope',
   }
 }
 
@@ -151,9 +162,11 @@ function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
   const landing = (strategy: Strategy): LoadPlan['landing'] => {
     if (strategy === 'append') return 'target'
     if (strategy === 'merge' || !isFree) return 'staging'
-    return strategy === 'aside' && needsPlaces(target, options.onDuplicate) ? 'staging' : 'leaves'
+    const isSifted = strategy === 'aside' || options.chunk !== undefined
+    return isSifted && needsPlaces(target, options.onDuplicate) ? 'staging' : 'leaves'
   }
   const chosen = (strategy: Strategy, why: string) => ({ strategy, why, landing: landing(strategy) })
+  if (options.chunk?.replaces) return chosen('scope', 'what is there is replaced')
   if (options.strategy) {
     refuseForced(look, options.strategy, mayAttach)
     return chosen(options.strategy, 'asked for')
@@ -223,19 +236,6 @@ function touchedLeaves(
     touched.set(name, { name, isThere: false, from, until })
   }
   return [...touched.values()].toSorted((a, b) => compare(a.from, b.from))
-}
-
-/** The predicate with its `:parameters` as literals. */
-function fillScope({ scope, name }: Dataset, parameters: Record<string, string>): string | undefined {
-  return scope?.replace(/(?<![:\w]):([a-z_]\w*)/gi, (_, parameter: string) => {
-    const value = parameters[parameter]
-    if (value === undefined) {
-      throw new DwhError('USAGE', `the scope of ${name} asks for ${parameter}; nothing was changed`, {
-        hint: `add --param ${parameter}=…`,
-      })
-    }
-    return literal(value)
-  })
 }
 
 async function refuseSilentReplacement(

@@ -4,20 +4,15 @@ import type { Crew } from '../postgres/crew.ts'
 import { ident, relation } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
-import { deduplicate, type OnDuplicate } from './deduplicate.ts'
+import { deduplicate } from './deduplicate.ts'
 import { type Landing, type LandingLeaf, requiredName } from './landing.ts'
-import { isFree, makeReady, type ReadyLeaf, readiness } from './ready-leaf.ts'
+import { isFree, makeReady, type PrepareOptions, type ReadyLeaf, readiness } from './ready-leaf.ts'
 import type { LoadTarget } from './target.ts'
 
 export interface Prepared {
   leaves: ReadyLeaf[]
   /** Rows that stood behind another of their key. */
   duplicates: number
-}
-
-export interface PrepareOptions {
-  onDuplicate: OnDuplicate
-  prove: boolean
 }
 
 /**
@@ -32,14 +27,14 @@ export async function prepare(
   work: Work,
   target: LoadTarget,
   landing: Landing,
-  { onDuplicate, prove }: PrepareOptions,
+  { onDuplicate, prove, replaced }: PrepareOptions,
 ): Promise<Prepared> {
   await refuseSealedTwins(session, target, landing)
   const isSifted = target.dataset.key === undefined
   const prepared: Prepared = { leaves: [], duplicates: 0 }
   if (!isSifted && !target.isAligned)
     prepared.duplicates += await deduplicate(session, target, landing.name, onDuplicate, landing.isPlaced)
-  const ready = await readiness(session, target, landing, { prove })
+  const ready = await readiness(session, target, landing, { prove, replaced })
   let done = 0
   await crew.each(landing.leaves.toSorted(byDate), async (worker, leaf) => {
     if (!isSifted && target.isAligned) {

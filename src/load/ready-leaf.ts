@@ -8,9 +8,11 @@ import { sql } from '../postgres/sql-files.ts'
 import { type ProofColumn, proofColumns } from '../proof/columns.ts'
 import { type Proof, proveRelation } from '../proof/hash.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing, LandingLeaf } from './landing.ts'
 import type { Merged } from './merge.ts'
 import type { LoadTarget } from './target.ts'
+import type { Territory } from './territory.ts'
 
 /** A leaf of the landing that holds rows, one a key, and has all that it needs to become a leaf of the target. */
 export interface ReadyLeaf extends LandingLeaf {
@@ -39,6 +41,14 @@ export interface Versions {
   sum: string
 }
 
+/** How what has arrived is made ready. */
+export interface PrepareOptions {
+  onDuplicate: OnDuplicate
+  prove: boolean
+  /** Rows of it that are there give way to those that come. */
+  replaced?: Territory | undefined
+}
+
 /** What tells which leaves can become leaves of the target, and what they need for it. */
 export interface Readiness {
   /** Rows with the keys of a leaf are in no other leaf of the target. */
@@ -50,15 +60,19 @@ export interface Readiness {
   indexes: TableIndex[]
   /** What is hashed; undefined where no proof is wanted. */
   columns: ProofColumn[] | undefined
+  /** Leaves that it covers take the place of those that hold rows. */
+  replaced: Territory | undefined
 }
 
 export async function readiness(
   session: Session,
   target: LoadTarget,
   landing: Landing,
-  { prove }: { prove: boolean },
+  { prove, replaced }: Pick<PrepareOptions, 'prove' | 'replaced'>,
 ): Promise<Readiness> {
   const occupied = await occupiedLeaves(session, target)
+  // Rows that others refer to cannot leave with their leaf, and triggers would not see them go.
+  const obstacles = replaced ? await session.rows(sql('load/rebuild_obstacles'), [target.oid]) : []
   const isLeaves = landing.kind === 'leaves'
   return {
     mayAttach: isLeaves && (target.isAligned || occupied.size === 0),
@@ -66,12 +80,18 @@ export async function readiness(
     hung: await hungLeaves(session, landing.leaves),
     indexes: isLeaves ? await readIndexes(session, target.oid) : [],
     columns: prove ? await proofColumns(session, target.oid) : undefined,
+    replaced: obstacles.length > 0 ? undefined : replaced,
   }
 }
 
 /** A leaf takes the place of none, or of one that nobody would miss. */
-export function isFree({ mayAttach, occupied, hung }: Readiness, { range, twin }: LandingLeaf): boolean {
-  return mayAttach && range !== undefined && (!twin || !(occupied.has(twin.oid) || hung.has(twin.oid)))
+export function isFree(
+  { mayAttach, occupied, hung, replaced }: Readiness,
+  { range, twin }: LandingLeaf,
+): boolean {
+  if (!mayAttach || !range) return false
+  if (!twin) return true
+  return !hung.has(twin.oid) && (!occupied.has(twin.oid) || replaced?.covers(range) === true)
 }
 
 /** Gives a leaf all that it needs to become a leaf of the target, where it can become one. */

@@ -7,11 +7,11 @@ import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { Landing, type LandingLeaf } from './landing.ts'
 import { type MergeColumns, mergeColumns, replaces } from './merge.ts'
-import type { PrepareOptions } from './prepare.ts'
 import {
   hungLeaves,
   isFree,
   makeReady,
+  type PrepareOptions,
   type ReadyLeaf,
   type Rebuilt,
   readiness,
@@ -113,7 +113,7 @@ async function write(
   columns: MergeColumns,
   from: ReadyLeaf,
   into: RelationName,
-  { onDuplicate }: PrepareOptions,
+  { onDuplicate, replaced }: PrepareOptions,
 ): Promise<Omit<Rebuilt, 'leaf'>> {
   const list = identList(columns.inserted)
   const insert = `INSERT INTO ${relation(into)} (${list}) OVERRIDING SYSTEM VALUE`
@@ -121,7 +121,8 @@ async function write(
   return inTransaction(
     session,
     async () => {
-      const versions = from.twin ? await readVersions(session, from.twin) : { rows: 0, sum: '0' }
+      const isMerged = from.twin && !replaced?.covers(from.range)
+      const versions = from.twin && isMerged ? await readVersions(session, from.twin) : { rows: 0, sum: '0' }
       if (!from.twin || versions.rows === 0) {
         const inserted = await session.run(`${insert} SELECT ${list} FROM ${relation(from)}`)
         return { versions, merged: { inserted, ...none } }

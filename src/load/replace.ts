@@ -73,13 +73,13 @@ function dayCondition(policy: Policy, rows: string): string {
   return `(${day} IN (SELECT ${day} FROM ${rows}) OR (${isNull} AND EXISTS (SELECT FROM ${rows} WHERE ${isNull})))`
 }
 
-function daySql(policy: Policy): string {
+export function daySql(policy: Policy): string {
   const position = positionSql(policy)
   if (policy.kind === 'timestamp') return `date_trunc('day', ${position})`
   return policy.kind === 'timestamptz' ? `date_trunc('day', ${position}, ${literal(policy.zone)})` : position
 }
 
-function outsideScope({ dataset }: LoadTarget, rows: number, scope: string): DwhError {
+export function outsideScope({ dataset }: LoadTarget, rows: number, scope: string): DwhError {
   return new DwhError(
     'ROWS_UNFIT',
     `${rows.toLocaleString('en')} rows of the file lie outside the scope of ${dataset.name}, ${scope}; nothing was loaded`,
@@ -93,7 +93,7 @@ export function daysTaken({ dataset }: LoadTarget, code: ErrorCode): DwhError {
     code,
     `dataset ${dataset.name} has no key, and ${shown(dataset.target)} has rows of the days of this file; nothing was changed`,
     {
-      hint: 'say what becomes of them: --strategy scope replaces them, --strategy append keeps them; or declare a `key` or a `scope`',
+      hint: 'say what becomes of them: --strategy scope replaces them, --strategy append keeps them, a backfill replaces them with --force; or declare a `key` or a `scope`',
     },
   )
 }

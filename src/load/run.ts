@@ -1,8 +1,7 @@
-import { toDwhError } from '../errors.ts'
-import { step, type Work } from '../events.ts'
+import { DwhError, toDwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
 import { type Lease, underLease } from '../ledger/lease.ts'
 import { forgetAttempt, type LoadFigures, openLoad } from '../ledger/loads.ts'
-import type { Replay } from '../ledger/rejects.ts'
 import { Crew } from '../postgres/crew.ts'
 import { type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
@@ -12,34 +11,17 @@ import type { Input } from '../sources/file/find.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import { append } from './append.ts'
 import { openArrivals } from './arrivals.ts'
-import { conclude } from './conclude.ts'
-import { type OnDuplicate, PlacesNeeded } from './deduplicate.ts'
+import { PlacesNeeded } from './deduplicate.ts'
 import { Dispatch } from './dispatch.ts'
 import { mappingHash } from './identity.ts'
 import { openCourt } from './judge.ts'
 import { dropTables, Landing } from './landing.ts'
 import { giveUp, removeLeftovers } from './leftovers.ts'
+import type { Hands, LoadOptions } from './options.ts'
 import type { LoadPlan } from './plan.ts'
-import { letGo, type Prepared, prepare } from './prepare.ts'
-import { rebuild, worthRebuilding } from './rebuild.ts'
-import { type RejectBudget, RejectLog } from './reject-log.ts'
+import { publish } from './publish.ts'
+import { RejectLog } from './reject-log.ts'
 import { sendInput } from './send.ts'
-
-export interface LoadOptions {
-  warehouse: string
-  onDuplicate: OnDuplicate
-  budget: RejectBudget
-  /** Load what was loaded once more. */
-  again: boolean
-  /** Hash the leaves that are made, for later comparisons. */
-  prove: boolean
-  /** Connections that send rows and build indexes. */
-  jobs: number
-  /** Numbers are written with a comma. */
-  decimalComma: boolean
-  /** Rejects that it stands for. */
-  replay?: Replay | undefined
-}
 
 /** How a load of one file has ended. */
 export interface Loaded extends LoadFigures {
@@ -76,12 +58,6 @@ export interface OpenInput {
   plan: LoadPlan
 }
 
-/** Under which lease a load works, and its further connections, which have joined it. */
-export interface Hands {
-  lease: Lease
-  crew: Crew
-}
-
 /** `loadInput` for whoever holds a lease that no other load of this input can work beside. */
 export async function loadUnder(
   session: Session,
@@ -93,6 +69,11 @@ export async function loadUnder(
 ): Promise<Loaded> {
   const { target } = plan
   const table = target.dataset.target
+  if (options.chunk && plan.landing === 'target')
+    throw new DwhError(
+      'USAGE',
+      'rows of a chunk are judged before they come to the table: they cannot be appended',
+    )
   await removeLeftovers(session, work, target, input.name)
   const load = await openLoad(session, {
     run,
@@ -214,7 +195,7 @@ class Attempt {
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
   async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
-    const { target, dates, scope, mayReplace } = this.#plan
+    const { target, dates } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
     await landing.reach(session, dates)
@@ -223,54 +204,20 @@ class Attempt {
     const digest = await this.#send(dispatch)
     const records = dispatch.landed + rejects.count
     await rejects.settle(records)
-    const prepared = await step(
+    return publish(
+      session,
       work,
-      'leaves',
-      () => prepare(session, this.#crew, work, target, landing, this.#options),
-      ({ leaves, duplicates }) =>
-        `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
-    )
-    await rejects.tell()
-    const rebuilt = kind === 'staging' ? await this.#rebuild(prepared) : undefined
-    const last = rebuilt ?? landing
-    return step(work, 'publish', async () => {
-      await letGo(
-        session,
-        work,
-        target,
-        last,
-        prepared.leaves.map((leaf) => leaf.rebuilt?.leaf ?? leaf),
-      )
-      return conclude(session, work, this.#lease, {
-        target,
-        crew: this.#crew,
-        landings: rebuilt ? [rebuilt, landing] : [landing],
-        leaves: prepared.leaves,
-        onDuplicate: this.#options.onDuplicate,
-        scope,
-        mayReplace,
+      { lease: this.#lease, crew: this.#crew },
+      {
         load: this.#load,
+        plan: this.#plan,
+        landing,
+        records,
+        rejected: rejects.count,
         digest,
-        again: this.#options.again,
-        replay: this.#options.replay,
-        figures: { records, duplicates: prepared.duplicates, rejected: rejects.count },
-      })
-    })
-  }
-
-  /** Leaves of the target, written anew beside it where that is better than inserting rows into what is there. */
-  async #rebuild({ leaves }: Prepared): Promise<Landing | undefined> {
-    const { target, strategy } = this.#plan
-    if (strategy === 'scope') return undefined
-    const [session, work, options] = [this.#session, this.#work, this.#options]
-    const isMerge = strategy === 'merge'
-    const wanted = isMerge ? await worthRebuilding(session, target, leaves, options) : leaves
-    if (wanted.length === 0) return undefined
-    return step(
-      work,
-      'rebuild',
-      () => rebuild(session, this.#crew, work, target, this.#load, wanted, options, isMerge),
-      () => `${wanted.length} of ${leaves.length} leaves`,
+        tell: () => rejects.tell(),
+      },
+      this.#options,
     )
   }
 

@@ -121,7 +121,7 @@ export async function climbInSavepoint<T>(
 }
 
 /** A session in the way. */
-interface Blocker {
+export interface Blocker {
   /** 0 for a prepared transaction, which has no session. */
   pid: number
   /** What is waited for: a relation, or the kind of another lock. */

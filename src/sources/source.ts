@@ -1,4 +1,3 @@
-import type { Temporal } from 'temporal-polyfill'
 import type { Work } from '../events.ts'
 import type { Input } from './file/find.ts'
 import type { Wish } from './window.ts'
@@ -68,8 +67,8 @@ export interface Manners {
 
 /** Who may ask a host and when; all workers of a warehouse share one. */
 export interface Politeness {
-  /** Waits until a request may begin; it has ended when the turn is disposed of. */
-  turn(host: string, manners: Manners, signal: AbortSignal): Promise<AsyncDisposable>
-  /** The host has said that nobody shall ask before. */
-  hold(host: string, until: Temporal.Instant, reason: string): Promise<void>
+  /** Waits until a request may begin, which it says as `wait`; it has ended when the turn is disposed of. */
+  turn(host: string, manners: Manners, work: Work): Promise<AsyncDisposable>
+  /** The host has said that nobody shall ask for so many seconds. */
+  hold(host: string, seconds: number, reason: string): Promise<void>
 }

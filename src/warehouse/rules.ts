@@ -38,6 +38,12 @@ function undeclaredColumns(name: string, dataset: Mapping): Finding[] {
     ...namesAt(['compression', 'columns'], mapping(dataset.compression).columns),
     ...keysAt('map', dataset.map),
     ...keysAt('references', dataset.references),
+    ...Object.entries(mapping(dataset.sources)).flatMap(([source, fields]) =>
+      keysAt('map', mapping(fields).map).map(([path, ...rest]): [Path, 'key', string] => [
+        ['sources', source, ...path],
+        ...rest,
+      ]),
+    ),
   ]
   return spoken
     .filter(([, , column]) => column !== '' && !declared.includes(column))

@@ -12,7 +12,8 @@ const politeness = {
   timeout: span.optional().describe('of one request'),
 }
 
-const window = {
+/** What every source has, whatever its kind: what its windows are, and what its rows have of their own. */
+const ofEvery = {
   chunk: z
     .string()
     .regex(
@@ -24,7 +25,22 @@ const window = {
     .describe('what one window of a backfill holds'),
   parameters: named(ownName, z.union([z.string(), z.number(), z.boolean()]))
     .default({})
-    .describe('what addresses, paths and queries are filled in with'),
+    .describe(
+      'what addresses, paths, queries and the scope are filled in with, unless --param says otherwise',
+    ),
+  map: named(catalogueName, text)
+    .default({})
+    .describe('column: SQL expression over the columns of this source; comes before `map` of the dataset'),
+  scope: text
+    .optional()
+    .describe('predicate of the rows that this source owns, instead of that of the dataset'),
+  priority: z.int().optional().describe('instead of that of the dataset'),
+  key: z
+    .literal(false)
+    .optional()
+    .describe(
+      'false: rows of this source have no key, though the dataset has one, and are replaced by scope',
+    ),
 }
 
 const file = z.strictObject({
@@ -36,10 +52,15 @@ const file = z.strictObject({
     .describe('as the name of the file says unless given'),
   delimiter: z.string().length(1).optional().describe('between two fields of csv'),
   header: z.boolean().default(true).describe('the first line names the columns'),
+  columns: z
+    .array(text)
+    .min(1)
+    .optional()
+    .describe('their names, in order, where no line of the file says them'),
   encoding: text.default('utf-8').describe('of the text'),
   // Not `null`: YAML would take that key for the value null.
   null_text: z.string().default('').describe('the text that stands for NULL'),
-  ...window,
+  ...ofEvery,
 })
 
 const postgres = z
@@ -67,7 +88,7 @@ const postgres = z
       .describe(
         'whether all tables and windows of a worker are read as of one moment, or each as of its own',
       ),
-    ...window,
+    ...ofEvery,
   })
   .refine((source) => (source.table === undefined) !== (source.query === undefined), {
     message: 'expected either a `table` or a `query`',
@@ -120,7 +141,7 @@ const http = z.strictObject({
     .optional()
     .describe('OAuth 2 with client credentials'),
   ...politeness,
-  ...window,
+  ...ofEvery,
 })
 
 const graphql = z.strictObject({
@@ -132,7 +153,7 @@ const graphql = z.strictObject({
   connection_path: text.describe('path of the object with nodes and pageInfo'),
   page_size: z.int().positive().default(100).describe('rows a page'),
   ...politeness,
-  ...window,
+  ...ofEvery,
 })
 
 const dwd = z.strictObject({
@@ -141,9 +162,13 @@ const dwd = z.strictObject({
   product: z
     .enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover'])
     .describe('what was measured'),
-  stations: z.array(text).optional().describe('all unless named'),
+  content: z
+    .enum(['observations', 'stations'])
+    .default('observations')
+    .describe('its hours, or the list of the stations that measure it'),
+  stations: z.array(text).min(1).optional().describe('their numbers; all unless named'),
   ...politeness,
-  ...window,
+  ...ofEvery,
 })
 
 /** Where rows come from: a kind and what that kind needs. */

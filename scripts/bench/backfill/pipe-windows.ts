@@ -33,6 +33,7 @@ export async function pipeWindows(
     window_column: 'ts',
     chunk: 'month',
     parameters: {},
+    map: {},
     snapshot: 'worker',
   } as const
   const source = await openPostgres(settings, { sqlFolder: folder }, there)
@@ -77,6 +78,7 @@ async function pipeMonth(
       strategy: undefined,
       onDuplicate: 'newest',
       parameters: {},
+      map: {},
       again: false,
       prove,
       jobs: 1,

@@ -85,6 +85,8 @@ async function storedOf(
     ]
   }
   const { paths, glob } = await pathsOf(word, cwd)
+  if (paths.length === 0)
+    throw new DwhError('USAGE', /[*?[{]/.test(word) ? `no file matches ${word}` : `there is no file ${word}`)
   const found: Found[] = []
   for (const name of paths) {
     const path = resolve(cwd, name)
@@ -165,8 +167,16 @@ async function statReadable(name: string, path: string): Promise<Stats> {
   }
 }
 
-/** A word that is the name of a file is that file, whatever signs it holds. */
-async function pathsOf(word: string, cwd: string): Promise<{ paths: string[]; glob: string | undefined }> {
+/**
+ * The files of a word, none where there is none, and which members of a zip. A word that is the name of a file is that file,
+ * whatever signs it holds.
+ *
+ * @throws DwhError USAGE for a folder and for what may not be looked at
+ */
+export async function pathsOf(
+  word: string,
+  cwd: string,
+): Promise<{ paths: string[]; glob: string | undefined }> {
   if (await isFile(word, cwd)) return { paths: [word], glob: undefined }
   const archive = /^(.+?\.zip)!(.+)$/is.exec(word)
   if (archive) return { ...(await pathsOf(archive[1] as string, cwd)), glob: archive[2] }
@@ -174,8 +184,6 @@ async function pathsOf(word: string, cwd: string): Promise<{ paths: string[]; gl
   for await (const entry of glob(word, { cwd, withFileTypes: true })) {
     if (entry.isFile() || entry.isSymbolicLink()) found.push(resolve(entry.parentPath, entry.name))
   }
-  if (found.length === 0)
-    throw new DwhError('USAGE', /[*?[{]/.test(word) ? `no file matches ${word}` : `there is no file ${word}`)
   const paths = found.map((path) => (isAbsolute(word) ? path : relative(cwd, path))).toSorted()
   return { paths, glob: undefined }
 }

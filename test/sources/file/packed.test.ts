@@ -1,41 +1,13 @@
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { crc32, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { quietWork } from '../../support/work.ts'
+import { zip } from '../../support/zip.ts'
 import { inputFolder, readAll } from './inputs.ts'
 
 const rows = Array.from({ length: 30_000 }, (_, n) => `${n},${(n * 7919) % 1000}`)
 const text = `a,b\n${rows.join('\n')}\n`
-
-/** A zip as others write it; `lie` tells a size that is not so. */
-function zip(members: { name: string; content: string; lie?: number; spoil?: boolean }[]): Buffer {
-  const local: Buffer[] = []
-  const central: Buffer[] = []
-  let offset = 0
-  for (const { name, content, lie, spoil } of members) {
-    const packed = deflateRawSync(content)
-    const fields = Buffer.alloc(26)
-    fields.writeUInt16LE(20, 0)
-    fields.writeUInt16LE(8, 4)
-    fields.writeUInt32LE(crc32(spoil ? `${content} ` : content), 10)
-    fields.writeUInt32LE(packed.length, 14)
-    fields.writeUInt32LE(lie ?? Buffer.byteLength(content), 18)
-    fields.writeUInt16LE(Buffer.byteLength(name), 22)
-    const here = Buffer.concat([Buffer.from('PK\x03\x04'), fields, Buffer.from(name), packed])
-    const place = Buffer.alloc(14)
-    place.writeUInt32LE(offset, 10)
-    central.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\0', 'latin1'), fields, place, Buffer.from(name)]))
-    local.push(here)
-    offset += here.length
-  }
-  const end = Buffer.alloc(18)
-  end.writeUInt16LE(members.length, 4)
-  end.writeUInt16LE(members.length, 6)
-  end.writeUInt32LE(Buffer.concat(central).length, 8)
-  end.writeUInt32LE(offset, 12)
-  return Buffer.concat([...local, ...central, Buffer.from('PK\x05\x06'), end])
-}
 
 const packers = [
   { name: 'gzip', pack: (content: string) => gzipSync(content) },

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DwhError } from '../errors.ts'
+import type { Dataset, Warehouse } from '../warehouse/load.ts'
+import { datasetOfSource } from '../warehouse/of-source.ts'
+
+export type SourceSettings = Dataset['sources'][string]
+
+/** How a source is asked and in which pieces; not what its rows are. */
+const manners = [
+  'delay',
+  'per_minute',
+  'concurrency',
+  'retries',
+  'timeout',
+  'chunk',
+  'page_size',
+  'parameters',
+]
+
+/**
+ * @throws DwhError CONFIG_INVALID for a dataset or a source that the warehouse file does not have
+ */
+export function sourceOf(warehouse: Warehouse, dataset: string, source: string) {
+  const found = warehouse.datasets.find(({ name }) => name === dataset)
+  const settings = found?.sources[source]
+  if (found && settings) return { dataset: datasetOfSource(found, source), settings }
+  throw new DwhError(
+    'CONFIG_INVALID',
+    `${warehouse.path} has no ${found ? `source ${source} in dataset` : 'dataset'} ${dataset}`,
+    { hint: 'work with the warehouse file that the backfill was planned with' },
+  )
+}
+
+/** Hash of what turns a source into rows of a dataset: its settings, and the SQL files that they name. */
+export function codeOf(warehouse: Warehouse, name: string, source: string): string {
+  const { dataset, settings } = sourceOf(warehouse, name, source)
+  const { columns, map, key, nulls_equal, recency, scope, references, target, partition } = dataset
+  const asked = Object.fromEntries(Object.entries(settings).filter(([what]) => !manners.includes(what)))
+  const what = [
+    asked,
+    queryText(warehouse, settings) ?? null,
+    { columns, map, key, nulls_equal, recency, scope, references, target },
+    partition && { key: partition.key, kind: partition.kind, zone: partition.zone },
+  ]
+  return createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 32)
+}
+
+/** The text of the query that a source names, be it in a file or in the settings themselves. */
+export function queryText({ sqlFolder }: Warehouse, settings: SourceSettings): string | undefined {
+  if (!('query' in settings) || typeof settings.query !== 'string') return undefined
+  const file = join(sqlFolder, settings.query)
+  return !settings.query.includes('\n') && existsSync(file) ? readFileSync(file, 'utf8') : settings.query
+}

@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DwhError, toDwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
+import { type Claim, claimChunk } from '../ledger/chunks.ts'
+import { Crew } from '../postgres/crew.ts'
+import { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
+import { attempt, type Tools } from './attempt.ts'
+import { ChunkWork, chunkName } from './chunk-work.ts'
+import { codeOf } from './code.ts'
+import { settle } from './settle.ts'
+import type { Shift } from './shift.ts'
+
+/** Milliseconds between two looks for a chunk where there was none. */
+const idlePause = 500
+
+/** One chunk after the other, over connections of its own that live as long as nothing goes wrong. */
+export class Hand {
+  readonly #shift: Shift
+  readonly #work: Work
+  readonly #number: number
+  #tools: Tools | undefined
+
+  constructor(shift: Shift, work: Work, number: number) {
+    this.#shift = shift
+    this.#work = work
+    this.#number = number
+  }
+
+  /** Works until the shift wants this hand no more. */
+  async work(): Promise<void> {
+    const shift = this.#shift
+    try {
+      while (shift.wants(this.#number)) {
+        const tools = await this.#readyTools()
+        const found = shift.mayBegin()
+          ? await claimChunk(tools.session, shift.backfill, shift.run)
+          : undefined
+        if (found === 'busy') await sleep(5 + Math.random() * 20)
+        else if (found) await this.#do(tools, found)
+        else await sleep(idlePause * (0.5 + Math.random()), undefined, { signal: this.#work.signal })
+      }
+    } catch (error) {
+      if (!this.#work.signal.aborted) shift.stop(toDwhError(error))
+    } finally {
+      await this.#dropTools()
+    }
+  }
+
+  async #do(tools: Tools, claim: Claim): Promise<void> {
+    const shift = this.#shift
+    const name = chunkName(claim)
+    const work = new ChunkWork(this.#work, this.#work.signal, name)
+    using _ = shift.begin(claim, work)
+    try {
+      requirePlanned(shift, claim)
+      const result = await attempt(shift.bench, tools, work, claim, shift.settings)
+      shift.tell(claim, { state: 'ended', ...result, load: result.load ?? null })
+      await renew(tools)
+    } catch (thrown) {
+      const error = toDwhError(this.#work.signal.aborted ? this.#work.signal.reason : thrown)
+      await this.#dropTools()
+      if (error.code === 'LEASE_LOST') throw error
+      const settled = await settle(
+        shift.control,
+        claim,
+        error,
+        shift.settings,
+        this.#work.signal.aborted || isOfWorker(error),
+      )
+      shift.tell(claim, settled, error)
+      if (isOfWorker(error)) throw error
+    }
+  }
+
+  async #readyTools(): Promise<Tools> {
+    if (this.#tools) return this.#tools
+    const { target, bench, jobs, backfill } = this.#shift
+    const name = `dwh backfill ${backfill}`
+    const session = await Session.open(target, name, this.#work)
+    try {
+      await bench.lease.join(session)
+      const crew = await Crew.hire(session, this.#work, jobs, name)
+      this.#tools = { session, crew }
+      for (const member of crew.sessions) await bench.lease.join(member)
+      return this.#tools
+    } catch (error) {
+      await session[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #dropTools(): Promise<void> {
+    const tools = this.#tools
+    this.#tools = undefined
+    await tools?.crew[Symbol.asyncDispose]()
+    await tools?.session[Symbol.asyncDispose]()
+  }
+}
+
+/** A load leaves settings and temporary tables behind that are not those of the next one. */
+async function renew({ session, crew }: Tools): Promise<void> {
+  for (const member of [session, ...crew.sessions]) {
+    await member.run('DISCARD ALL')
+    await member.rows(sql('postgres/pin_session'))
+  }
+}
+
+/** What the next chunk would fail with too. */
+function isOfWorker({ code }: DwhError): boolean {
+  return ['DISK_FULL', 'CONFIG_INVALID', 'CONFIG_MISSING', 'PRIVILEGE_MISSING', 'LOGIN_REFUSED'].includes(
+    code,
+  )
+}
+
+/** @throws DwhError CONFIG_INVALID where this machine would make other rows than those that were planned */
+function requirePlanned({ bench: { warehouse }, backfill }: Shift, claim: Claim): void {
+  if (codeOf(warehouse, claim.dataset, claim.source) === claim.code) return
+  throw new DwhError(
+    'CONFIG_INVALID',
+    `${warehouse.path} says something else about ${claim.dataset}/${claim.source} than when backfill ${backfill} was planned`,
+    {
+      hint: `work with the file as it was; or cancel the rest and plan it anew: dwh backfill cancel ${backfill}, dwh backfill run …`,
+    },
+  )
+}

@@ -1,0 +1,123 @@
+import { fitLine, type Span } from '../../cli/fit.ts'
+import { bytes, count, plural } from '../../cli/format.ts'
+import type { ScreenSize } from '../../cli/screen.ts'
+import type { WatchDocument, WatchedBackfill } from '../../monitor/watch/document.ts'
+import { type Look, type Section, sections, shortfall } from './sections.ts'
+import { clock, pace, paintOf, percent, roughly } from './words.ts'
+
+/** A look as lines that fit on a screen: the state of each backfill first, then what explains it, as far as there is room. */
+export function render(document: WatchDocument, look: Look & Partial<ScreenSize>, note?: string): string[] {
+  const { columns, paint, rows = Infinity } = look
+  const top = [
+    titleLine(document, look),
+    ...(note === undefined ? [] : [fitLine([{ text: `! ${note}`, paint: paint.red }], columns)]),
+    ...document.backfills.flatMap((backfill) => head(backfill, look, document.backfills.length <= 2)),
+  ]
+  return [...top, ...layOut(sections(document, look), rows - top.length)].slice(0, rows)
+}
+
+function titleLine({ database, at, disk_left: left }: WatchDocument, { columns, paint }: Look): string {
+  const disk = left === null ? '' : `  ${bytes(left)} of disk left`
+  return fitLine(
+    [
+      {
+        text: `${clock(at)}  database ${database}${disk}  (q quits the watching, not the work)`,
+        paint: paint.dim,
+      },
+    ],
+    columns,
+  )
+}
+
+/** What somebody on call must see: state, progress, time left, and why it does not go on. */
+function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: boolean): string[] {
+  const { state, chunks, cause, stalled_since: since, ended_at: ended, rate, eta } = backfill
+  const ink = paintOf(paint, state)
+  const done = chunks.total - chunks.left - chunks.waiting - chunks.running
+  const facts = [
+    `${count(done)} of ${plural(chunks.total, 'chunk')}`,
+    ...(rate === null ? [] : [`${pace(rate)} rows/s`]),
+    ...(eta === null ? [] : [`about ${roughly(eta)} left`]),
+    ...(ended === null ? [] : [`ended ${clock(ended)}`]),
+  ]
+  const short = shortfall(chunks)
+  const lines: Span[][] = [
+    [
+      { text: `backfill ${backfill.backfill}`, paint: paint.bold },
+      ` ${backfill.warehouse}  `,
+      { text: since ? `${state} since ${clock(since)}` : state, paint: (text) => ink.bold(text) },
+      `  ${facts.join('  ')}`,
+    ],
+    ...(withBar ? [bar(backfill, columns, ink)] : []),
+    [
+      `${count(backfill.records)} records`,
+      ...(backfill.rejected > 0
+        ? [`, ${percent(backfill.success)} accepted, ${count(backfill.rejected)} rejects`]
+        : []),
+      ...(chunks.running > 0
+        ? [`, ${plural(chunks.running, 'chunk')} at work of ${backfill.parallel} at most`]
+        : []),
+      ...(short.length > 0 ? [', ', { text: short.join(', '), paint: paint.red }] : []),
+    ],
+  ]
+  if (cause) {
+    lines.push([{ text: `! ${cause.text}`, paint: state === 'stalled' ? paint.red : paint.yellow }])
+    if (cause.advice) lines.push([{ text: `  ${cause.advice}`, paint: paint.cyan }])
+  }
+  return lines.map((line) => fitLine(line, columns))
+}
+
+/** `━━━━━━━━──────  57 %`: chunks that have ended, by whatever end, and a lighter part for those at work. */
+function bar({ chunks }: WatchedBackfill, columns: number, ink: (text: string) => string): Span[] {
+  const { total, left, waiting, running } = chunks
+  const share = total === 0 ? 1 : (total - left - waiting - running) / total
+  const room = Math.max(10, Math.min(columns, 100) - 7)
+  const full = Math.floor(share * room)
+  const atWork = Math.min(room - full, Math.ceil((running / Math.max(1, total)) * room))
+  return [
+    { text: '█'.repeat(full), paint: ink },
+    { text: '▒'.repeat(atWork), paint: ink },
+    '░'.repeat(room - full - atWork),
+    ` ${String(Math.floor(share * 100)).padStart(3)} %`,
+  ]
+}
+
+/** Gives each section its least lines by priority, then shares out what is left; a blank line stands before each. */
+function layOut(all: Section[], rows: number): string[] {
+  const byPriority = all.toSorted((a, b) => a.priority - b.priority)
+  const room = new Map<Section, number>()
+  let left = rows
+  for (const section of byPriority) {
+    if (section.least + 1 > left) continue
+    room.set(section, section.least)
+    left -= section.least + 1
+  }
+  for (const section of byPriority) {
+    const given = room.get(section)
+    if (given === undefined) continue
+    const more = Math.min(left, section.full - given)
+    room.set(section, given + more)
+    left -= more
+  }
+  return all.flatMap((section) => {
+    const given = room.get(section)
+    return given === undefined ? [] : ['', ...section.draw(given)]
+  })
+}
+
+/** One line a backfill, for where nothing can be redrawn. */
+export function plainLine(backfill: WatchedBackfill): string {
+  const { chunks, cause, state, rate, eta } = backfill
+  const done = chunks.total - chunks.left - chunks.waiting - chunks.running
+  return [
+    `backfill ${backfill.backfill} ${state}${backfill.stalled_since ? ` since ${clock(backfill.stalled_since)}` : ''}`,
+    `${count(done)} of ${plural(chunks.total, 'chunk')}`,
+    ...(chunks.running > 0 ? [`${count(chunks.running)} running`] : []),
+    ...shortfall(chunks),
+    `${count(backfill.records)} records`,
+    ...(rate === null ? [] : [`${pace(rate)} rows/s`]),
+    ...(backfill.rejected > 0 ? [`${count(backfill.rejected)} rejects`] : []),
+    ...(eta === null ? [] : [`about ${roughly(eta)} left`]),
+    ...(cause ? [cause.text] : []),
+  ].join(', ')
+}

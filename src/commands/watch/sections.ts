@@ -1,0 +1,321 @@
+import type { ChalkInstance } from 'chalk'
+import { bytes, count, plural } from '../../cli/format.ts'
+import type {
+  RunningChunk,
+  TroubledChunk,
+  WatchDocument,
+  WatchedBackfill,
+  WatchedDataset,
+  WatchedPeriod,
+  WatchedWorker,
+} from '../../monitor/watch/document.ts'
+import { type GridColumn, grid } from './grid.ts'
+import { clock, pace, paintOf, percent, roughly } from './words.ts'
+
+/** A part of the screen that can do with less room. */
+export interface Section {
+  /** Who is on call reads the lowest first: where there is no room for all, the highest goes. */
+  priority: number
+  /** Lines below which it is not worth its title. */
+  least: number
+  /** Lines that it would fill. */
+  full: number
+  /** Its lines, at most `room`. */
+  draw(room: number): string[]
+}
+
+export interface Look {
+  paint: ChalkInstance
+  columns: number
+}
+
+/** The sections of a document in the order of the screen. */
+export function sections(document: WatchDocument, look: Look): Section[] {
+  const { backfills } = document
+  return [
+    ...backfills.flatMap((backfill) => backfill.datasets.map((dataset) => periods(backfill, dataset, look))),
+    chunks(backfills, look),
+    locks(document, look),
+    troubled(backfills, look),
+    rejects(backfills, look),
+    workers(document, backfills, look),
+    latest(document, look),
+    others(document, look),
+  ].filter((section) => section !== undefined)
+}
+
+/** A title, then a grid of as many rows as there is room for, the most telling ones, and how many are left out. */
+function gridSection<Row>(
+  { paint, columns: width }: Look,
+  {
+    priority,
+    title,
+    rows,
+    columns,
+    rank = () => 0,
+  }: {
+    priority: number
+    title: string
+    rows: Row[]
+    columns: GridColumn<Row>[]
+    /** The lowest stay. */
+    rank?: (row: Row) => number
+  },
+): Section | undefined {
+  if (rows.length === 0) return undefined
+  const head = title === '' ? 0 : 1
+  return {
+    priority,
+    least: head + 1 + Math.min(rows.length, 2),
+    full: head + 1 + rows.length,
+    draw(room) {
+      const place = room - head - 1
+      const fits = rows.length <= place
+      const kept = fits ? rows : mostTelling(rows, rank, place - 1)
+      const left = rows.length - kept.length
+      return [
+        ...(head ? [paint.bold(cutTitle(title, width))] : []),
+        ...grid(columns, kept, width, paint.dim),
+        ...(left > 0 ? [paint.dim(`… and ${count(left)} more`)] : []),
+      ]
+    },
+  }
+}
+
+function mostTelling<Row>(rows: Row[], rank: (row: Row) => number, most: number): Row[] {
+  const chosen = new Set(rows.toSorted((a, b) => rank(a) - rank(b)).slice(0, Math.max(0, most)))
+  return rows.filter((row) => chosen.has(row))
+}
+
+const telling = [
+  'stalled',
+  'failed',
+  'slow',
+  'running',
+  'quarantined',
+  'planned',
+  'cancelled',
+  'done',
+  'none',
+]
+
+function periods(backfill: WatchedBackfill, dataset: WatchedDataset, look: Look): Section | undefined {
+  const { table, table_rows: rows, usual_rate: usual } = dataset
+  const known = [
+    rows === null ? `${table} is not there yet` : `${table} has about ${count(rows)} rows`,
+    ...(usual === null ? [] : [`a chunk usually brings ${pace(usual)} a second`]),
+  ]
+  return gridSection<WatchedPeriod>(look, {
+    priority: 1,
+    title: `${dataset.dataset}/${dataset.source}  ${known.join('; ')}`,
+    rows: dataset.periods,
+    rank: ({ state }) => telling.indexOf(state),
+    columns: [
+      { title: backfill.grain, value: ({ period }) => period ?? 'all', least: 4 },
+      {
+        title: 'in table',
+        value: ({ table_rows }) => (table_rows === null ? '' : count(table_rows)),
+        align: 'right',
+        spare: 3,
+      },
+      { title: 'records', value: ({ records }) => count(records), align: 'right' },
+      { title: 'per s', value: ({ rate }) => pace(rate), align: 'right' },
+      { title: 'accepted', value: ({ success }) => percent(success), align: 'right', spare: 2 },
+      { title: 'chunks', value: ({ chunks }) => progressOf(chunks), align: 'right' },
+      { title: 'left', value: ({ eta }) => (eta === null ? '' : roughly(eta)), align: 'right', spare: 1 },
+      {
+        title: 'state',
+        value: ({ state, stalled_since, chunks }) =>
+          stateText(state, stalled_since, chunks.failed + chunks.quarantined),
+        paint: ({ state }) => paintOf(look.paint, state),
+        least: 8,
+      },
+    ],
+  })
+}
+
+function progressOf({ total, left, waiting, running }: WatchedPeriod['chunks']): string {
+  return total === 0 ? '' : `${count(total - left - waiting - running)}/${count(total)}`
+}
+
+function stateText(state: WatchedPeriod['state'], since: Date | null, short: number): string {
+  if (state === 'stalled') return `stalled since ${since ? clock(since) : '?'}`
+  if (state === 'none') return 'not asked for'
+  return short > 0 && state !== 'failed' && state !== 'quarantined' ? `${state}, ${short} failed` : state
+}
+
+function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
+  return gridSection<RunningChunk>(look, {
+    priority: 2,
+    title: '',
+    rows: backfills.flatMap(({ running }) => running),
+    rank: ({ stalled_since }) => (stalled_since ? 0 : 1),
+    columns: [
+      { title: 'running chunk', value: ({ name }) => name, least: 24 },
+      {
+        title: 'step',
+        value: ({ step, share }) =>
+          `${step ?? 'begins'}${share === null || share === 0 ? '' : ` ${Math.floor(share * 100)} %`}`,
+      },
+      { title: 'rows', value: ({ rows }) => count(rows), align: 'right' },
+      { title: 'per s', value: ({ rate }) => pace(rate), align: 'right', spare: 4 },
+      {
+        title: 'requests',
+        value: ({ requests }) => (requests > 0 ? count(requests) : ''),
+        align: 'right',
+        spare: 3,
+      },
+      {
+        title: 'bytes',
+        value: (chunk) => (chunk.bytes > 0 ? bytes(chunk.bytes) : ''),
+        align: 'right',
+        spare: 5,
+      },
+      { title: 'since', value: ({ seconds }) => roughly(seconds), align: 'right', spare: 2 },
+      {
+        title: 'try',
+        value: ({ attempt }) => (attempt > 1 ? String(attempt) : ''),
+        align: 'right',
+        spare: 1,
+      },
+      {
+        title: 'now',
+        value: ({ waiting, stalled_since }) => waitText(waiting, stalled_since),
+        paint: ({ stalled_since }) => (stalled_since ? look.paint.red : look.paint.yellow),
+        least: 10,
+      },
+    ],
+  })
+}
+
+function waitText(waiting: RunningChunk['waiting'], since: Date | null): string {
+  const wait = waiting
+    ? `waits${waiting.until ? ` until ${clock(waiting.until)}` : ''}: ${waiting.reason}`
+    : ''
+  return [since ? `stalled since ${clock(since)}` : '', wait].filter(Boolean).join(', ')
+}
+
+function locks({ locks: waits }: WatchDocument, look: Look): Section | undefined {
+  return gridSection(look, {
+    priority: 2,
+    title: '',
+    rows: waits,
+    columns: [
+      { title: 'waits for a lock', value: ({ pid, application }) => `${application} (${pid})`, least: 12 },
+      { title: 'on', value: ({ target }) => target, least: 10 },
+      { title: 'for', value: ({ seconds }) => roughly(seconds), align: 'right' },
+      {
+        title: 'held by',
+        value: ({ by }) => `${by.role} (${by.pid}) ${by.application} ${by.state}`,
+        least: 12,
+        paint: () => look.paint.red,
+      },
+      { title: 'query', value: ({ by }) => by.query, least: 10, spare: 1 },
+    ],
+  })
+}
+
+function troubled(backfills: WatchedBackfill[], look: Look): Section | undefined {
+  const rank = { failed: 0, died: 1, quarantined: 2, waiting: 3, flagged: 4 }
+  return gridSection<TroubledChunk>(look, {
+    priority: 3,
+    title: '',
+    rows: backfills
+      .flatMap((backfill) => backfill.troubled)
+      .toSorted((a, b) => rank[a.state] - rank[b.state]),
+    columns: [
+      { title: 'trouble', value: ({ state }) => state, paint: ({ state }) => paintOf(look.paint, state) },
+      { title: 'chunk', value: ({ name }) => name, least: 20 },
+      { title: 'tries', value: ({ attempts }) => String(attempts), align: 'right', spare: 2 },
+      { title: 'at', value: ({ at }) => (at ? clock(at) : ''), spare: 1 },
+      { title: 'why', value: ({ why }) => why, least: 20 },
+    ],
+  })
+}
+
+function rejects(backfills: WatchedBackfill[], look: Look): Section | undefined {
+  const rejected = backfills.reduce((sum, one) => sum + one.rejects.rejected, 0)
+  const examined = backfills.reduce((sum, one) => sum + one.rejects.examined, 0)
+  const what =
+    examined < rejected ? `rejects (${count(examined)} of ${count(rejected)} looked at)` : 'rejects'
+  return gridSection(look, {
+    priority: 4,
+    title: '',
+    rows: backfills.flatMap((one) => one.rejects.causes),
+    columns: [
+      { title: what, value: (cause) => count(cause.count), align: 'right' },
+      { title: 'cause', value: ({ kind }) => kind },
+      { title: 'column', value: ({ column, constraint }) => column ?? constraint ?? '', least: 8 },
+      { title: 'such as', value: ({ example }) => example, least: 20 },
+    ],
+  })
+}
+
+function workers(
+  { workers: all }: WatchDocument,
+  backfills: WatchedBackfill[],
+  look: Look,
+): Section | undefined {
+  return gridSection<WatchedWorker>(look, {
+    priority: 5,
+    title: '',
+    rows: all,
+    rank: ({ state }) => ['silent', 'dead', 'alive'].indexOf(state),
+    columns: [
+      { title: 'worker', value: ({ run }) => `run ${run}` },
+      { title: 'host', value: ({ host, os_pid }) => `${host}:${os_pid}`, least: 10 },
+      { title: 'backfill', value: (worker) => (backfills.length > 1 ? worker.backfills.join(' ') : '') },
+      { title: 'chunks', value: (worker) => String(worker.chunks), align: 'right' },
+      {
+        title: 'heartbeat',
+        value: ({ heartbeat }) => (heartbeat === null ? '' : `${roughly(heartbeat)} ago`),
+        align: 'right',
+      },
+      { title: 'state', value: ({ state }) => state, paint: ({ state }) => paintOf(look.paint, state) },
+    ],
+  })
+}
+
+function latest({ latest: found }: WatchDocument, look: Look): Section | undefined {
+  if (!found) return undefined
+  return gridSection(look, {
+    priority: 6,
+    title: `last rows of ${found.table}`,
+    rows: found.rows,
+    columns: found.columns.map((name, n) => ({
+      title: name,
+      value: (row: (string | null)[]) => row[n] ?? '-',
+      least: 6,
+      ...(n > 1 ? { spare: n } : {}),
+    })),
+  })
+}
+
+function others({ others: runs }: WatchDocument, look: Look): Section | undefined {
+  return gridSection(look, {
+    priority: 7,
+    title: '',
+    rows: runs,
+    columns: [
+      { title: 'also at work', value: ({ run, command }) => `run ${run} ${command}` },
+      { title: 'datasets', value: ({ datasets }) => datasets.join(' '), least: 8 },
+      { title: 'since', value: ({ seconds }) => roughly(seconds), align: 'right' },
+      { title: 'last step', value: ({ step }) => step ?? '', least: 8 },
+    ],
+  })
+}
+
+/** Names of tables and the like: what does not fit is cut. */
+function cutTitle(title: string, columns: number): string {
+  return title.length <= columns ? title : `${title.slice(0, columns - 1)}…`
+}
+
+/** `2 failed, 1 quarantined` */
+export function shortfall({ failed, quarantined, flagged, waiting }: WatchedBackfill['chunks']): string[] {
+  return [
+    ...(failed > 0 ? [`${count(failed)} failed`] : []),
+    ...(quarantined > 0 ? [`${count(quarantined)} quarantined`] : []),
+    ...(flagged > 0 ? [`${count(flagged)} flagged`] : []),
+    ...(waiting > 0 ? [`${plural(waiting, 'waits', 'wait')} for another try`] : []),
+  ]
+}

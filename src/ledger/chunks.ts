@@ -1,0 +1,347 @@
+import { DwhError } from '../errors.ts'
+import type { Work } from '../events.ts'
+import type { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
+import { inTransaction } from '../postgres/transaction.ts'
+import type { Wanted } from './backfills.ts'
+import { endFormerHolder, Lease } from './lease.ts'
+import { storable } from './storable.ts'
+
+/** How a chunk has ended. */
+export type ChunkOutcome = 'done' | 'flagged' | 'quarantined' | 'failed' | 'cancelled'
+
+export type ChunkState = 'planned' | 'waiting' | 'running' | 'died' | ChunkOutcome | 'superseded' | 'undone'
+
+/** A chunk to be done: one window of one dataset and source with its parameters. */
+export interface NewChunk {
+  dataset: string
+  source: string
+  schema_name: string
+  table_name: string
+  /** The first day, and the day after the last, such as 2024-01-31; null for a dataset without windows. */
+  window_from: string | null
+  window_to: string | null
+  /** IANA name of the zone whose days these are. */
+  zone: string
+  parameters: Record<string, string>
+  /** Hash of what turns the source into rows. */
+  code: string
+}
+
+/** How far an attempt is. */
+export interface ChunkProgress {
+  step: 'fetch' | 'load' | 'publish'
+  rows: number
+  bytes: number
+  requests: number
+  rejects: number
+  /** Of `total`, where a total is known: bytes of the input. */
+  done: number
+  total: number
+  /** Why nothing happens at the moment. */
+  waiting?: { host: string; until: string; reason: string }
+}
+
+/** What a chunk has brought. */
+export interface ChunkFigures {
+  records: number
+  inserted: number
+  updated: number
+  unchanged: number
+  moved: number
+  replaced: number
+  duplicates: number
+  rejected: number
+  /** Rows of the input outside the window, left out. */
+  outside: number
+  /** Rows that the source said there are. */
+  announced: number | null
+  requests: number
+  /** That came from the source. */
+  bytes: number
+  seconds: number
+}
+
+/** What a gate has found; `found` and `wanted` are shares, or rows. */
+export interface GateResult {
+  gate: 'coverage' | 'volume' | 'invalid' | 'alignment'
+  passed: boolean
+  found: number | null
+  wanted: number | null
+  note: string
+}
+
+/** Rows and hash of scope and window, as src/proof/hash.ts makes them. */
+export interface StoredProof {
+  rows: number
+  hash_1: string
+  hash_2: string
+  algorithm: string
+}
+
+/** A chunk as the ledger has it. */
+export interface Chunk extends NewChunk {
+  chunk: number
+  backfill: number
+  place: number
+  attempts: number
+  /** The run that has claimed it. */
+  worker: number | null
+  claimed_at: Date | null
+  retry_at: Date | null
+  progress: ChunkProgress | null
+  progressed_at: Date | null
+  ended_at: Date | null
+  outcome: ChunkOutcome | null
+  error_code: string | null
+  error: string | null
+  fingerprint: string | null
+  watermark: string | null
+  load: number | null
+  figures: ChunkFigures | null
+  gates: GateResult[] | null
+  proof: StoredProof | null
+  superseded_by: number | null
+  undone_at: Date | null
+  state: ChunkState
+}
+
+/** What has become of a window before. */
+export interface PastChunk extends Pick<Chunk, 'chunk' | 'backfill' | 'dataset' | 'source' | 'window_from'> {
+  window_to: string | null
+  parameters: Record<string, string>
+  code: string
+  outcome: ChunkOutcome | null
+  ended_at: Date | null
+  undone: boolean
+  error: string | null
+  fingerprint: string | null
+  watermark: string | null
+  rows: number
+  seconds: number
+  /** Of its backfill. */
+  wanted: Wanted
+  /** It has not ended, and somebody alive works on its backfill. */
+  at_work: boolean
+}
+
+/** A chunk that a worker may work on; nobody else may. */
+export interface Claim extends Omit<NewChunk, 'schema_name' | 'table_name'> {
+  chunk: number
+  backfill: number
+  place: number
+  worker: number
+  /** Number of this attempt, from 1. */
+  attempts: number
+  /** Of the attempt before. */
+  last_error: string | null
+  /** Where the last one of this source and these parameters has stopped. */
+  watermark: string | null
+}
+
+/** In the order of the array; the unique index chunks_open refuses a window that is open already. */
+export async function planChunks(
+  session: Session,
+  backfill: number,
+  warehouse: string,
+  chunks: NewChunk[],
+): Promise<void> {
+  await session.run(sql('ledger/plan_chunks'), [backfill, warehouse, JSON.stringify(chunks)])
+}
+
+/**
+ * What has become of the windows of some datasets, oldest first; rows that gave way to later ones are left out.
+ *
+ * @param span of days that a window must touch; undefined: only what has no window
+ */
+export async function chunkHistory(
+  session: Session,
+  warehouse: string,
+  datasets: string[],
+  span: { from: string; to: string } | undefined,
+): Promise<PastChunk[]> {
+  return session.rows<PastChunk>(sql('ledger/chunk_history'), [
+    warehouse,
+    datasets,
+    span?.from ?? null,
+    span?.to ?? null,
+  ])
+}
+
+/** In the order in which they are taken. */
+export async function listChunks(session: Session, backfill: number): Promise<Chunk[]> {
+  return session.rows<Chunk>(sql('ledger/list_chunks'), [backfill])
+}
+
+/**
+ * Claims the next chunk of a backfill.
+ *
+ * @returns `busy` where somebody else is claiming one in this moment; undefined where none may be claimed now
+ */
+export async function claimChunk(
+  session: Session,
+  backfill: number,
+  worker: number,
+): Promise<Claim | 'busy' | undefined> {
+  return inTransaction(session, async () => {
+    const plan = await session.row<{ wanted: Wanted }>(sql('ledger/lock_backfill'), [backfill])
+    if (!plan) return 'busy'
+    if (plan.wanted !== 'run') return undefined
+    const row = await session.row<Omit<Claim, 'worker'>>(sql('ledger/claim_chunk'), [backfill, worker])
+    return row && { ...row, worker }
+  })
+}
+
+/** Writes how far the attempts of a worker are, all in one statement. */
+export async function tellProgress(
+  session: Session,
+  worker: number,
+  attempts: { chunk: number; attempt: number; progress: ChunkProgress }[],
+): Promise<void> {
+  if (attempts.length > 0) await session.run(sql('ledger/progress_chunk'), [worker, JSON.stringify(attempts)])
+}
+
+/** The end of a chunk that has come to its end. */
+export interface ChunkResult {
+  outcome: 'done' | 'flagged' | 'quarantined'
+  /** Undefined for a window without rows. */
+  load: number | undefined
+  fingerprint: string
+  watermark: string | undefined
+  figures: ChunkFigures
+  gates: GateResult[]
+  proof: StoredProof | undefined
+}
+
+/**
+ * Ends a chunk in the transaction that makes its rows visible; whichever counted for its window before gives way, unless the
+ * rows are withheld.
+ *
+ * @throws DwhError LEASE_LOST when another worker, or another attempt, has the chunk
+ */
+export async function finishChunk(session: Session, claim: Claim, result: ChunkResult): Promise<void> {
+  const { chunk, worker, attempts } = claim
+  if (result.outcome !== 'quarantined') await session.run(sql('ledger/supersede_chunk'), [chunk])
+  const ended = await session.row(sql('ledger/finish_chunk'), [
+    chunk,
+    worker,
+    attempts,
+    result.outcome,
+    result.load ?? null,
+    result.fingerprint,
+    result.watermark ?? null,
+    JSON.stringify(result.figures),
+    JSON.stringify(result.gates),
+    result.proof === undefined ? null : JSON.stringify(result.proof),
+  ])
+  if (!ended) throw chunkLost(claim)
+}
+
+/**
+ * Ends an attempt that has brought nothing. Waits for a COMMIT of the attempt that is on its way.
+ *
+ * @param seconds until the next try; undefined: the chunk has failed
+ * @returns false where the chunk is not ours any more, or that COMMIT has ended it
+ * @throws DwhError LOCK_HELD when the COMMIT does not come to an end
+ */
+export async function failChunk(
+  session: Session,
+  { chunk, worker, attempts }: Claim,
+  { code, message }: DwhError,
+  seconds: number | undefined,
+): Promise<boolean> {
+  const failed = await session.row(sql('ledger/fail_chunk'), [
+    chunk,
+    worker,
+    attempts,
+    code,
+    storable(message),
+    seconds ?? null,
+  ])
+  return failed !== undefined
+}
+
+/** Lets a chunk go that a worker was told to stop with; as `failChunk` otherwise. */
+export async function releaseChunk(session: Session, { chunk, worker, attempts }: Claim): Promise<boolean> {
+  return (await session.row(sql('ledger/release_chunk'), [chunk, worker, attempts])) !== undefined
+}
+
+/** How an attempt has ended its chunk, asked when nobody has told us what became of its COMMIT; undefined: it has not. */
+export async function endOfAttempt(session: Session, { chunk, attempts }: Claim) {
+  return session.row<{ outcome: ChunkResult['outcome']; load: number | null; figures: ChunkFigures }>(
+    sql('ledger/look_at_attempt'),
+    [chunk, attempts],
+  )
+}
+
+/** What only one process does: the work of one run as a worker. */
+export function workerLease(run: number): string {
+  return `backfill worker ${run}`
+}
+
+/**
+ * Lets the chunks of dead workers go, so that others can claim them: their leases are taken first, which ends their
+ * connections, and given back.
+ *
+ * @param run that asks
+ * @param backfill undefined: of all
+ * @returns how many chunks were let go
+ */
+export async function releaseDead(
+  session: Session,
+  work: Work,
+  run: number,
+  backfill?: number | undefined,
+): Promise<number> {
+  const dead = await session.rows<{ worker: number }>(sql('ledger/dead_workers'), [backfill ?? null, run])
+  let released = 0
+  for (const { worker } of dead) {
+    await endFormerHolder(session, workerLease(worker))
+    try {
+      await using _ = await Lease.take(session, work, workerLease(worker), run)
+      const chunks = await session.run(sql('ledger/release_worker'), [worker])
+      released += chunks
+      if (chunks > 0)
+        work.emit({
+          type: 'note',
+          message: `worker ${worker} is dead: ${chunks} of its chunks are free again`,
+        })
+    } catch (error) {
+      // Somebody was faster, or it lives after all.
+      if (!(error instanceof DwhError) || error.code !== 'LOCK_HELD') throw error
+    }
+  }
+  return released
+}
+
+/** For a worker that holds its lease anew, after the server has ended all its connections. */
+export async function releaseOwn(session: Session, worker: number): Promise<void> {
+  await session.run(sql('ledger/release_worker'), [worker])
+}
+
+/** Ends the chunks of a backfill that nobody has claimed, and says how many. */
+export async function cancelChunks(session: Session, backfill: number): Promise<number> {
+  return session.run(sql('ledger/cancel_chunks'), [backfill])
+}
+
+/** In the transaction of a new plan: says how many of these chunks have given way to it. */
+export async function takeChunksOver(session: Session, chunks: number[], backfill: number): Promise<number> {
+  return session.run(sql('ledger/take_chunks_over'), [chunks, backfill])
+}
+
+/** Opens chunks once more whose outcome was one of these, and says how many. */
+export async function reopenChunks(
+  session: Session,
+  backfill: number,
+  outcomes: ChunkOutcome[],
+): Promise<number> {
+  return session.run(sql('ledger/reopen_chunks'), [backfill, outcomes])
+}
+
+function chunkLost({ chunk }: Claim): DwhError {
+  return new DwhError(
+    'LEASE_LOST',
+    `another worker took chunk ${chunk} over; what this one had not committed is undone`,
+    { hint: 'see: dwh backfill list' },
+  )
+}

@@ -1,0 +1,79 @@
+import type { LoadFigures } from '../ledger/loads.ts'
+import type { RelationName } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import type { Window } from '../sources/window.ts'
+
+/**
+ * What a load of one chunk of a backfill does beside a load of a file: it keeps to its window, may stand for all rows of its
+ * scope and window, is judged before anybody sees it, and ends together with its chunk. Its content is never taken for
+ * loaded already: whether a chunk is done is told by its window and parameters.
+ */
+export interface ChunkLoad {
+  /** Rows of the input that lie outside are left out and counted; undefined where the dataset has no windows. */
+  window: Window | undefined
+  /** Rows of scope and window that are there already give way to those of the input, and are kept aside. */
+  replaces: boolean
+  /** What the rows that are kept aside then are; `former` unless it says otherwise. */
+  keepsAs?: GenerationTable['kind']
+  /** How tables begin that keep rows beside the target; of no other chunk, such as `dwh_chunk_17`. */
+  tables: string
+  /** Looks at what has arrived and nobody has seen; what is withheld is kept aside, and nothing comes to the target. */
+  judge(facts: ArrivedFacts): Promise<'publish' | 'withhold'>
+  /** In the last transaction, of rows that are withheld too; last but the lease's check. What it throws undoes all of it. */
+  concluding(session: Session, end: ChunkEnd): Promise<void>
+}
+
+/** What an input has brought, before it is published. */
+export interface ArrivedFacts {
+  /** Records of the input. */
+  records: number
+  /** Those that are no rejects, no duplicates, and within the window. */
+  rows: number
+  rejected: number
+  duplicates: number
+  outside: number
+  /** Rows by the first day of their period, `2024-01-31`: a day, or the quarter of year_quarter. Reads all of them once. */
+  days(): Promise<Map<string, number>>
+}
+
+/** How a chunk ends. */
+export interface ChunkEnd {
+  load: number
+  outcome: 'published' | 'withheld'
+  figures: ChunkFigures
+  /** Tables with rows that were replaced, or that are withheld. */
+  generations: GenerationTable[]
+  /** Of all rows of scope and window in the target; undefined where no proof is wanted, or no window can be told. */
+  proof: ChunkProof | undefined
+}
+
+export interface ChunkFigures extends LoadFigures {
+  /** Rows of the input that lie outside the window. */
+  outside: number
+}
+
+/** A table that keeps rows of a chunk beside the target. */
+export interface GenerationTable extends RelationName {
+  kind: 'former' | 'withheld'
+  rows: number
+  /** Of all tables of the chunk together; with the first of them. */
+  difference: Difference | undefined
+}
+
+/** How the rows that were replaced differ from those that took their place. */
+export interface Difference {
+  added: number
+  removed: number
+  /** Rows of one key with other values. */
+  changed: number
+  /** How many of those differ in a column. */
+  columns: Record<string, number>
+}
+
+/** As it stands in the ledger; see src/proof/hash.ts. */
+export interface ChunkProof {
+  rows: number
+  hash_1: string
+  hash_2: string
+  algorithm: string
+}

@@ -1,0 +1,53 @@
+import { type RelationName, relation } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import { proofColumns } from '../proof/columns.ts'
+import { addProofs, type Proof, proofAlgorithm, proveRelation } from '../proof/hash.ts'
+import type { ChunkProof } from './chunk.ts'
+import type { Conclusion } from './conclusion.ts'
+import type { Held } from './destinations.ts'
+import type { Settled } from './settle.ts'
+import type { LoadTarget } from './target.ts'
+import type { Territory } from './territory.ts'
+
+/**
+ * What the territory of a chunk holds at the end of its load. Leaves that have come whole were hashed while nobody waited;
+ * only what lies in others is read.
+ */
+export async function proveTerritory(
+  session: Session,
+  { target, territory }: Pick<Conclusion, 'target' | 'territory'>,
+  { touched = [] }: Held,
+  settled: Settled[],
+): Promise<ChunkProof | undefined> {
+  if (!territory) return undefined
+  if (!target.leaves)
+    return toChunkProof(await proveTables(session, target, territory, [target.dataset.target]))
+  const tables = new Map<string, RelationName>(touched.map((leaf) => [relation(leaf), leaf]))
+  const proofs: Proof[] = []
+  for (const { destination, table } of settled) {
+    const { proof } = destination.table
+    const isKnown = destination.how !== 'merge' && proof && territory.covers(destination.leaf.range)
+    if (isKnown) proofs.push(proof)
+    if (isKnown) tables.delete(relation(table))
+    else tables.set(relation(table), table)
+  }
+  proofs.push(await proveTables(session, target, territory, [...tables.values()]))
+  return toChunkProof(addProofs(proofs))
+}
+
+async function proveTables(
+  session: Session,
+  { oid }: Pick<LoadTarget, 'oid'>,
+  { condition }: Territory,
+  tables: RelationName[],
+): Promise<Proof> {
+  const columns = await proofColumns(session, oid)
+  const proofs: Proof[] = []
+  for (const table of tables)
+    proofs.push(await proveRelation(session, columns, `ONLY ${relation(table)} WHERE ${condition}`))
+  return addProofs(proofs)
+}
+
+function toChunkProof({ rows, hash1, hash2 }: Proof): ChunkProof {
+  return { rows, hash_1: String(hash1), hash_2: String(hash2), algorithm: proofAlgorithm }
+}

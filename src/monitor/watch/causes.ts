@@ -1,0 +1,167 @@
+import { Temporal } from 'temporal-polyfill'
+import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
+
+export type CauseKind =
+  | 'not_begun'
+  | 'paused'
+  | 'host'
+  | 'lock'
+  | 'worker_silent'
+  | 'no_worker'
+  | 'retry'
+  | 'hours'
+  | 'server'
+  | 'source'
+  | 'unknown'
+
+/** Why nothing moves, or little. */
+export interface Cause {
+  kind: CauseKind
+  text: string
+  /** What to type, or what will happen by itself; null where nothing is to be done. */
+  advice: string | null
+}
+
+/** Seconds without a sign of life after which a worker is called silent: its lease is renewed every ten. */
+export const silentAfter = 20
+
+/** The likely cause, the surest first; undefined where everything seems to go well. */
+export function causeOf(facts: Facts, backfill: BackfillRow, left: number): Cause | undefined {
+  const noted = facts.noted.filter((chunk) => chunk.backfill === backfill.backfill)
+  const workers = facts.workers.filter(({ backfills }) => backfills.includes(backfill.backfill))
+  const running = noted.filter(({ state }) => state === 'running')
+  return (
+    wanted(backfill, running) ??
+    silence(workers) ??
+    lock(facts, workers) ??
+    host(facts, running) ??
+    nobody(backfill, workers, noted, left) ??
+    retry(facts, noted, running) ??
+    hours(backfill, running, left)
+  )
+}
+
+/** As `causeOf`, for what stands still though nothing is known that holds it up. */
+export function causeOfStall(facts: Facts, backfill: BackfillRow): Cause {
+  const noted = facts.noted.filter((chunk) => chunk.backfill === backfill.backfill)
+  const busy = facts.workers.flatMap((worker) => worker.busy).find(({ seconds }) => (seconds ?? 0) >= 10)
+  if (busy)
+    return {
+      kind: 'server',
+      text: `PostgreSQL works on one statement for ${seconds(busy.seconds)}${busy.wait ? ` (${busy.wait})` : ''}: ${busy.query}`,
+      advice: null,
+    }
+  const asking = noted.find(({ state, progress }) => state === 'running' && progress?.step === 'fetch')
+  if (asking)
+    return {
+      kind: 'source',
+      text: `the source ${asking.source} does not answer`,
+      advice: `see the log of its worker: dwh runs log ${asking.worker}`,
+    }
+  return { kind: 'unknown', text: 'nothing is known that holds it up', advice: 'see: dwh runs list' }
+}
+
+function wanted({ wanted, backfill, wanted_at }: BackfillRow, running: NotedRow[]): Cause | undefined {
+  if (wanted !== 'pause') return undefined
+  const text = running.length > 0 ? 'will pause when its running chunks have ended' : 'paused'
+  return {
+    kind: 'paused',
+    text: `${text}, wanted since ${clock(wanted_at)}`,
+    advice: `go on with: dwh backfill resume ${backfill}`,
+  }
+}
+
+/** One whose connections are there, while nothing comes from them: it was stopped, or its machine or network hangs. */
+function silence(workers: WorkerRow[]): Cause | undefined {
+  const silent = workers.find(
+    ({ state, chunks, heartbeat, expired }) =>
+      state === 'running' && chunks > 0 && (expired || (heartbeat ?? 0) >= silentAfter),
+  )
+  if (!silent) return undefined
+  return {
+    kind: 'worker_silent',
+    text: `worker ${silent.run} (process ${silent.os_pid} of ${silent.host}) has given no sign of life for ${seconds(silent.heartbeat)}`,
+    advice: `its chunks go to whoever works on it: dwh backfill work ${silent.backfills[0]}`,
+  }
+}
+
+function lock({ blocked }: Facts, workers: WorkerRow[]): Cause | undefined {
+  const found = blocked.find(({ worker }) => workers.some(({ run }) => run === worker))
+  if (!found) return undefined
+  const { by } = found
+  if (by.pid === 0)
+    return {
+      kind: 'lock',
+      text: `a prepared transaction holds a lock on ${by.target}`,
+      advice: 'see pg_prepared_xacts; end it with COMMIT PREPARED or ROLLBACK PREPARED',
+    }
+  const who = [by.role, by.application, by.state].filter(Boolean).join(', ')
+  return {
+    kind: 'lock',
+    text: `waits ${seconds(found.seconds)} for a lock on ${by.target} that session ${by.pid} (${who}) holds`,
+    advice: `end it with: SELECT pg_terminate_backend(${by.pid})`,
+  }
+}
+
+function host({ hosts, at }: Facts, running: NotedRow[]): Cause | undefined {
+  const waits = running.map(({ progress }) => progress?.waiting).filter((waiting) => waiting !== undefined)
+  // One that goes on is enough: the others only wait their turn.
+  const held = hosts.find(({ host }) => waits.some((waiting) => waiting.host === host)) ?? hosts[0]
+  if (held && (waits.length > 0 || running.length === 0))
+    return {
+      kind: 'host',
+      text: `${held.host} may not be asked until ${clock(held.until)}: ${held.reason}`,
+      advice: null,
+    }
+  const [first] = waits
+  if (!first || waits.length < running.length) return undefined
+  const until = first.until === undefined ? undefined : new Date(first.until)
+  const still = until !== undefined && until > at ? ` until ${clock(until)}` : ''
+  return {
+    kind: 'host',
+    text: `waits for ${first.host ?? 'its source'}${still}: ${first.reason ?? 'its turn'}`,
+    advice: null,
+  }
+}
+
+function nobody(
+  { backfill, has_begun }: BackfillRow,
+  workers: WorkerRow[],
+  noted: NotedRow[],
+  left: number,
+): Cause | undefined {
+  if (left === 0 || workers.some(({ state }) => state === 'running')) return undefined
+  const advice = `take it up with: dwh backfill work ${backfill}`
+  if (!has_begun) return { kind: 'not_begun', text: 'planned, nobody has begun', advice }
+  const died = noted.find(({ state }) => state === 'died')
+  const text = died ? `worker ${died.worker} has died and nobody else works on it` : 'nobody works on it'
+  return { kind: 'no_worker', text, advice }
+}
+
+function retry({ at }: Facts, noted: NotedRow[], running: NotedRow[]): Cause | undefined {
+  if (running.length > 0) return undefined
+  const next = noted
+    .filter(({ state, retry_at }) => state === 'waiting' && retry_at !== null && retry_at > at)
+    .toSorted((a, b) => Number(a.retry_at) - Number(b.retry_at))[0]
+  if (!next?.retry_at) return undefined
+  return {
+    kind: 'retry',
+    text: `the next try is at ${clock(next.retry_at)}, after ${next.error ?? next.error_code ?? 'an error'}`,
+    advice: null,
+  }
+}
+
+function hours({ settings }: BackfillRow, running: NotedRow[], left: number): Cause | undefined {
+  if (!settings.hours || running.length > 0 || left === 0) return undefined
+  return { kind: 'hours', text: `outside of its hours: ${JSON.stringify(settings.hours)}`, advice: null }
+}
+
+/** `14:23:05Z`: UTC, as everywhere in the ledger. */
+export function clock(date: Date): string {
+  return `${Temporal.Instant.fromEpochMilliseconds(date.getTime()).toString().slice(11, 19)}Z`
+}
+
+function seconds(value: number | null): string {
+  const whole = Math.round(value ?? 0)
+  return whole < 120 ? `${whole} s` : `${Math.round(whole / 60)} min`
+}

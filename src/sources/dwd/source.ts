@@ -1,0 +1,31 @@
+import { HttpClient } from '../http/client.ts'
+import type { Source, Surroundings } from '../source.ts'
+import { fill } from '../window.ts'
+import { Archive } from './archive.ts'
+import { Observations } from './observations.ts'
+import { products } from './products.ts'
+import type { DwdSettings } from './settings.ts'
+import { Stations } from './stations.ts'
+
+/**
+ * The archive of the German weather service: hours of one product by zips of stations, or the list of the stations.
+ *
+ * Times are taken for UTC. Before some year that differs from station to station they are local ones; the archive says so in
+ * `Metadaten_Parameter_…` of each zip, and nowhere else.
+ */
+export async function openDwd(settings: DwdSettings, surroundings: Surroundings): Promise<Source> {
+  const url = fill(settings.url, { window: undefined, parameters: asTexts(settings.parameters) })
+  const archive = new Archive(
+    new HttpClient(settings, surroundings),
+    url,
+    products[settings.product],
+    surroundings.cacheFolder,
+  )
+  return settings.content === 'stations'
+    ? new Stations(archive, surroundings)
+    : new Observations(archive, settings, surroundings)
+}
+
+function asTexts(parameters: DwdSettings['parameters']): Record<string, string> {
+  return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, String(value)]))
+}

@@ -1,0 +1,35 @@
+import { DwhError } from '../errors.ts'
+import type { Dataset } from './load.ts'
+import { didYouMean } from './nearest.ts'
+
+/**
+ * A dataset as one of its sources fills it: with that source's own `map` (its expressions come before those of the dataset),
+ * `scope`, `priority` and `key` applied. Whoever fetches, loads, judges, replaces or proves rows of a source asks this one;
+ * `Dataset.scope` alone speaks of rows whose source nobody knows, such as those of a file.
+ *
+ * The parameters of the scope are those of the source with what the user says before them:
+ * `{ ...dataset.sources[name].parameters, ...given }`.
+ *
+ * @throws DwhError USAGE for a source that the dataset does not have
+ */
+export function datasetOfSource(dataset: Dataset, name: string): Dataset {
+  const names = Object.keys(dataset.sources)
+  const source = names.includes(name) ? dataset.sources[name] : undefined
+  if (!source) {
+    const known = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`
+    throw new DwhError(
+      'USAGE',
+      `dataset ${dataset.name} has no source ${JSON.stringify(name)}${didYouMean(name, names)}`,
+      { hint: known },
+    )
+  }
+  const { key, recency, ...rest } = dataset
+  return {
+    ...rest,
+    // Recency chooses between rows of one key.
+    ...(source.key === false ? {} : { ...(key && { key }), ...(recency && { recency }) }),
+    map: { ...dataset.map, ...source.map },
+    scope: source.scope ?? dataset.scope,
+    priority: source.priority ?? dataset.priority,
+  }
+}
