@@ -45,7 +45,13 @@ export async function pipeWindows(
     if (event.type === 'step' && event.seconds !== undefined)
       spent.set(event.step, (spent.get(event.step) ?? 0) + event.seconds)
     if (event.type === 'statement' && process.env.PROFILE) {
-      const k = 'sql ' + event.sql.replace(/dwh_load_\d+\w*/g, 'L').replace(/\s+/g, ' ').replace(/20\d\d-\d\d-\d\d/g, 'D').slice(0, 90)
+      const k =
+        'sql ' +
+        event.sql
+          .replace(/dwh_load_\d+\w*/g, 'L')
+          .replace(/\s+/g, ' ')
+          .replace(/20\d\d-\d\d-\d\d/g, 'D')
+          .slice(0, 90)
       spent.set(k, (spent.get(k) ?? 0) + event.milliseconds / 1000)
     }
   }
@@ -56,7 +62,13 @@ export async function pipeWindows(
         await pipeMonth(server, work, dataset as Dataset, source, month, prove)
     }),
   )
-  say([...spent].sort((a, b) => b[1] - a[1]).slice(0, 45).map(([step, seconds]) => `${step} ${seconds.toFixed(1)} s`).join(process.env.PROFILE ? '\n' : ', '))
+  say(
+    [...spent]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, 45)
+      .map(([step, seconds]) => `${step} ${seconds.toFixed(1)} s`)
+      .join(process.env.PROFILE ? '\n' : ', '),
+  )
   return { rss_mb: Math.round(process.resourceUsage().maxRSS / 1024) }
 }
 
