@@ -110,7 +110,8 @@ export async function leftovers(session: Session) {
     ),
     loads: await session.rows("SELECT load, state FROM dwh.load_states WHERE state IN ('running', 'died')"),
     leases: await session.rows(
-      `SELECT work FROM dwh.leases WHERE work LIKE 'backfill%' AND expires_at > clock_timestamp()`,
+      `SELECT work FROM dwh.leases JOIN pg_stat_activity ON pid = backend_pids[1]
+        WHERE work LIKE 'backfill%' AND expires_at > clock_timestamp()`,
     ),
   }
 }
