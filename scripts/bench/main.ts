@@ -8,6 +8,7 @@ import { embeddedFolder, findBinaries } from '../../src/postgres/server/binaries
 import type { StartOptions } from '../../src/postgres/server/server.ts'
 import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
+import { backfill } from './backfill.ts'
 import { backup } from './backup.ts'
 import type { Bench, BenchRow, BenchServer, Stage, Way } from './bench.ts'
 import { compress } from './compress.ts'
@@ -16,7 +17,7 @@ import { load } from './load.ts'
 import { measureWays } from './measure.ts'
 
 /** Every benchmark, by its name. */
-const benches: Bench[] = [convert, compress, load, backup]
+const benches: Bench[] = [convert, compress, load, backup, backfill]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

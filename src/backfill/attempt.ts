@@ -1,35 +1,19 @@
 import { step } from '../events.ts'
 import type { BackfillSettings } from '../ledger/backfills.ts'
-import { type ChunkFigures, type ChunkResult, type Claim, finishChunk } from '../ledger/chunks.ts'
-import type { Lease } from '../ledger/lease.ts'
+import { type ChunkResult, type Claim, finishChunk } from '../ledger/chunks.ts'
 import type { ChunkEnd } from '../load/chunk.ts'
 import { type FileOptions, planFile } from '../load/files.ts'
 import { loadUnder } from '../load/run.ts'
-import type { Crew } from '../postgres/crew.ts'
 import type { Session } from '../postgres/session.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Fetched } from '../sources/source.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
+import type { Bench, Tools } from './bench.ts'
 import { type ChunkWork, chunkName, windowOf, wishOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
-import { type Judged, judgeChunk, type Verdict } from './gates.ts'
+import { endEmpty } from './empty.ts'
+import { judgeChunk, judgedOf, type Verdict } from './gates.ts'
 import { generationTables, settleGenerations } from './generations.ts'
-import type { OpenSources } from './open-source.ts'
-
-/** What one process brings to all its attempts. */
-export interface Bench {
-  warehouse: Warehouse
-  run: number
-  lease: Lease
-  sources: OpenSources
-}
-
-/** What one attempt works with: connections that have joined the lease. */
-export interface Tools {
-  session: Session
-  crew: Crew
-}
 
 /**
  * Does one chunk: fetches its window into a private place, loads it unseen, and lets rows and the row of the ledger appear in one
@@ -51,7 +35,8 @@ export async function attempt(
   work.progress.bytes = fetched.bytes
   work.progress.requests = fetched.requests
   const seconds = () => (performance.now() - started) / 1000
-  if (fetched.input === undefined) return endEmpty(bench, tools, work, claim, fetched, seconds)
+  if (fetched.input === undefined)
+    return endEmpty(bench, tools, work, claim, { dataset, settings, fetched, seconds })
   return loadFetched(bench, tools, work, claim, { dataset, settings, fetched, input: fetched.input, seconds })
 }
 
@@ -84,14 +69,14 @@ async function loadFetched(
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
-    reading: {},
+    reading: readingOf(bench.warehouse, claim),
     chunk: {
       window: windowOf(claim),
       replaces: settings.force,
       isPart,
       tables: generationTables(claim),
       judge: async (facts) => {
-        verdict = await judgeChunk(session, { ...judgedOf(bench, dataset, claim, fetched), isPart }, facts)
+        verdict = await judgeChunk(session, judgedOf(bench.warehouse, dataset, claim, fetched, isPart), facts)
         return verdict.verdict
       },
       concluding: async (last: Session, end: ChunkEnd) => {
@@ -110,13 +95,14 @@ async function loadFetched(
   return result
 }
 
+/** Of records that lack keys, only the warehouse file knows which there can be. */
+function readingOf(warehouse: Warehouse, { dataset, source }: Claim): FileOptions['reading'] {
+  const { settings } = sourceOf(warehouse, dataset, source)
+  return 'fields' in settings ? { columns: settings.fields } : {}
+}
+
 /** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
 const hopeless = 0.5
-
-function judgedOf({ warehouse }: Bench, dataset: Dataset, claim: Claim, fetched: Fetched): Judged {
-  const { source, parameters } = claim
-  return { warehouse, dataset, source, window: windowOf(claim), parameters, announced: fetched.announced }
-}
 
 function resultOf(
   fetched: Fetched,
@@ -141,41 +127,6 @@ function resultOf(
     gates: verdict?.gates ?? [],
     proof: end.proof,
   }
-}
-
-/** A window without rows is done too. */
-async function endEmpty(
-  { lease }: Bench,
-  { session }: Tools,
-  work: ChunkWork,
-  claim: Claim,
-  fetched: Fetched,
-  seconds: () => number,
-): Promise<ChunkResult> {
-  const figures: ChunkFigures = {
-    ...{ records: 0, inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0 },
-    ...{ duplicates: 0, rejected: 0, outside: 0 },
-    announced: fetched.announced ?? null,
-    requests: fetched.requests,
-    bytes: fetched.bytes,
-    seconds: Math.round(seconds() * 1000) / 1000,
-  }
-  const { fingerprint, watermark } = fetched
-  const result: ChunkResult = {
-    outcome: 'done',
-    load: undefined,
-    fingerprint,
-    watermark,
-    figures,
-    gates: [],
-    proof: undefined,
-  }
-  await inTransaction(session, async () => {
-    await finishChunk(session, claim, result)
-    work.signal.throwIfAborted()
-    await lease.check(session)
-  })
-  return result
 }
 
 /** In the ledger an input bears the name of its chunk, whatever file it was put aside in. */

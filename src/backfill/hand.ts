@@ -5,7 +5,8 @@ import { type Claim, claimChunk } from '../ledger/chunks.ts'
 import { Crew } from '../postgres/crew.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import { attempt, type Tools } from './attempt.ts'
+import { attempt } from './attempt.ts'
+import type { Tools } from './bench.ts'
 import { ChunkWork, chunkName } from './chunk-work.ts'
 import { codeOf } from './code.ts'
 import { settle } from './settle.ts'
@@ -120,7 +121,7 @@ function requirePlanned({ bench: { warehouse }, backfill }: Shift, claim: Claim)
     'CONFIG_INVALID',
     `${warehouse.path} says something else about ${claim.dataset}/${claim.source} than when backfill ${backfill} was planned`,
     {
-      hint: `work with the file as it was; or cancel the rest and plan it anew: dwh backfill cancel ${backfill}, dwh backfill run …`,
+      hint: `work with the file as it was; or let the rest be read by the new one: dwh backfill cancel ${backfill}, and then dwh backfill retry ${backfill}`,
     },
   )
 }

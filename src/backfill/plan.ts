@@ -285,17 +285,18 @@ async function plannedMeanwhile(
 ): Promise<DwhError> {
   const again = await planBackfill(session, warehouse, plan.request, Temporal.Now.instant())
   const other = again.chunks.find(({ standing }) => standing === 'at work' || standing === 'left')
-  return atWork(other?.past?.backfill, cause)
+  return atWork(other?.past, cause)
 }
 
 /** Somebody has these windows already: who comes second may join. */
-export function atWork(run: number | undefined, cause?: unknown): DwhError {
-  if (run === undefined)
-    return new DwhError('LOCK_HELD', 'another run has planned these windows meanwhile; nothing was changed', {
-      cause,
-    })
-  return new DwhError('LOCK_HELD', `run ${run} has these windows already; nothing was changed`, {
-    cause,
-    hint: `see how far it is: dwh backfill status ${run}; to share the work: dwh backfill work ${run}`,
-  })
+export function atWork(past: PastChunk | undefined, cause?: unknown): DwhError {
+  const [who, hint] = past
+    ? past.wanted === 'pause'
+      ? [`run ${past.backfill} is paused, and has`, `to go on with it: dwh backfill resume ${past.backfill}`]
+      : [
+          `run ${past.backfill} has`,
+          `to share the work: dwh backfill work ${past.backfill}; how far it is: dwh backfill status ${past.backfill}`,
+        ]
+    : ['another run has', 'see: dwh backfill list']
+  return new DwhError('LOCK_HELD', `${who} these windows already; nothing was changed`, { cause, hint })
 }

@@ -93,7 +93,8 @@ async function disk(
   }
 }
 
-const gigabytes = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(1)} GB`
+const gigabytes = (bytes: number) =>
+  bytes < 1024 ** 3 ? `${Math.ceil(bytes / 1024 ** 2)} MB` : `${(bytes / 1024 ** 3).toFixed(1)} GB`
 
 /** Bytes; undefined where this process may not look. */
 async function freeOn(folder: string): Promise<number | undefined> {

@@ -111,7 +111,7 @@ export async function inspectTarget(
       `is partitioned by ${odd}, which is no ${policy.kind}`,
       'mend partition.kind in the warehouse file',
     )
-  const leaves = await session.rows<LeafRow>(sql('partitions/leaves'), [row.oid])
+  const leaves = await readLeaves(session, row.oid)
   const nested = leaves.find(({ relkind }) => relkind === 'p')
   if (nested)
     throw unfit(
@@ -119,6 +119,18 @@ export async function inspectTarget(
       'only one level is supported',
     )
   return { kind: 'partitioned', oid: row.oid, leaves: leaves.map(asLeaf) }
+}
+
+/**
+ * A leaf that was dropped since the statement began, such as by a load beside this one that has exchanged it, is still in the
+ * snapshot and has no bound any more: the next look sees its successor.
+ */
+async function readLeaves(session: Session, oid: number): Promise<LeafRow[]> {
+  for (let looks = 1; ; looks++) {
+    const leaves = await session.rows<LeafRow>(sql('partitions/leaves'), [oid])
+    const there = leaves.filter(({ bound }) => bound !== null)
+    if (there.length === leaves.length || looks === 10) return there
+  }
 }
 
 const otherKinds: Record<string, string> = {

@@ -2,7 +2,8 @@
 -- Locks: none.
 SELECT clock_timestamp() AS now,
        pg_is_in_recovery() AS in_recovery,
-       current_setting('default_transaction_read_only')::boolean AS read_only,
+       -- What the session began with: a plan is made over one that cannot write.
+       (SELECT reset_val::boolean FROM pg_settings WHERE name = 'default_transaction_read_only') AS read_only,
        current_setting('max_connections')::integer
          - current_setting('superuser_reserved_connections')::integer
          - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::integer AS connections_left,

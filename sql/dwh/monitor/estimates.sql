@@ -1,5 +1,6 @@
--- How many rows some tables have, leaf by leaf, without reading them: what the statistics collector counts since the last
--- ANALYZE, or the last ANALYZE itself where it has forgotten (after a crash it begins anew).
+-- How many rows some tables have, leaf by leaf, without reading them, as the planner guesses it: as many a page as the last
+-- ANALYZE found. Only where there was none are they what was counted: those counts come late, and twice where a table is
+-- analyzed right after it was filled.
 -- $1 schemas, $2 names
 -- Locks: none.
 SELECT n.nspname::text AS schema,
@@ -8,9 +9,9 @@ SELECT n.nspname::text AS schema,
        l.relname::text AS leaf_name,
        l.oid::bigint AS leaf,
        CASE WHEN i.inhrelid IS NOT NULL THEN pg_get_expr(l.relpartbound, l.oid) END AS bound,
-       CASE WHEN pg_stat_get_tuples_inserted(l.oid) + pg_stat_get_tuples_deleted(l.oid) + pg_stat_get_live_tuples(l.oid) > 0
-            THEN pg_stat_get_live_tuples(l.oid)
-            ELSE greatest(l.reltuples, 0)::bigint END AS rows,
+       CASE WHEN l.reltuples >= 0 AND l.relpages > 0
+            THEN (l.reltuples / l.relpages * (pg_relation_size(l.oid) / current_setting('block_size')::integer))::bigint
+            ELSE pg_stat_get_live_tuples(l.oid) END AS rows,
        ARRAY(SELECT format_type(a.atttypid, NULL)
                FROM unnest(p.partattrs::smallint[]) WITH ORDINALITY AS k (attnum, n)
                JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum

@@ -21,7 +21,7 @@ function titleLine({ database, at, disk_left: left }: WatchDocument, { columns, 
   return fitLine(
     [
       {
-        text: `${clock(at)}  database ${database}${disk}  (q quits the watching, not the work)`,
+        text: `${clock(at)}  database ${database}${disk}  q quits`,
         paint: paint.dim,
       },
     ],
@@ -50,14 +50,14 @@ function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: bool
     ],
     ...(withBar ? [bar(backfill, columns, ink)] : []),
     [
+      ...(short.length > 0 ? [{ text: short.join(', '), paint: paint.red }, '  '] : []),
       `${count(backfill.records)} records`,
       ...(backfill.rejected > 0
-        ? [`, ${percent(backfill.success)} accepted, ${count(backfill.rejected)} rejects`]
+        ? [`, ${count(backfill.rejected)} rejects (${percent(backfill.success)} accepted)`]
         : []),
       ...(chunks.running > 0
         ? [`, ${plural(chunks.running, 'chunk')} at work of ${backfill.parallel} at most`]
         : []),
-      ...(short.length > 0 ? [', ', { text: short.join(', '), paint: paint.red }] : []),
     ],
   ]
   if (cause) {

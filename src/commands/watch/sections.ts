@@ -182,7 +182,7 @@ function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
         title: 'now',
         value: ({ waiting, stalled_since }) => waitText(waiting, stalled_since),
         paint: ({ stalled_since }) => (stalled_since ? look.paint.red : look.paint.yellow),
-        least: 10,
+        least: 22,
       },
     ],
   })
@@ -228,7 +228,7 @@ function troubled(backfills: WatchedBackfill[], look: Look): Section | undefined
       { title: 'chunk', value: ({ name }) => name, least: 20 },
       { title: 'tries', value: ({ attempts }) => String(attempts), align: 'right', spare: 2 },
       { title: 'at', value: ({ at }) => (at ? clock(at) : ''), spare: 1 },
-      { title: 'why', value: ({ why }) => why, least: 20 },
+      { title: 'why', value: ({ why }) => why, least: 32 },
     ],
   })
 }

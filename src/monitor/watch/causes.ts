@@ -12,6 +12,7 @@ export type CauseKind =
   | 'hours'
   | 'server'
   | 'source'
+  | 'slow'
   | 'unknown'
 
 /** Why nothing moves, or little. */

@@ -1,4 +1,4 @@
-import { causeOf, causeOfStall, silentAfter } from './causes.ts'
+import { type Cause, causeOf, causeOfStall, silentAfter } from './causes.ts'
 import type { BackfillState, ChunkCounts, WatchDocument, WatchedBackfill, WatchedWorker } from './document.ts'
 import { type BackfillRow, type Facts, grainOf, type SumRow, type WorkerRow } from './facts.ts'
 import {
@@ -74,7 +74,13 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     warehouse,
     state,
     stalled_since: state === 'stalled' ? since : null,
-    cause: cause ?? (state === 'stalled' ? causeOfStall(facts, row) : null),
+    cause:
+      cause ??
+      (state === 'stalled'
+        ? causeOfStall(facts, row)
+        : state === 'slow'
+          ? causeOfSlowness(running, facts, warehouse)
+          : null),
     created_at: row.created_at,
     ended_at: row.ended_at,
     parallel: row.parallel,
@@ -83,7 +89,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     rejected,
     success: successOf(records, rejected),
     rate: running.length > 0 ? rateOf(`backfill ${backfill}`, at, records, running, track) : null,
-    eta: running.length > 0 ? etaOfAll(facts, row, sums, running) : null,
+    eta: running.length > 0 && !stalled ? etaOfAll(facts, row, sums, running) : null,
     grain,
     datasets: watchedDatasets(facts, sums, running, { backfill, warehouse, grain, years }, track),
     running: running.map(({ shown }) => shown),
@@ -99,6 +105,19 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
         example,
       })),
     },
+  }
+}
+
+function causeOfSlowness(running: Running[], { paces }: Facts, warehouse: string): Cause | null {
+  const [first] = running
+  if (!first) return null
+  const { row, shown } = first
+  const usual = paceOf(paces, warehouse, row).usual ?? 0
+  const told = (rate: number) => (rate < 100 ? rate.toFixed(1) : String(Math.round(rate)))
+  return {
+    kind: 'slow',
+    text: `a chunk of ${row.dataset}/${row.source} brings ${told(shown.rows / shown.seconds)} rows a second, usually ${told(usual)}`,
+    advice: null,
   }
 }
 
