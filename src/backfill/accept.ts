@@ -52,7 +52,7 @@ export async function planAccept(
     const name = chunkName(chunk)
     const withheld = kept.filter((one) => one.chunk === chunk.chunk && one.kind === 'withheld')
     // Of a window without rows nothing is kept: that there are none is what is withheld.
-    const isThere = withheld.length > 0 || (settings.force && chunk.figures?.records === 0)
+    const isThere = withheld.length > 0 || chunk.figures?.records === 0
     const why = await whyNot(session, warehouse, chunk, isThere)
     const gates = failures(chunk.gates ?? [])
     if (why !== undefined) plan.others.push({ chunk, name, why })

@@ -1,19 +1,42 @@
 import { step } from '../events.ts'
 import type { BackfillSettings } from '../ledger/backfills.ts'
-import { type ChunkResult, type Claim, finishChunk } from '../ledger/chunks.ts'
-import type { ChunkEnd } from '../load/chunk.ts'
+import {
+  type ChunkFigures,
+  type ChunkResult,
+  type Claim,
+  finishChunk,
+  type GateResult,
+} from '../ledger/chunks.ts'
+import type { Lease } from '../ledger/lease.ts'
+import type { ArrivedFacts, ChunkEnd, ChunkLoad } from '../load/chunk.ts'
 import { type FileOptions, planFile } from '../load/files.ts'
 import { loadUnder } from '../load/run.ts'
+import type { Crew } from '../postgres/crew.ts'
 import type { Session } from '../postgres/session.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Fetched } from '../sources/source.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
-import type { Bench, Tools } from './bench.ts'
 import { type ChunkWork, chunkName, windowOf, wishOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
-import { endEmpty } from './empty.ts'
-import { judgeChunk, judgedOf, type Verdict } from './gates.ts'
+import { noRows } from './empty-input.ts'
+import { judgeChunk } from './gates.ts'
 import { generationTables, settleGenerations } from './generations.ts'
+import type { OpenSources } from './open-source.ts'
+
+/** What one process brings to all its attempts. */
+export interface Bench {
+  warehouse: Warehouse
+  run: number
+  lease: Lease
+  sources: OpenSources
+}
+
+/** What one attempt works with: connections that have joined the lease. */
+export interface Tools {
+  session: Session
+  crew: Crew
+}
 
 /**
  * Does one chunk: fetches its window into a private place, loads it unseen, and lets rows and the row of the ledger appear in one
@@ -31,34 +54,41 @@ export async function attempt(
   const started = performance.now()
   const { dataset } = sourceOf(bench.warehouse, claim.dataset, claim.source)
   const source = await bench.sources.source(claim.dataset, claim.source, settings.delay)
-  await using fetched = await step(work, 'fetch', () => source.fetch(wishOf(claim, settings.force), work))
+  const wish = wishOf(claim, settings.force)
+  await using fetched = await step(work, 'fetch', () => source.fetch(wish, work))
   work.progress.bytes = fetched.bytes
   work.progress.requests = fetched.requests
-  const seconds = () => (performance.now() - started) / 1000
-  if (fetched.input === undefined)
-    return endEmpty(bench, tools, work, claim, { dataset, settings, fetched, seconds })
-  return loadFetched(bench, tools, work, claim, { dataset, settings, fetched, input: fetched.input, seconds })
+  const doing: Doing = {
+    ...{ bench, tools, work, claim, dataset, settings, fetched },
+    isPart: wish.after !== undefined,
+    gates: [],
+    seconds: () => Math.round(performance.now() - started) / 1000,
+  }
+  if (fetched.input) return loadRows(doing, fetched.input, dataset)
+  // What is there gives way to nothing.
+  if (settings.force) return loadRows(doing, noRows(dataset), { ...dataset, map: {} })
+  return endEmpty(doing)
 }
 
-interface Loading {
+interface Doing {
+  bench: Bench
+  tools: Tools
+  work: ChunkWork
+  claim: Claim
   dataset: Dataset
   settings: BackfillSettings
   fetched: Fetched
-  input: Input
+  /** The rows are only those that are new since the last time. */
+  isPart: boolean
   /** Since the attempt began. */
   seconds(): number
+  gates: GateResult[]
 }
 
-async function loadFetched(
-  bench: Bench,
-  { session, crew }: Tools,
-  work: ChunkWork,
-  claim: Claim,
-  { dataset, settings, fetched, input, seconds }: Loading,
-): Promise<ChunkResult> {
+async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<ChunkResult> {
+  const { bench, work, claim } = doing
+  const { session, crew } = doing.tools
   let result: ChunkResult | undefined
-  let verdict: Verdict | undefined
-  const isPart = wishOf(claim, settings.force).after !== undefined
   const options: FileOptions = {
     warehouse: bench.warehouse.name,
     strategy: undefined,
@@ -69,22 +99,10 @@ async function loadFetched(
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
-    reading: readingOf(bench.warehouse, claim),
-    chunk: {
-      window: windowOf(claim),
-      replaces: settings.force,
-      isPart,
-      tables: generationTables(claim),
-      judge: async (facts) => {
-        verdict = await judgeChunk(session, judgedOf(bench.warehouse, dataset, claim, fetched, isPart), facts)
-        return verdict.verdict
-      },
-      concluding: async (last: Session, end: ChunkEnd) => {
-        result = resultOf(fetched, end, verdict, seconds())
-        await finishChunk(last, claim, result)
-        await settleGenerations(last, claim.chunk, end)
-      },
-    },
+    reading: {},
+    chunk: chunkLoad(doing, (end) => {
+      result = end
+    }),
   }
   const file = await planFile(session, work, dataset, renamed(input, chunkName(claim)), options, false)
   await using reader = file.reader
@@ -95,38 +113,94 @@ async function loadFetched(
   return result
 }
 
-/** Of records that lack keys, only the warehouse file knows which there can be. */
-function readingOf(warehouse: Warehouse, { dataset, source }: Claim): FileOptions['reading'] {
-  const { settings } = sourceOf(warehouse, dataset, source)
-  return 'fields' in settings ? { columns: settings.fields } : {}
-}
-
 /** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
 const hopeless = 0.5
 
-function resultOf(
-  fetched: Fetched,
-  end: ChunkEnd,
-  verdict: Verdict | undefined,
-  seconds: number,
-): ChunkResult {
-  const { leaves: _, ...figures } = end.figures
-  const published = verdict?.passed === false ? 'flagged' : 'done'
+function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoad {
+  const { claim, settings, dataset } = doing
   return {
-    outcome: end.outcome === 'withheld' ? 'quarantined' : published,
+    // Where a table has no leaves nobody knows which column tells the days: its source was asked for them.
+    window: dataset.partition && windowOf(claim),
+    replaces: settings.force,
+    isPart: doing.isPart,
+    tables: generationTables(claim),
+    judge: (facts) => judge(doing, facts),
+    concluding: async (session, end) => {
+      const result = resultOf(doing, end)
+      await finishChunk(session, claim, result)
+      await settleGenerations(session, claim.chunk, end)
+      ended(result)
+    },
+  }
+}
+
+/** Fills in the gates. */
+async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'withhold'> {
+  const { bench, tools, claim, dataset, fetched, isPart } = doing
+  const { gates } = await judgeChunk(
+    tools.session,
+    {
+      warehouse: bench.warehouse,
+      dataset,
+      source: claim.source,
+      window: windowOf(claim),
+      parameters: claim.parameters,
+      announced: fetched.announced,
+      isPart,
+    },
+    facts,
+  )
+  // Before the first station was built there are no rows: whether some should be there is told by other years, and by siblings.
+  doing.gates = facts.records === 0 ? gates.filter(({ gate }) => gate !== 'coverage') : gates
+  return hasPassed(doing) || dataset.thresholds.on_failure === 'flag' ? 'publish' : 'withhold'
+}
+
+const hasPassed = ({ gates }: Doing) => gates.every(({ passed }) => passed)
+
+function resultOf(doing: Doing, end: ChunkEnd): ChunkResult {
+  const { fetched, gates } = doing
+  const { leaves: _, ...figures } = end.figures
+  return {
+    outcome: end.outcome === 'withheld' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: end.load,
     fingerprint: fetched.fingerprint,
     watermark: fetched.watermark,
-    figures: {
-      ...figures,
-      announced: fetched.announced ?? null,
-      requests: fetched.requests,
-      bytes: fetched.bytes,
-      seconds: Math.round(seconds * 1000) / 1000,
-    },
-    gates: verdict?.gates ?? [],
+    figures: { ...figures, ...fetchedFigures(doing) },
+    gates,
     proof: end.proof,
   }
+}
+
+function fetchedFigures({ fetched, seconds }: Doing) {
+  const { announced = null, requests, bytes } = fetched
+  return { announced, requests, bytes, seconds: seconds() }
+}
+
+/** A window without rows is done too, where none are expected. */
+async function endEmpty(doing: Doing): Promise<ChunkResult> {
+  const { bench, tools, work, claim, fetched } = doing
+  const facts = { records: 0, rows: 0, rejected: 0, duplicates: 0, outside: 0, days: async () => new Map() }
+  const verdict = await judge(doing, facts)
+  const figures: ChunkFigures = {
+    ...{ records: 0, inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0 },
+    ...{ duplicates: 0, rejected: 0, outside: 0 },
+    ...fetchedFigures(doing),
+  }
+  const result: ChunkResult = {
+    outcome: verdict === 'withhold' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
+    load: undefined,
+    fingerprint: fetched.fingerprint,
+    watermark: fetched.watermark,
+    figures,
+    gates: doing.gates,
+    proof: undefined,
+  }
+  await inTransaction(tools.session, async () => {
+    await finishChunk(tools.session, claim, result)
+    work.signal.throwIfAborted()
+    await bench.lease.check(tools.session)
+  })
+  return result
 }
 
 /** In the ledger an input bears the name of its chunk, whatever file it was put aside in. */

@@ -1,15 +1,13 @@
 import { Temporal } from 'temporal-polyfill'
-import type { Claim, GateResult } from '../ledger/chunks.ts'
+import type { GateResult } from '../ledger/chunks.ts'
 import type { ArrivedFacts } from '../load/chunk.ts'
 import { Territory } from '../load/territory.ts'
 import { periodsBetween } from '../partitions/periods.ts'
 import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import type { Fetched } from '../sources/source.ts'
 import type { Window } from '../sources/window.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
-import { windowOf } from './chunk-work.ts'
 
 /** What the gates of a chunk are told beside what has arrived. */
 export interface Judged {
@@ -24,18 +22,6 @@ export interface Judged {
   isPart?: boolean
   /** By the clock of the window's zone; it is the present day unless given. */
   today?: Temporal.PlainDate
-}
-
-/** @param isPart only rows that are new since the last time were asked for */
-export function judgedOf(
-  warehouse: Warehouse,
-  dataset: Dataset,
-  claim: Claim,
-  { announced }: Fetched,
-  isPart: boolean,
-): Judged {
-  const { source, parameters } = claim
-  return { warehouse, dataset, source, window: windowOf(claim), parameters, announced, isPart }
 }
 
 /** What the gates say of a chunk. */

@@ -6,7 +6,7 @@ import { type BackfillSettings, type OpenWork, openWork } from '../ledger/backfi
 import { type Claim, releaseDead, tellProgress } from '../ledger/chunks.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Target } from '../postgres/target.ts'
-import type { Bench } from './bench.ts'
+import type { Bench } from './attempt.ts'
 import { type ChunkWork, chunkName } from './chunk-work.ts'
 import { endLine, failureLine } from './end-line.ts'
 import { Hand } from './hand.ts'
