@@ -99,6 +99,8 @@ export async function chunkPlace(
   const stack = new AsyncDisposableStack()
   const database = stack.use(await freshDatabase(server, { template: template.name }))
   const session = stack.use(await database.open())
+  // What backfills work with finds nothing by an unqualified name.
+  await session.run('SET search_path = public')
   const working = stack.use(await database.open())
   const folder = stack.use(testWarehouse({ datasets }))
   const spool = join(folder.folder, 'spool')
