@@ -131,7 +131,7 @@ export async function accept(
         how: 'accept',
         chunk: { replaces, tables: exchangedTables(chunk.chunk, 'accept', run), concluding },
       } as const
-      return step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
+      return await step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
     })
     const rows = withheld.reduce((sum, generation) => sum + generation.rows, 0)
     done.push({ chunk: chunk.chunk, name, rows, inserted: loaded.inserted })
