@@ -19,7 +19,7 @@ export interface Judged {
   /** Rows that the source said there are. */
   announced: number | undefined
   /** The rows are only those that are new since the last time: neither days nor numbers say what is missing. */
-  isIncremental?: boolean
+  isPart?: boolean
   /** By the clock of the window's zone; it is the present day unless given. */
   today?: Temporal.PlainDate
 }
@@ -38,7 +38,7 @@ export interface Verdict {
  */
 export async function judgeChunk(session: Session, judged: Judged, facts: ArrivedFacts): Promise<Verdict> {
   const gates = [invalid(judged, facts)]
-  if (!judged.isIncremental) {
+  if (!judged.isPart) {
     gates.push(...(await coverage(judged, facts)), await volume(session, judged, facts))
     gates.push(...(await alignment(session, judged, facts)))
   }

@@ -2,7 +2,7 @@ import { DwhError } from '../errors.ts'
 import { type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import type { ChunkFigures, StoredProof } from './chunks.ts'
+import type { Chunk, ChunkFigures, StoredProof } from './chunks.ts'
 
 /** How the rows that were replaced differ from those that took their place. */
 export interface Difference {
@@ -100,6 +100,49 @@ export async function acceptChunk(
     end.proof === undefined ? null : JSON.stringify(end.proof),
   ])
   if (!accepted) throw overtaken(`chunk ${chunk}`)
+}
+
+export interface ChunkFilter {
+  datasets?: string[] | undefined
+  source?: string | undefined
+  backfill?: number | undefined
+  /** A day that windows must reach beyond, and one that they must begin before, such as 2024-01-31. */
+  from?: string | undefined
+  to?: string | undefined
+}
+
+/** Chunks of a warehouse by dataset, source, parameters and window; without a backfill only those that count. */
+export async function findChunks(session: Session, warehouse: string, filter: ChunkFilter): Promise<Chunk[]> {
+  const { datasets, source, backfill, from, to } = filter
+  return session.rows<Chunk>(sql('ledger/find_chunks'), [
+    warehouse,
+    datasets ?? null,
+    source ?? null,
+    backfill ?? null,
+    from ?? null,
+    to ?? null,
+  ])
+}
+
+/** A load that has come after a chunk. */
+export interface LaterLoad {
+  load: number
+  run: number | null
+  input: string
+  leaves: { name: string }[]
+  /** null for a load of a file. */
+  chunk: number | null
+  backfill: number | null
+  window_from: string | null
+  window_to: string | null
+}
+
+/** Loads into the table of a chunk that have come after its end. */
+export async function laterLoads(
+  session: Session,
+  { schema_name, table_name, ended_at, load }: Chunk,
+): Promise<LaterLoad[]> {
+  return session.rows<LaterLoad>(sql('ledger/later_loads'), [schema_name, table_name, ended_at, load])
 }
 
 function overtaken(what: string): DwhError {

@@ -14,6 +14,8 @@ export interface ChunkLoad {
   window: Window | undefined
   /** Rows of scope and window that are there already give way to those of the input, and are kept aside. */
   replaces: boolean
+  /** The input has only rows that are new since the last time: it stands for no others. */
+  isPart?: boolean
   /** What the rows that are kept aside then are; `former` unless it says otherwise. */
   keepsAs?: GenerationTable['kind']
   /** How tables begin that keep rows beside the target; of no other chunk, such as `dwh_chunk_17`. */

@@ -95,11 +95,10 @@ async function rebuildSome(
   options: PrepareOptions,
 ): Promise<Landing | undefined> {
   const isMerge = strategy === 'merge'
-  const wanted = isMerge
-    ? await worthRebuilding(session, target, leaves, options)
-    : strategy === 'scope'
-      ? replacedWhole(target, leaves, options)
-      : leaves
+  let wanted = leaves
+  if (strategy === 'append') wanted = []
+  else if (strategy === 'scope') wanted = replacedWhole(target, leaves, options)
+  else if (isMerge) wanted = await worthRebuilding(session, target, leaves, options)
   if (wanted.length === 0) return undefined
   return step(
     work,

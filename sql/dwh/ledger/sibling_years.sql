@@ -13,5 +13,5 @@ SELECT extract(year FROM c.window_from)::integer AS year,
    AND abs((c.window_from + apart.years)::date - $5::date) <= 3
    AND abs((c.window_to - c.window_from) - ($6::date - $5::date)) <= ($6::date - $5::date) / 10
  GROUP BY 1
- ORDER BY abs(extract(year FROM c.window_from) - extract(year FROM $5::date)), 1
+ ORDER BY abs(extract(year FROM c.window_from)::integer - extract(year FROM $5::date)::integer), 1
  LIMIT 3
