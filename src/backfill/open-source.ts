@@ -1,4 +1,3 @@
-import { DwhError } from '../errors.ts'
 import type { Target } from '../postgres/target.ts'
 import type { SourceServer } from '../sources/postgres/server.ts'
 import type { Source, Surroundings } from '../sources/source.ts'
@@ -47,8 +46,10 @@ export class OpenSources implements AsyncDisposable {
         const server = await kept(this.#servers, settings.connection, () => this.#server(settings.connection))
         return (await import('../sources/postgres/source.ts')).openPostgres(settings, surroundings, server)
       }
-      default:
-        throw new DwhError('CONFIG_INVALID', `sources of kind ${settings.kind} cannot be read`)
+      case 'http':
+        return (await import('../sources/http/source.ts')).openHttp(settings, surroundings)
+      case 'graphql':
+        return (await import('../sources/graphql/source.ts')).openGraphql(settings, surroundings)
     }
   }
 

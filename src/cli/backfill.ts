@@ -27,12 +27,6 @@ export function sourcePlace(context: Context, politeness: Politeness): SourcePla
   }
 }
 
-/** Nobody else asks. */
-export const unhurried: Politeness = {
-  turn: async () => ({ [Symbol.asyncDispose]: async () => {} }),
-  hold: async () => {},
-}
-
 /** @throws DwhError USAGE where no backfill was ever planned in this database */
 export async function requireBackfills(session: Session): Promise<void> {
   if ((await ledgerPresence(session)).has_backfills) return

@@ -6,6 +6,7 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   setup: async () => (await import('./setup/index.ts')).setup,
   status: async () => (await import('./status/index.ts')).status,
   watch: async () => (await import('./watch/index.ts')).watch,
+  coverage: async () => (await import('./coverage/index.ts')).coverageCommand,
   doctor: async () => (await import('./doctor/index.ts')).doctor,
   migrate: async () => (await import('./migrate/index.ts')).migrateGroup,
   partitions: async () => (await import('./partitions/index.ts')).partitionsGroup,

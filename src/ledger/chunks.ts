@@ -133,6 +133,8 @@ export interface Claim extends Omit<NewChunk, 'schema_name' | 'table_name'> {
   worker: number
   /** Number of this attempt, from 1. */
   attempts: number
+  /** The same, since somebody has opened the chunk once more. */
+  tries: number
   /** Of the attempt before. */
   last_error: string | null
   /** Where the last one of this source and these parameters has stopped. */

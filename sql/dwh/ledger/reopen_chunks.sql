@@ -3,7 +3,7 @@
 -- $1 backfill, $2 outcomes, $3 array of {dataset, source, code}
 -- Locks: ROW EXCLUSIVE on dwh.chunks.
 UPDATE dwh.chunks AS c
-   SET ended_at = NULL, outcome = NULL, attempts = 0, retry_at = NULL, progress = NULL, progressed_at = NULL, load = NULL,
+   SET ended_at = NULL, outcome = NULL, tries_before = c.attempts, retry_at = NULL, progress = NULL, progressed_at = NULL, load = NULL,
        figures = NULL, gates = NULL, proof = NULL, code = w.code
   FROM jsonb_to_recordset($3::jsonb) AS w (dataset text, source text, code text)
  WHERE w.dataset = c.dataset AND w.source = c.source

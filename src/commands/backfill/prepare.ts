@@ -3,12 +3,15 @@ import type { z } from 'zod'
 import { type Estimate, estimate } from '../../backfill/estimate.ts'
 import { OpenSources } from '../../backfill/open-source.ts'
 import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfill/plan.ts'
+import { SharedPoliteness } from '../../backfill/politeness.ts'
 import { type Check, preflight, serverFacts } from '../../backfill/preflight.ts'
-import { choosePairs, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
-import { sourcePlace, unhurried } from '../../cli/backfill.ts'
+import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
+import { sourcePlace } from '../../cli/backfill.ts'
 import type { Context } from '../../cli/context.ts'
 import { DwhError } from '../../errors.ts'
 import type { BackfillSettings } from '../../ledger/backfills.ts'
+import { ledgerPresence } from '../../ledger/migrations.ts'
+import type { Politeness } from '../../sources/source.ts'
 import type { planFlags } from './flags.ts'
 
 /** What the flags of `plan` and `run` say. */
@@ -38,10 +41,13 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
   const { from, to, year, quarter, month, day } = input
   const span = spanOf({ from, to, year, quarter, month, day })
   requireSpan(pairs, span)
+  if (input.force) refuseForce(pairs)
   const request = { pairs, span, order: input.order, taking: takingOf(input) }
 
   await using session = await context.openReadOnly()
-  const place = sourcePlace(context, unhurried)
+  const isShared = (await ledgerPresence(session)).has_backfills
+  await using politeness = isShared ? await SharedPoliteness.open(session) : undefined
+  const place = sourcePlace(context, politeness ?? alone)
   await using sources = new OpenSources(warehouse, place)
   const ask = ({ chunk }: PlannedChunk) => sources.source(chunk.dataset, chunk.source, input.delay ?? null)
   const facts = await serverFacts(session)
@@ -68,6 +74,23 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
     },
     backup: input.backup ?? input.force,
   }
+}
+
+/** Before there is a ledger nobody else asks a host, and the few questions of a plan are asked one after the other. */
+const alone: Politeness = {
+  turn: async () => ({ [Symbol.asyncDispose]: async () => {} }),
+  hold: async () => {},
+}
+
+/** @throws DwhError USAGE where the rows of a window cannot be told from all others */
+function refuseForce(pairs: Pair[]): void {
+  const windowed = pairs.find(({ hasWindows, dataset }) => hasWindows && dataset.partition === undefined)
+  if (!windowed) return
+  throw new DwhError(
+    'USAGE',
+    `dataset ${windowed.dataset.name} has no policy: nobody can tell which of its rows a window stands for, and --force would replace all of them`,
+    { hint: 'describe how it is partitioned as `partition`; or load its windows once more: --all-windows' },
+  )
 }
 
 /** @throws DwhError USAGE for several at once */

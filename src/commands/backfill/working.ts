@@ -1,4 +1,5 @@
 import { OpenSources } from '../../backfill/open-source.ts'
+import { SharedPoliteness } from '../../backfill/politeness.ts'
 import { workOn } from '../../backfill/worker.ts'
 import {
   type BackfillDocument,
@@ -6,7 +7,6 @@ import {
   refuseShort,
   sourcePlace,
   sumText,
-  unhurried,
 } from '../../cli/backfill.ts'
 import type { Context } from '../../cli/context.ts'
 import { type RecordedRun, recorded } from '../../cli/recorded.ts'
@@ -74,6 +74,7 @@ async function workThrough(
   hands: number | undefined,
 ): Promise<void> {
   const warehouse = context.warehouse()
-  await using sources = new OpenSources(warehouse, sourcePlace(context, unhurried))
+  await using politeness = await SharedPoliteness.open(session)
+  await using sources = new OpenSources(warehouse, sourcePlace(context, politeness))
   await workOn(session, work, { warehouse, sources, run, backfill, hands })
 }
