@@ -64,10 +64,10 @@ export async function attempt(
     gates: [],
     seconds: () => Math.round(performance.now() - started) / 1000,
   }
-  if (fetched.input) return loadRows(doing, fetched.input, dataset)
+  if (fetched.input) return await loadRows(doing, fetched.input, dataset)
   // What is there gives way to nothing.
-  if (settings.force) return loadRows(doing, noRows(dataset), { ...dataset, map: {} })
-  return endEmpty(doing)
+  if (settings.force) return await loadRows(doing, noRows(dataset), { ...dataset, map: {} })
+  return await endEmpty(doing)
 }
 
 interface Doing {

@@ -4,6 +4,7 @@ import type { DwhEvent, Work } from '../../../src/events.ts'
 import { startRun } from '../../../src/ledger/runs.ts'
 import { type FileOptions, planFile } from '../../../src/load/files.ts'
 import { loadInput } from '../../../src/load/run.ts'
+import { Session } from '../../../src/postgres/session.ts'
 import { SourceServer } from '../../../src/sources/postgres/server.ts'
 import { openPostgres } from '../../../src/sources/postgres/source.ts'
 import type { Source } from '../../../src/sources/source.ts'
@@ -43,6 +44,16 @@ export async function pipeWindows(
   const emit = (event: DwhEvent) => {
     if (event.type === 'step' && event.seconds !== undefined)
       spent.set(event.step, (spent.get(event.step) ?? 0) + event.seconds)
+    if (event.type === 'statement' && process.env.PROFILE) {
+      const k =
+        'sql ' +
+        event.sql
+          .replace(/dwh_load_\d+\w*/g, 'L')
+          .replace(/\s+/g, ' ')
+          .replace(/20\d\d-\d\d-\d\d/g, 'D')
+          .slice(0, 90)
+      spent.set(k, (spent.get(k) ?? 0) + event.milliseconds / 1000)
+    }
   }
   const work: Work = { emit, signal: new AbortController().signal }
   await Promise.all(
@@ -51,7 +62,13 @@ export async function pipeWindows(
         await pipeMonth(server, work, dataset as Dataset, source, month, prove)
     }),
   )
-  say([...spent].map(([step, seconds]) => `${step} ${seconds.toFixed(1)} s`).join(', '))
+  say(
+    [...spent]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, 45)
+      .map(([step, seconds]) => `${step} ${seconds.toFixed(1)} s`)
+      .join(process.env.PROFILE ? '\n' : ', '),
+  )
   return { rss_mb: Math.round(process.resourceUsage().maxRSS / 1024) }
 }
 
@@ -64,7 +81,7 @@ async function pipeMonth(
   prove: boolean,
 ): Promise<void> {
   const window = { from, to: from.add({ months: 1 }), zone: 'UTC' }
-  await using session = await server.open(database)
+  await using session = await Session.open({ ...server.target, database }, 'dwh bench', work)
   await using fetched = await source.fetch({ window, parameters: {} }, work)
   if (!fetched.input) return
   const options: FileOptions = {

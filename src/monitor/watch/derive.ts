@@ -61,12 +61,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
   const cause = open ? causeOf(facts, row, left) : undefined
   const stalled = open && row.wanted === 'run' && (isStalled(since, at) || cause?.kind === 'no_worker')
   const slow = running.length > 0 && running.every((one) => one.isSlow)
-  const state = stateOf(row, chunks, {
-    running: running.length,
-    stalled,
-    slow,
-    notBegun: cause?.kind === 'not_begun',
-  })
+  const state = stateOf(row, chunks, { running: running.length, stalled, slow, cause: cause?.kind })
   const grain = grainOf(row)
   const causes = facts.rejects.filter((one) => one.backfill === backfill)
   return {
@@ -125,7 +120,7 @@ interface Movement {
   running: number
   stalled: boolean
   slow: boolean
-  notBegun: boolean
+  cause: Cause['kind'] | undefined
 }
 
 function stateOf({ wanted, ended_at }: BackfillRow, chunks: ChunkCounts, now: Movement): BackfillState {
@@ -136,7 +131,8 @@ function stateOf({ wanted, ended_at }: BackfillRow, chunks: ChunkCounts, now: Mo
   }
   if (wanted === 'cancel') return 'cancelling'
   if (wanted === 'pause') return now.running > 0 ? 'pausing' : 'paused'
-  if (now.notBegun) return 'planned'
+  if (now.cause === 'not_begun') return 'planned'
+  if (now.cause === 'hours') return 'paused'
   if (now.stalled) return 'stalled'
   return now.slow ? 'slow' : 'running'
 }

@@ -48,7 +48,7 @@ function requestOf(settings: HttpSettings, secrets: Secrets, asked: Wish): HttpR
   const url = addressOf(settings.url, secrets, wish)
   for (const [name, value] of Object.entries(settings.query)) {
     const filled = secrets.fill(String(value), wish)
-    // A parameter of the source that is empty stands for all there is: to an API, an empty filter may stand for nothing.
+    // A parameter that was not given, such as a region: all of them are asked for.
     if (filled !== '' || value === '') url.searchParams.set(name, filled)
   }
   const { body, method } = settings

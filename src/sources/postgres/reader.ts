@@ -22,7 +22,7 @@ import type { SourceColumn } from './types.ts'
 const written: ReadOptions = { format: 'csv', delimiter: ',', quote: '"', escape: '"', nullText: '' }
 
 /** Rows whose texts are looked at before a load begins. */
-const sampledRows = 2000
+const sampledRows = 500
 
 /** What is known of a selection before it is read. */
 export interface Selected {
