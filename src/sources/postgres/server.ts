@@ -68,6 +68,20 @@ export class SourceServer implements AsyncDisposable {
     }
   }
 
+  /** A session that sees this moment, which nobody else needs. */
+  async glance(work: Work, { zone, timeout }: Omit<SnapshotOptions, 'shared'>): Promise<Session> {
+    return explained(this.name, async () => {
+      const session = await Session.open(this.#target, application, work)
+      try {
+        await begin(session, zone, timeout)
+        return session
+      } catch (error) {
+        await session[Symbol.asyncDispose]()
+        throw error
+      }
+    })
+  }
+
   async #keep({ zone }: SnapshotOptions): Promise<Moment> {
     return explained(this.name, async () => {
       // It outlives the window that it was made for.
