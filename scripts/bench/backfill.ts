@@ -1,14 +1,18 @@
+import { httpJson, httpJsonWays } from './backfill/http-json.ts'
 import { postgresSource, postgresSourceUnit, postgresSourceWays } from './backfill/postgres-source.ts'
 import type { Bench } from './bench.ts'
 
-/** Years of history from other places into monthly leaves, by two workers. */
+/** Years of history from other places into monthly leaves. */
 export const backfill: Bench = {
   name: 'backfill',
-  summary: 'years of history from another server into empty monthly leaves, by two workers',
+  summary: 'years of history into empty leaves: from another server, from an API of JSON pages',
   rows: 5_000_000,
-  works: [postgresSource],
+  works: [postgresSource, httpJson],
   unit: postgresSourceUnit,
   async ways(stage) {
-    return await postgresSourceWays(stage)
+    return [
+      ...(stage.wanted(postgresSource) ? await postgresSourceWays(stage) : []),
+      ...(stage.wanted(httpJson) ? await httpJsonWays(stage) : []),
+    ]
   },
 }

@@ -1,8 +1,14 @@
 import { step } from '../events.ts'
 import type { BackfillSettings } from '../ledger/backfills.ts'
-import { type ChunkFigures, type ChunkResult, type Claim, finishChunk } from '../ledger/chunks.ts'
+import {
+  type ChunkFigures,
+  type ChunkResult,
+  type Claim,
+  finishChunk,
+  type GateResult,
+} from '../ledger/chunks.ts'
 import type { Lease } from '../ledger/lease.ts'
-import type { ChunkEnd } from '../load/chunk.ts'
+import type { ArrivedFacts, ChunkEnd, ChunkLoad } from '../load/chunk.ts'
 import { type FileOptions, planFile } from '../load/files.ts'
 import { loadUnder } from '../load/run.ts'
 import type { Crew } from '../postgres/crew.ts'
@@ -13,6 +19,9 @@ import type { Fetched } from '../sources/source.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { type ChunkWork, chunkName, windowOf, wishOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
+import { noRows } from './empty-input.ts'
+import { judgeChunk } from './gates.ts'
+import { generationTables, settleGenerations } from './generations.ts'
 import type { OpenSources } from './open-source.ts'
 
 /** What one process brings to all its attempts. */
@@ -45,52 +54,55 @@ export async function attempt(
   const started = performance.now()
   const { dataset } = sourceOf(bench.warehouse, claim.dataset, claim.source)
   const source = await bench.sources.source(claim.dataset, claim.source, settings.delay)
-  await using fetched = await step(work, 'fetch', () => source.fetch(wishOf(claim), work))
+  const wish = wishOf(claim, settings.force)
+  await using fetched = await step(work, 'fetch', () => source.fetch(wish, work))
   work.progress.bytes = fetched.bytes
   work.progress.requests = fetched.requests
-  const seconds = () => (performance.now() - started) / 1000
-  if (fetched.input === undefined) return endEmpty(bench, tools, work, claim, fetched, seconds)
-  return loadFetched(bench, tools, work, claim, { dataset, settings, fetched, input: fetched.input, seconds })
+  const doing: Doing = {
+    ...{ bench, tools, work, claim, dataset, settings, fetched },
+    isPart: wish.after !== undefined,
+    gates: [],
+    seconds: () => Math.round(performance.now() - started) / 1000,
+  }
+  if (fetched.input) return await loadRows(doing, fetched.input, dataset)
+  // What is there gives way to nothing.
+  if (settings.force) return await loadRows(doing, noRows(dataset), { ...dataset, map: {} })
+  return await endEmpty(doing)
 }
 
-interface Loading {
+interface Doing {
+  bench: Bench
+  tools: Tools
+  work: ChunkWork
+  claim: Claim
   dataset: Dataset
   settings: BackfillSettings
   fetched: Fetched
-  input: Input
+  /** The rows are only those that are new since the last time. */
+  isPart: boolean
   /** Since the attempt began. */
   seconds(): number
+  gates: GateResult[]
 }
 
-async function loadFetched(
-  bench: Bench,
-  { session, crew }: Tools,
-  work: ChunkWork,
-  claim: Claim,
-  { dataset, settings, fetched, input, seconds }: Loading,
-): Promise<ChunkResult> {
+async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<ChunkResult> {
+  const { bench, work, claim } = doing
+  const { session, crew } = doing.tools
   let result: ChunkResult | undefined
   const options: FileOptions = {
     warehouse: bench.warehouse.name,
     strategy: undefined,
     onDuplicate: 'newest',
     parameters: claim.parameters,
-    budget: { share: dataset.thresholds.rejects },
+    budget: { share: Math.max(hopeless, dataset.thresholds.rejects, dataset.thresholds.invalid) },
     again: true,
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
     reading: {},
-    chunk: {
-      window: windowOf(claim),
-      replaces: settings.force,
-      tables: `dwh_chunk_${claim.chunk}`,
-      judge: async () => 'publish',
-      concluding: async (last: Session, end: ChunkEnd) => {
-        result = resultOf(fetched, end, seconds())
-        await finishChunk(last, claim, result)
-      },
-    },
+    chunk: chunkLoad(doing, (end) => {
+      result = end
+    }),
   }
   const file = await planFile(session, work, dataset, renamed(input, chunkName(claim)), options, false)
   await using reader = file.reader
@@ -101,56 +113,92 @@ async function loadFetched(
   return result
 }
 
-function resultOf(fetched: Fetched, end: ChunkEnd, seconds: number): ChunkResult {
+/** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
+const hopeless = 0.5
+
+function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoad {
+  const { claim, settings, dataset } = doing
+  return {
+    // Where a table has no leaves nobody knows which column tells the days: its source was asked for them.
+    window: dataset.partition && windowOf(claim),
+    replaces: settings.force,
+    isPart: doing.isPart,
+    tables: generationTables(claim),
+    judge: (facts) => judge(doing, facts),
+    concluding: async (session, end) => {
+      const result = resultOf(doing, end)
+      await finishChunk(session, claim, result)
+      await settleGenerations(session, claim.chunk, end)
+      ended(result)
+    },
+  }
+}
+
+/** Fills in the gates. */
+async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'withhold'> {
+  const { bench, tools, claim, dataset, fetched, isPart } = doing
+  const { gates } = await judgeChunk(
+    tools.session,
+    {
+      warehouse: bench.warehouse,
+      dataset,
+      source: claim.source,
+      window: windowOf(claim),
+      parameters: claim.parameters,
+      announced: fetched.announced,
+      isPart,
+    },
+    facts,
+  )
+  // Before the first station was built there are no rows: whether some should be there is told by other years, and by siblings.
+  doing.gates = facts.records === 0 ? gates.filter(({ gate }) => gate !== 'coverage') : gates
+  return hasPassed(doing) || dataset.thresholds.on_failure === 'flag' ? 'publish' : 'withhold'
+}
+
+const hasPassed = ({ gates }: Doing) => gates.every(({ passed }) => passed)
+
+function resultOf(doing: Doing, end: ChunkEnd): ChunkResult {
+  const { fetched, gates } = doing
   const { leaves: _, ...figures } = end.figures
   return {
-    outcome: end.outcome === 'withheld' ? 'quarantined' : 'done',
+    outcome: end.outcome === 'withheld' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: end.load,
     fingerprint: fetched.fingerprint,
     watermark: fetched.watermark,
-    figures: {
-      ...figures,
-      announced: fetched.announced ?? null,
-      requests: fetched.requests,
-      bytes: fetched.bytes,
-      seconds: Math.round(seconds * 1000) / 1000,
-    },
-    gates: [],
+    figures: { ...figures, ...fetchedFigures(doing) },
+    gates,
     proof: end.proof,
   }
 }
 
-/** A window without rows is done too. */
-async function endEmpty(
-  { lease }: Bench,
-  { session }: Tools,
-  work: ChunkWork,
-  claim: Claim,
-  fetched: Fetched,
-  seconds: () => number,
-): Promise<ChunkResult> {
+function fetchedFigures({ fetched, seconds }: Doing) {
+  const { announced = null, requests, bytes } = fetched
+  return { announced, requests, bytes, seconds: seconds() }
+}
+
+/** A window without rows is done too, where none are expected. */
+async function endEmpty(doing: Doing): Promise<ChunkResult> {
+  const { bench, tools, work, claim, fetched } = doing
+  const facts = { records: 0, rows: 0, rejected: 0, duplicates: 0, outside: 0, days: async () => new Map() }
+  const verdict = await judge(doing, facts)
   const figures: ChunkFigures = {
     ...{ records: 0, inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0 },
     ...{ duplicates: 0, rejected: 0, outside: 0 },
-    announced: fetched.announced ?? null,
-    requests: fetched.requests,
-    bytes: fetched.bytes,
-    seconds: Math.round(seconds() * 1000) / 1000,
+    ...fetchedFigures(doing),
   }
-  const { fingerprint, watermark } = fetched
   const result: ChunkResult = {
-    outcome: 'done',
+    outcome: verdict === 'withhold' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: undefined,
-    fingerprint,
-    watermark,
+    fingerprint: fetched.fingerprint,
+    watermark: fetched.watermark,
     figures,
-    gates: [],
+    gates: doing.gates,
     proof: undefined,
   }
-  await inTransaction(session, async () => {
-    await finishChunk(session, claim, result)
+  await inTransaction(tools.session, async () => {
+    await finishChunk(tools.session, claim, result)
     work.signal.throwIfAborted()
-    await lease.check(session)
+    await bench.lease.check(tools.session)
   })
   return result
 }

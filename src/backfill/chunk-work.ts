@@ -17,8 +17,10 @@ export function windowOf({ window_from, window_to, zone }: Pick<Claim, WindowCol
   return { from: Temporal.PlainDate.from(window_from), to: Temporal.PlainDate.from(window_to), zone }
 }
 
-export function wishOf(claim: Claim): Wish {
-  return { window: windowOf(claim), parameters: claim.parameters }
+/** @param force all rows are wanted, those that came before among them */
+export function wishOf(claim: Claim, force: boolean): Wish {
+  const after = force ? null : claim.watermark
+  return { window: windowOf(claim), parameters: claim.parameters, ...(after === null ? {} : { after }) }
 }
 
 const stages: Record<string, ChunkProgress['step']> = { fetch: 'fetch', publish: 'publish' }

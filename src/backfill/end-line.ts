@@ -31,5 +31,5 @@ export function failureLine(
   retries: number,
 ): string {
   const next = settled.state === 'again' ? `again in ${Math.round(settled.pause)} s` : 'failed'
-  return `${chunkName(claim)}: attempt ${claim.attempts} of ${retries + 1}, ${next}: ${code} ${message}`
+  return `${chunkName(claim)}: attempt ${claim.tries} of ${retries + 1}, ${next}: ${code} ${message.split('\n')[0]}`
 }

@@ -120,7 +120,7 @@ function requirePlanned({ bench: { warehouse }, backfill }: Shift, claim: Claim)
     'CONFIG_INVALID',
     `${warehouse.path} says something else about ${claim.dataset}/${claim.source} than when backfill ${backfill} was planned`,
     {
-      hint: `work with the file as it was; or cancel the rest and plan it anew: dwh backfill cancel ${backfill}, dwh backfill run …`,
+      hint: `work with the file as it was; or let the rest be read by the new one: dwh backfill cancel ${backfill}, and then dwh backfill retry ${backfill}`,
     },
   )
 }

@@ -1,27 +1,27 @@
-import { DwhError } from '../errors.ts'
+import type { Target } from '../postgres/target.ts'
+import type { SourceServer } from '../sources/postgres/server.ts'
 import type { Source, Surroundings } from '../sources/source.ts'
+import { resolveNamedConnection } from '../warehouse/connection.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { type SourceSettings, sourceOf } from './code.ts'
 
-/** Opens a source by its kind; the code of the other kinds is not loaded. */
-async function openSource(settings: SourceSettings, surroundings: Surroundings): Promise<Source> {
-  switch (settings.kind) {
-    case 'file':
-      return (await import('../sources/file/source.ts')).openFile(settings, surroundings)
-    default:
-      throw new DwhError('CONFIG_INVALID', `sources of kind ${settings.kind} cannot be read`)
-  }
+/** What the sources of a warehouse need of the machine and the user who opens them. */
+export interface SourcePlace {
+  surroundings: Surroundings
+  /** The database of the warehouse itself, which a source may read too. */
+  own: Target
 }
 
 /** The sources of a warehouse, each opened when it is first asked for and held for as long as this is, with `await using`. */
 export class OpenSources implements AsyncDisposable {
   readonly #warehouse: Warehouse
-  readonly #surroundings: Surroundings
-  readonly #open = new Map<string, Promise<Source>>()
+  readonly #place: SourcePlace
+  readonly #sources = new Map<string, Promise<Source>>()
+  readonly #servers = new Map<string | undefined, Promise<SourceServer>>()
 
-  constructor(warehouse: Warehouse, surroundings: Surroundings) {
+  constructor(warehouse: Warehouse, place: SourcePlace) {
     this.#warehouse = warehouse
-    this.#surroundings = surroundings
+    this.#place = place
   }
 
   /**
@@ -30,20 +30,56 @@ export class OpenSources implements AsyncDisposable {
    */
   async source(dataset: string, name: string, delay: number | null): Promise<Source> {
     const { settings } = sourceOf(this.#warehouse, dataset, name)
-    const key = JSON.stringify([dataset, name, delay])
-    const found = this.#open.get(key)
-    if (found) return found
-    const asked = delay !== null && 'delay' in settings ? { ...settings, delay } : settings
-    const opened = openSource(asked, this.#surroundings)
-    this.#open.set(key, opened)
-    // The next one who asks tries again.
-    opened.catch(() => this.#open.delete(key))
-    return opened
+    const asked = delay !== null && 'concurrency' in settings ? { ...settings, delay } : settings
+    return kept(this.#sources, JSON.stringify([dataset, name, delay]), () => this.#open(asked))
+  }
+
+  /** By its kind; the code of the other kinds is not loaded. */
+  async #open(settings: SourceSettings): Promise<Source> {
+    const { surroundings } = this.#place
+    switch (settings.kind) {
+      case 'file':
+        return (await import('../sources/file/source.ts')).openFile(settings, surroundings)
+      case 'dwd':
+        return (await import('../sources/dwd/source.ts')).openDwd(settings, surroundings)
+      case 'postgres': {
+        const server = await kept(this.#servers, settings.connection, () => this.#server(settings.connection))
+        return (await import('../sources/postgres/source.ts')).openPostgres(settings, surroundings, server)
+      }
+      case 'http':
+        return (await import('../sources/http/source.ts')).openHttp(settings, surroundings)
+      case 'graphql':
+        return (await import('../sources/graphql/source.ts')).openGraphql(settings, surroundings)
+    }
+  }
+
+  /** One for all sources that read it, which then see one moment of it. */
+  async #server(connection: string | undefined): Promise<SourceServer> {
+    const { SourceServer } = await import('../sources/postgres/server.ts')
+    const { own } = this.#place
+    return new SourceServer(
+      connection === undefined ? own : resolveNamedConnection(connection, this.#warehouse).target,
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled(
-      [...this.#open.values()].map(async (opening) => (await opening)[Symbol.asyncDispose]()),
-    )
+    for (const held of [this.#sources, this.#servers])
+      await Promise.allSettled(
+        [...held.values()].map(async (opening) => (await opening)[Symbol.asyncDispose]()),
+      )
   }
+}
+
+/** What could not be opened is tried again by the next one who asks. */
+function kept<Key, Value>(
+  all: Map<Key, Promise<Value>>,
+  key: Key,
+  open: () => Promise<Value>,
+): Promise<Value> {
+  const found = all.get(key)
+  if (found) return found
+  const opening = open()
+  all.set(key, opening)
+  opening.catch(() => all.delete(key))
+  return opening
 }

@@ -43,8 +43,8 @@ export async function settle(
     const isReleased = await patiently(() => releaseChunk(session, claim))
     return isReleased ? { state: 'released' } : endedOr(session, claim, { state: 'released' })
   }
-  const mayTry = transient.includes(error.code) && claim.attempts <= settings.retries
-  const pause = mayTry ? pauseBefore(claim.attempts) : undefined
+  const mayTry = transient.includes(error.code) && claim.tries <= settings.retries
+  const pause = mayTry ? pauseBefore(claim.tries) : undefined
   const settled: Settled = pause === undefined ? { state: 'failed' } : { state: 'again', pause }
   if (!(await patiently(() => failChunk(session, claim, error, pause))))
     return endedOr(session, claim, { state: 'released' })
@@ -53,8 +53,8 @@ export async function settle(
 }
 
 /** Workers that failed together do not come back together. */
-function pauseBefore(attempt: number): number {
-  return Math.min(3600, firstPause * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2)
+function pauseBefore(tries: number): number {
+  return Math.min(3600, firstPause * 2 ** (tries - 1)) * (0.75 + Math.random() / 2)
 }
 
 async function endedOr(session: Session, claim: Claim, otherwise: Settled): Promise<Settled> {

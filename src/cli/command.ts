@@ -7,6 +7,8 @@ export interface Option<S extends z.ZodType = z.ZodType> {
   flags: string
   description: string
   schema: S
+  /** `--no-<name>` says no to it; undefined where neither is typed. */
+  negatable?: boolean
 }
 
 /** A positional argument: `<file>`, `[count]` or `[dataset...]`. */
@@ -70,6 +72,11 @@ export function argument<S extends z.ZodType>(notation: string, description: str
 /** A flag without a value. */
 export function flag(flags: string, description: string): Option<z.ZodDefault<z.ZodBoolean>> {
   return option(flags, description, z.boolean().default(false))
+}
+
+/** A flag that has a `--no-` too, and means something else where neither is typed. */
+export function choice(flags: string, description: string): Option<z.ZodOptional<z.ZodBoolean>> {
+  return { flags, description, schema: z.boolean().optional(), negatable: true }
 }
 
 /** What a flag or an argument is for, with its choices and its default where it has any. */

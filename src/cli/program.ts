@@ -105,6 +105,10 @@ function addCommand(
     if (option.attributeName() !== attribute)
       throw new TypeError(`${path}: ${spelled.flags} is not called ${attribute}`)
     commander.addOption(option)
+    if (spelled.negatable)
+      commander.addOption(
+        new CommanderOption(spelled.flags.replace('--', '--no-'), 'the contrary').hideHelp(),
+      )
   }
   commander.addHelpText(
     'after',

@@ -1,3 +1,6 @@
+import { stripVTControlCharacters } from 'node:util'
+import { textWidth } from '../text-width.ts'
+
 /** What a frame may fill. */
 export interface ScreenSize {
   columns: number
@@ -7,7 +10,7 @@ export interface ScreenSize {
 const enter = '\x1b[?1049h\x1b[?25l\x1b[?7l'
 const leave = '\x1b[?7h\x1b[?25h\x1b[?1049l'
 /** Terminals that know it show a frame only when it is whole (https://contour-terminal.org/vt-extensions/synchronized-output/). */
-const frame = { begin: '\x1b[?2026h\x1b[H', end: '\x1b[J\x1b[?2026l' }
+const frame = { begin: '\x1b[?2026h\x1b[H', end: '\x1b[?2026l' }
 
 /**
  * The whole terminal, held with `using`: what stood there comes back when it is left, also by an error, a signal that ends the
@@ -52,10 +55,14 @@ export class Screen implements Disposable {
   }
 
   readonly #redraw = () => {
-    const lines = this.#drawn().slice(0, this.size.rows)
-    this.#output.write(
-      `${frame.begin}${lines.map((line) => `${line}\x1b[0m\x1b[K`).join('\r\n')}${frame.end}`,
+    const { columns, rows } = this.size
+    const lines = this.#drawn().slice(0, rows)
+    // Behind a character in the last column the cursor still stands on it, and to clear the rest would clear that.
+    const painted = lines.map((line) =>
+      textWidth(stripVTControlCharacters(line)) < columns ? `${line}\x1b[0m\x1b[K` : `${line}\x1b[0m`,
     )
+    const rest = lines.length < rows ? '\r\n\x1b[J' : ''
+    this.#output.write(`${frame.begin}${painted.join('\r\n')}${rest}${frame.end}`)
   }
 
   // In raw mode the terminal makes no signal of Ctrl-C.

@@ -133,6 +133,8 @@ export interface Claim extends Omit<NewChunk, 'schema_name' | 'table_name'> {
   worker: number
   /** Number of this attempt, from 1. */
   attempts: number
+  /** The same, since somebody has opened the chunk once more. */
+  tries: number
   /** Of the attempt before. */
   last_error: string | null
   /** Where the last one of this source and these parameters has stopped. */
@@ -329,13 +331,19 @@ export async function takeChunksOver(session: Session, chunks: number[], backfil
   return session.run(sql('ledger/take_chunks_over'), [chunks, backfill])
 }
 
-/** Opens chunks once more whose outcome was one of these, and says how many. */
+/**
+ * Opens chunks once more whose outcome was one of these.
+ *
+ * @param codes hash of what turns each source into rows now; chunks of other sources stay as they are
+ * @returns how many
+ */
 export async function reopenChunks(
   session: Session,
   backfill: number,
   outcomes: ChunkOutcome[],
+  codes: Pick<NewChunk, 'dataset' | 'source' | 'code'>[],
 ): Promise<number> {
-  return session.run(sql('ledger/reopen_chunks'), [backfill, outcomes])
+  return session.run(sql('ledger/reopen_chunks'), [backfill, outcomes, JSON.stringify(codes)])
 }
 
 function chunkLost({ chunk }: Claim): DwhError {

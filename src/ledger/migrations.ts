@@ -21,6 +21,7 @@ export interface LedgerPresence {
   /** As has_loads, for seals. */
   has_seals: boolean
   has_restored_leaves: boolean
+  has_checks: boolean
   has_backfills: boolean
 }
 

@@ -1,5 +1,6 @@
+import type { StoredProof } from '../ledger/chunks.ts'
+import type { GenerationTable } from '../ledger/generations.ts'
 import type { LoadFigures } from '../ledger/loads.ts'
-import type { RelationName } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Window } from '../sources/window.ts'
 
@@ -13,6 +14,8 @@ export interface ChunkLoad {
   window: Window | undefined
   /** Rows of scope and window that are there already give way to those of the input, and are kept aside. */
   replaces: boolean
+  /** The input has only rows that are new since the last time: it stands for no others. */
+  isPart?: boolean
   /** What the rows that are kept aside then are; `former` unless it says otherwise. */
   keepsAs?: GenerationTable['kind']
   /** How tables begin that keep rows beside the target; of no other chunk, such as `dwh_chunk_17`. */
@@ -44,36 +47,10 @@ export interface ChunkEnd {
   /** Tables with rows that were replaced, or that are withheld. */
   generations: GenerationTable[]
   /** Of all rows of scope and window in the target; undefined where no proof is wanted, or no window can be told. */
-  proof: ChunkProof | undefined
+  proof: StoredProof | undefined
 }
 
 export interface ChunkFigures extends LoadFigures {
   /** Rows of the input that lie outside the window. */
   outside: number
-}
-
-/** A table that keeps rows of a chunk beside the target. */
-export interface GenerationTable extends RelationName {
-  kind: 'former' | 'withheld'
-  rows: number
-  /** Of all tables of the chunk together; with the first of them. */
-  difference: Difference | undefined
-}
-
-/** How the rows that were replaced differ from those that took their place. */
-export interface Difference {
-  added: number
-  removed: number
-  /** Rows of one key with other values. */
-  changed: number
-  /** How many of those differ in a column. */
-  columns: Record<string, number>
-}
-
-/** As it stands in the ledger; see src/proof/hash.ts. */
-export interface ChunkProof {
-  rows: number
-  hash_1: string
-  hash_2: string
-  algorithm: string
 }

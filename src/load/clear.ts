@@ -1,9 +1,10 @@
 import { DwhError } from '../errors.ts'
+import type { Difference, GenerationTable } from '../ledger/generations.ts'
 import type { Leaf } from '../partitions/tree.ts'
 import { fitName, identList, literal, type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { hasState, sqlstate } from '../postgres/sqlstate.ts'
-import type { ChunkLoad, Difference, GenerationTable } from './chunk.ts'
+import type { ChunkLoad } from './chunk.ts'
 import type { Conclusion } from './conclusion.ts'
 import type { Held } from './destinations.ts'
 import { findDifference } from './difference.ts'
@@ -135,20 +136,18 @@ async function clearTerritory(
 export function generationName(
   { dataset: { target } }: LoadTarget,
   { tables }: Pick<ChunkLoad, 'tables'>,
-  suffix = '',
 ): RelationName {
-  return { schema: target.schema, name: fitName(tables, suffix) }
+  return { schema: target.schema, name: fitName(tables) }
 }
 
 /** What a leaf is called that is kept when another takes its place. */
-export function formerName(
-  target: LoadTarget,
-  chunk: Pick<ChunkLoad, 'tables'>,
-  leaf: RelationName,
+function formerName(
+  { dataset: { target } }: LoadTarget,
+  { tables }: Pick<ChunkLoad, 'tables'>,
+  { name }: RelationName,
 ): RelationName {
-  const parent = target.dataset.target.name
-  const label = leaf.name.startsWith(`${parent}_`) ? leaf.name.slice(parent.length) : `_${leaf.name}`
-  return generationName(target, chunk, label)
+  const label = name.startsWith(`${target.name}_`) ? name.slice(target.name.length) : `_${name}`
+  return { schema: target.schema, name: fitName(`${tables}${label}`) }
 }
 
 /** A table with the columns of the target and nothing that would keep a row out, or refer to others. */

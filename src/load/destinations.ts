@@ -70,9 +70,10 @@ export async function lockAll(session: Session, arrived: Arrived): Promise<Held>
   const isAnywhere = clears ? territory?.window === undefined : scope !== undefined
   const all = !target.leaves || !target.isAligned || isAnywhere
   // Whoever reads all tables, such as pg_dump, has these too: better told now than with the locks of others in our hands.
-  const own = landings.flatMap((landing) => [landing.name, ...landing.leaves])
+  const made = landings.flatMap((landing) => [landing.name, ...landing.leaves])
+  const own = new Set([...made, ...tables.filter(({ attachable }) => attachable)].map(relation))
   await session.run(
-    `LOCK TABLE ${own.map((name) => `ONLY ${relation(name)}`).join(', ')} IN ACCESS EXCLUSIVE MODE`,
+    `LOCK TABLE ${[...own].map((name) => `ONLY ${name}`).join(', ')} IN ACCESS EXCLUSIVE MODE`,
   )
   const exchange = looksFirst ? 'SHARE ROW EXCLUSIVE' : 'ACCESS EXCLUSIVE'
   const parent = exchanges ? exchange : attaches ? 'SHARE UPDATE EXCLUSIVE' : 'ROW EXCLUSIVE'

@@ -1,8 +1,8 @@
+import type { Difference } from '../ledger/generations.ts'
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { ProofColumn } from '../proof/columns.ts'
 import { proofRow } from '../proof/columns.ts'
-import type { Difference } from './chunk.ts'
 import { comparedBesideKey, type MergeColumns, told } from './merge.ts'
 import type { LoadTarget } from './target.ts'
 

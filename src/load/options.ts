@@ -5,6 +5,7 @@ import type { ChunkLoad } from './chunk.ts'
 import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
+import type { ReadyLeaf } from './ready-leaf.ts'
 import type { RejectBudget } from './reject-log.ts'
 
 export interface LoadOptions {
@@ -42,4 +43,6 @@ export interface Arrival {
   digest: { bytes: number; sha256: string }
   /** Says what was refused, once the rows are ready. */
   tell(): Promise<void>
+  /** Of rows that were kept aside: they lie where they belong, and some of them in leaves that are ready. */
+  kept?: { leaves: ReadyLeaf[] }
 }

@@ -171,6 +171,12 @@ function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
     refuseForced(look, options.strategy, mayAttach)
     return chosen(options.strategy, 'asked for')
   }
+  if (!key && options.chunk?.isPart)
+    return {
+      strategy: 'append',
+      why: 'no key, and only new rows come',
+      landing: isFree ? 'leaves' : 'staging',
+    }
   if (!key)
     return chosen('scope', isFree || isEmpty ? 'no key, and nothing is there to be replaced' : 'no key')
   if (isFree) return chosen('aside', 'the leaves are absent or empty')

@@ -25,7 +25,8 @@ export async function publish(
   const { plan, landing, load, records, rejected } = arrival
   const { target, territory, clears } = plan
   const { chunk } = options
-  const outside = territory ? await keepWithin(work, hands.crew, target, landing, territory) : 0
+  const outside =
+    territory && !arrival.kept ? await keepWithin(work, hands.crew, target, landing, territory) : 0
   const preparing: PrepareOptions = { ...options, replaced: chunk?.replaces ? territory : undefined }
   const prepared = await step(
     work,
@@ -53,7 +54,7 @@ export async function publish(
       target,
       crew: hands.crew,
       landings: rebuilt ? [rebuilt, landing] : [landing],
-      leaves: prepared.leaves,
+      leaves: [...prepared.leaves, ...(arrival.kept?.leaves ?? [])],
       onDuplicate: options.onDuplicate,
       scope: plan.scope,
       mayReplace: plan.mayReplace,
@@ -94,11 +95,10 @@ async function rebuildSome(
   options: PrepareOptions,
 ): Promise<Landing | undefined> {
   const isMerge = strategy === 'merge'
-  const wanted = isMerge
-    ? await worthRebuilding(session, target, leaves, options)
-    : strategy === 'scope'
-      ? replacedWhole(target, leaves, options)
-      : leaves
+  let wanted = leaves
+  if (strategy === 'append') wanted = []
+  else if (strategy === 'scope') wanted = replacedWhole(target, leaves, options)
+  else if (isMerge) wanted = await worthRebuilding(session, target, leaves, options)
   if (wanted.length === 0) return undefined
   return step(
     work,

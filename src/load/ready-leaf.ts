@@ -67,7 +67,7 @@ export interface Readiness {
 export async function readiness(
   session: Session,
   target: LoadTarget,
-  landing: Landing,
+  landing: Pick<Landing, 'kind' | 'leaves'>,
   { prove, replaced }: Pick<PrepareOptions, 'prove' | 'replaced'>,
 ): Promise<Readiness> {
   const occupied = await occupiedLeaves(session, target)

@@ -1,8 +1,8 @@
+import type { StoredProof } from '../ledger/chunks.ts'
 import { type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { proofColumns } from '../proof/columns.ts'
 import { addProofs, type Proof, proofAlgorithm, proveRelation } from '../proof/hash.ts'
-import type { ChunkProof } from './chunk.ts'
 import type { Conclusion } from './conclusion.ts'
 import type { Held } from './destinations.ts'
 import type { Settled } from './settle.ts'
@@ -18,10 +18,10 @@ export async function proveTerritory(
   { target, territory }: Pick<Conclusion, 'target' | 'territory'>,
   { touched = [] }: Held,
   settled: Settled[],
-): Promise<ChunkProof | undefined> {
+): Promise<StoredProof | undefined> {
   if (!territory) return undefined
   if (!target.leaves)
-    return toChunkProof(await proveTables(session, target, territory, [target.dataset.target]))
+    return storedProof(await proveTables(session, target, territory, [target.dataset.target]))
   const tables = new Map<string, RelationName>(touched.map((leaf) => [relation(leaf), leaf]))
   const proofs: Proof[] = []
   for (const { destination, table } of settled) {
@@ -32,7 +32,7 @@ export async function proveTerritory(
     else tables.set(relation(table), table)
   }
   proofs.push(await proveTables(session, target, territory, [...tables.values()]))
-  return toChunkProof(addProofs(proofs))
+  return storedProof(addProofs(proofs))
 }
 
 async function proveTables(
@@ -48,6 +48,6 @@ async function proveTables(
   return addProofs(proofs)
 }
 
-function toChunkProof({ rows, hash1, hash2 }: Proof): ChunkProof {
+function storedProof({ rows, hash1, hash2 }: Proof): StoredProof {
   return { rows, hash_1: String(hash1), hash_2: String(hash2), algorithm: proofAlgorithm }
 }

@@ -21,6 +21,12 @@ export function restoreKey(database: string): AdvisoryKey {
   return { class: dwhClass + 1, key: createHash('sha256').update(database).digest().readInt32BE() }
 }
 
+/** One of the requests that a host is sent at the same time. */
+export function slotKey(host: string, slot: number): AdvisoryKey {
+  const key = createHash('sha256').update(`${host} ${slot}`).digest().readInt32BE()
+  return { class: dwhClass + 2, key }
+}
+
 /** Milliseconds between two tries. */
 const pollInterval = 200
 

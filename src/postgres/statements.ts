@@ -2,6 +2,8 @@
 export interface ScriptStatement {
   /** Where its first word begins, in UTF-16 units. */
   start: number
+  /** Where its semicolon stands, or the script ends. */
+  end: number
   /** Its bare words in upper case: no strings, comments, quoted names or bodies of functions. */
   words: string[]
   /** It ends in a semicolon of its own. */
@@ -21,6 +23,26 @@ const token = new RegExp(
   'y',
 )
 
+/** A piece of a script: a string or a comment is one, with all that is in it. */
+export interface Token {
+  kind: 'space' | 'comment' | 'escaped' | 'quoted' | 'dollar' | 'word' | 'other'
+  text: string
+  /** Where it begins, in UTF-16 units. */
+  start: number
+}
+
+/** Cuts a script into tokens, none left out; what PostgreSQL would refuse comes out somehow. */
+export function* scriptTokens(script: string): Generator<Token, void, undefined> {
+  for (let at = 0; at < script.length; ) {
+    token.lastIndex = at
+    const { 0: text, groups = {} } = token.exec(script) as RegExpExecArray
+    const start = at
+    at = endOf(script, at, text, groups)
+    const kind = Object.keys(groups).find((name) => groups[name] !== undefined) as Token['kind']
+    yield { kind, text: script.slice(start, at), start }
+  }
+}
+
 /**
  * Tells the statements of an SQL script apart as psql does: by semicolons outside of strings, comments, parentheses and
  * `BEGIN ATOMIC` bodies. Nothing is judged; what PostgreSQL would refuse comes out somehow.
@@ -30,25 +52,21 @@ export function scriptStatements(script: string): ScriptStatement[] {
   let current: ScriptStatement | undefined
   let parentheses = 0
   let blocks = 0
-  for (let at = 0; at < script.length; ) {
-    token.lastIndex = at
-    const { 0: text, groups = {} } = token.exec(script) as RegExpExecArray
-    const start = at
-    at = endOf(script, at, text, groups)
-    if (groups.space || groups.comment) continue
+  for (const { kind, text, start } of scriptTokens(script)) {
+    if (kind === 'space' || kind === 'comment') continue
     if (text === ';' && parentheses === 0 && blocks === 0) {
-      if (current) current.terminated = true
+      if (current) Object.assign(current, { terminated: true, end: start })
       current = undefined
       continue
     }
     if (!current) {
-      current = { start, words: [], terminated: false }
+      current = { start, end: script.length, words: [], terminated: false }
       statements.push(current)
       parentheses = 0
     }
     if (text === '(') parentheses++
     if (text === ')') parentheses = Math.max(0, parentheses - 1)
-    if (!groups.word) continue
+    if (kind !== 'word') continue
     const word = text.toUpperCase()
     if (word === 'ATOMIC' && current.words.at(-1) === 'BEGIN') blocks++
     if (blocks > 0 && word === 'CASE') blocks++

@@ -20,7 +20,8 @@ export interface Wish {
 
 /**
  * Fills the names in braces of a template: `{year}`, `{month}` and `{day}` of the beginning of the window, with their zeros;
- * `{quarter}`; `{from}` and `{to}` as 2024-01-31, `{last}` for the last day; `{from_instant}` and `{to_instant}` in UTC; and
+ * `{quarter}`; `{from}` and `{to}` as 2024-01-31, `{last}` for the last day; `{from_instant}` and `{to_instant}` in UTC;
+ * `{before}` and `{after}`, a day before `from` and a day after `to`, for an API whose days are not those of the window; and
  * the parameters by their names.
  *
  * @param encode of each value, such as encodeURIComponent
@@ -74,5 +75,7 @@ function windowValues(window: Window): Record<string, string> {
     last: String(to.subtract({ days: 1 })),
     from_instant: String(instants.from),
     to_instant: String(instants.to),
+    before: String(from.subtract({ days: 1 })),
+    after: String(to.add({ days: 1 })),
   }
 }

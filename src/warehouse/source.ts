@@ -9,8 +9,52 @@ const politeness = {
   per_minute: z.number().positive().optional().describe('requests a minute at the most'),
   concurrency: z.int().min(1).max(64).default(2).describe('requests at the same time'),
   retries: z.int().min(0).max(100).default(3).describe('tries after the first'),
-  timeout: span.optional().describe('of one request'),
+  timeout: span
+    .optional()
+    .describe(
+      'time without a byte after which a request is given up; 60 seconds unless given, 5 minutes at the most',
+    ),
 }
+
+/** Of records whose keys are not always all there. */
+const fields = z
+  .array(text)
+  .min(1)
+  .optional()
+  .describe(
+    'keys of the records that are read, NULL where one lacks them; unless given, those of the first records',
+  )
+
+/** How whoever asks shows who he is; secrets stand in the environment. */
+const oauth = z.strictObject({
+  token_url: z.url().describe('where tokens are given out'),
+  client_id: text.describe('who asks'),
+  secret_variable: text.describe('the environment variable that holds the secret'),
+  refresh_variable: text
+    .optional()
+    .describe('the environment variable that holds a refresh token, which is exchanged instead'),
+  scope: text.optional().describe('what the token is asked for'),
+  secret_in: z
+    .enum(['header', 'body'])
+    .default('header')
+    .describe('where the secret is sent to the host that gives tokens out'),
+})
+
+/** Lets the reading of pages end where the window does. */
+const sorted = z
+  .strictObject({
+    by: text.describe('path of the time in a record'),
+    order: z.enum(['oldest_first', 'newest_first']).describe('of the records'),
+  })
+  .optional()
+  .describe(
+    'the order of the records, where the API cannot be asked for the end of a window: no page behind it is read',
+  )
+
+const headers = z
+  .record(z.string(), text)
+  .default({})
+  .describe(`of the request; \${NAME} is replaced by the environment variable NAME, and masked`)
 
 /** What every source has, whatever its kind: what its windows are, and what its rows have of their own. */
 const ofEvery = {
@@ -119,29 +163,33 @@ const pages = z.discriminatedUnion('by', [
 
 const http = z.strictObject({
   kind: z.literal('http').describe('an HTTP API that answers in JSON'),
-  url: text.describe('its address'),
+  url: text.describe(`its address, which may hold {year}, parameters, and \${NAME} of the environment`),
   method: z.enum(['GET', 'POST']).default('GET').describe('of the request'),
-  headers: z.record(z.string(), text).default({}).describe('of the request'),
+  headers,
   query: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
     .default({})
-    .describe('parameters of the address'),
-  body: z.unknown().optional().describe('of a POST'),
-  records: text.default('data').describe('path of the rows in the answer'),
+    .describe(
+      'parameters of the address, which may hold {from}, {to} and the like; one that is filled in with nothing is left out',
+    ),
+  body: z.unknown().optional().describe('of a POST, sent as JSON'),
+  records: text
+    .default('data')
+    .describe('path of the rows in the answer, such as result.items or edges[].node; . for an array'),
   count: text.optional().describe('path of the announced number of rows'),
   pages: pages.optional().describe('how the next page is asked for'),
   page_size: z.int().positive().optional().describe('rows a page'),
-  most_rows: z.int().positive().optional().describe('a window with more is split in halves'),
-  oauth: z
-    .strictObject({
-      token_url: z.url().describe('where tokens are given out'),
-      client_id: text.describe('who asks'),
-      secret_variable: text.describe('the environment variable that holds the secret'),
-    })
+  page_size_parameter: text.optional().describe('that asks for so many rows a page'),
+  most_rows: z
+    .int()
+    .positive()
     .optional()
-    .describe('OAuth 2 with client credentials'),
+    .describe('a window whose count is greater is split in halves, down to a day'),
+  oauth: oauth.optional().describe('OAuth 2 with client credentials or a refresh token'),
+  sorted,
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const graphql = z.strictObject({
@@ -149,11 +197,14 @@ const graphql = z.strictObject({
   url: text.describe('its address'),
   query: text.describe('a file under the sql folder, or the query itself'),
   variables: z.record(z.string(), z.unknown()).default({}).describe('of the query'),
-  headers: z.record(z.string(), text).default({}).describe('of the request'),
-  connection_path: text.describe('path of the object with nodes and pageInfo'),
-  page_size: z.int().positive().default(100).describe('rows a page'),
+  headers,
+  oauth: oauth.optional().describe('OAuth 2 with client credentials or a refresh token'),
+  connection_path: text.describe('path of the object with pageInfo and with nodes or edges, below `data`'),
+  page_size: z.int().positive().default(100).describe('rows a page, the variable `first` of the query'),
+  sorted,
   ...politeness,
   ...ofEvery,
+  fields,
 })
 
 const dwd = z.strictObject({

@@ -23,8 +23,8 @@ test('a script comes apart at its own semicolons and nowhere else', () => {
 
 test('where a statement begins and whether it ends', () => {
   expect(scriptStatements('/* é */ SELECT 1;\n  commit')).toEqual([
-    { start: 8, words: ['SELECT'], terminated: true },
-    { start: 20, words: ['COMMIT'], terminated: false },
+    { start: 8, end: 16, words: ['SELECT'], terminated: true },
+    { start: 20, end: 26, words: ['COMMIT'], terminated: false },
   ])
   expect(scriptStatements('SELECT 1 -- ;')).toMatchObject([{ terminated: false }])
 })

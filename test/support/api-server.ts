@@ -150,7 +150,7 @@ function present(asked: Asked, status: number, headers: Record<string, string>, 
       bytes: whole.subarray(Number(from)),
     }
   }
-  if (!/\bgzip\b/.test(String(asked.headers['accept-encoding'] ?? '')))
+  if (headers['content-encoding'] || !/\bgzip\b/.test(String(asked.headers['accept-encoding'] ?? '')))
     return { status, headers: tagged, bytes: whole }
   return { status, headers: { ...tagged, 'content-encoding': 'gzip' }, bytes: gzipSync(whole, { level: 1 }) }
 }

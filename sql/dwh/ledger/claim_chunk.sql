@@ -17,7 +17,7 @@ UPDATE dwh.chunks AS c
          LIMIT 1) AS next
  WHERE c.chunk = next.chunk
 RETURNING c.chunk, c.backfill, c.place, c.dataset, c.source, c.window_from::text AS window_from, c.window_to::text AS window_to,
-          c.zone, c.parameters, c.code, c.attempts, c.error AS last_error,
+          c.zone, c.parameters, c.code, c.attempts, c.attempts - c.tries_before AS tries, c.error AS last_error,
           (SELECT p.watermark
              FROM dwh.chunks AS p
             WHERE p.warehouse = c.warehouse AND p.dataset = c.dataset AND p.source = c.source AND p.parameters = c.parameters

@@ -1,11 +1,13 @@
 -- Opens chunks of a backfill once more whose outcome was one of these, unless a later backfill has done their window, or has it
--- open. Their tries are counted anew.
--- $1 backfill, $2 outcomes
+-- open. Their tries are counted anew, and what turns the source into rows is as it is now.
+-- $1 backfill, $2 outcomes, $3 array of {dataset, source, code}
 -- Locks: ROW EXCLUSIVE on dwh.chunks.
 UPDATE dwh.chunks AS c
-   SET ended_at = NULL, outcome = NULL, attempts = 0, retry_at = NULL, progress = NULL, progressed_at = NULL, load = NULL,
-       figures = NULL, gates = NULL, proof = NULL
- WHERE c.backfill = $1::bigint AND c.outcome = ANY ($2::text[])
+   SET ended_at = NULL, outcome = NULL, tries_before = c.attempts, retry_at = NULL, progress = NULL, progressed_at = NULL, load = NULL,
+       figures = NULL, gates = NULL, proof = NULL, code = w.code
+  FROM jsonb_to_recordset($3::jsonb) AS w (dataset text, source text, code text)
+ WHERE w.dataset = c.dataset AND w.source = c.source
+   AND c.backfill = $1::bigint AND c.outcome = ANY ($2::text[])
    AND NOT EXISTS (SELECT
                      FROM dwh.chunks AS o
                     WHERE o.chunk <> c.chunk

@@ -4,7 +4,7 @@
 -- $1 backfills
 -- Locks: ACCESS SHARE on the ledger.
 SELECT r.run, r.host, r.os_pid, r.state,
-       ARRAY(SELECT DISTINCT w.backfill FROM unnest($1::bigint[]) AS w (backfill)
+       ARRAY(SELECT DISTINCT w.backfill::float8 FROM unnest($1::bigint[]) AS w (backfill)
               WHERE w.backfill = r.run
                  OR r.command = 'backfill work' AND w.backfill::text = ANY (r.words)
                  OR EXISTS (SELECT FROM dwh.chunks AS c WHERE c.backfill = w.backfill AND c.worker = r.run)

@@ -35,7 +35,8 @@ export function grid<Row>(
     const room = widths.get(column) as number
     const shortened = cut(printable(text), room)
     const space = ' '.repeat(room - textWidth(shortened))
-    return column.align === 'right' ? space + shortened : shortened + space
+    if (column.align === 'right') return space + shortened
+    return column === kept.at(-1) ? shortened : shortened + space
   }
   const line = (spans: Span[]) =>
     fitLine(

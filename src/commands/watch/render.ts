@@ -2,7 +2,8 @@ import { fitLine, type Span } from '../../cli/fit.ts'
 import { bytes, count, plural } from '../../cli/format.ts'
 import type { ScreenSize } from '../../cli/screen.ts'
 import type { WatchDocument, WatchedBackfill } from '../../monitor/watch/document.ts'
-import { type Look, type Section, sections, shortfall } from './sections.ts'
+import type { Look, Section } from './section.ts'
+import { sections, shortfall } from './sections.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
 
 /** A look as lines that fit on a screen: the state of each backfill first, then what explains it, as far as there is room. */
@@ -21,7 +22,7 @@ function titleLine({ database, at, disk_left: left }: WatchDocument, { columns, 
   return fitLine(
     [
       {
-        text: `${clock(at)}  database ${database}${disk}  (q quits the watching, not the work)`,
+        text: `${clock(at)}  database ${database}${disk}  q quits`,
         paint: paint.dim,
       },
     ],
@@ -50,14 +51,14 @@ function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: bool
     ],
     ...(withBar ? [bar(backfill, columns, ink)] : []),
     [
+      ...(short.length > 0 ? [{ text: short.join(', '), paint: paint.red }, '  '] : []),
       `${count(backfill.records)} records`,
       ...(backfill.rejected > 0
-        ? [`, ${percent(backfill.success)} accepted, ${count(backfill.rejected)} rejects`]
+        ? [`, ${count(backfill.rejected)} rejects (${percent(backfill.success)} accepted)`]
         : []),
       ...(chunks.running > 0
         ? [`, ${plural(chunks.running, 'chunk')} at work of ${backfill.parallel} at most`]
         : []),
-      ...(short.length > 0 ? [', ', { text: short.join(', '), paint: paint.red }] : []),
     ],
   ]
   if (cause) {

@@ -1,4 +1,3 @@
-import type { ChalkInstance } from 'chalk'
 import { bytes, count, plural } from '../../cli/format.ts'
 import type {
   RunningChunk,
@@ -9,25 +8,8 @@ import type {
   WatchedPeriod,
   WatchedWorker,
 } from '../../monitor/watch/document.ts'
-import { type GridColumn, grid } from './grid.ts'
+import { gridSection, type Look, type Section } from './section.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
-
-/** A part of the screen that can do with less room. */
-export interface Section {
-  /** Who is on call reads the lowest first: where there is no room for all, the highest goes. */
-  priority: number
-  /** Lines below which it is not worth its title. */
-  least: number
-  /** Lines that it would fill. */
-  full: number
-  /** Its lines, at most `room`. */
-  draw(room: number): string[]
-}
-
-export interface Look {
-  paint: ChalkInstance
-  columns: number
-}
 
 /** The sections of a document in the order of the screen. */
 export function sections(document: WatchDocument, look: Look): Section[] {
@@ -42,49 +24,6 @@ export function sections(document: WatchDocument, look: Look): Section[] {
     latest(document, look),
     others(document, look),
   ].filter((section) => section !== undefined)
-}
-
-/** A title, then a grid of as many rows as there is room for, the most telling ones, and how many are left out. */
-function gridSection<Row>(
-  { paint, columns: width }: Look,
-  {
-    priority,
-    title,
-    rows,
-    columns,
-    rank = () => 0,
-  }: {
-    priority: number
-    title: string
-    rows: Row[]
-    columns: GridColumn<Row>[]
-    /** The lowest stay. */
-    rank?: (row: Row) => number
-  },
-): Section | undefined {
-  if (rows.length === 0) return undefined
-  const head = title === '' ? 0 : 1
-  return {
-    priority,
-    least: head + 1 + Math.min(rows.length, 2),
-    full: head + 1 + rows.length,
-    draw(room) {
-      const place = room - head - 1
-      const fits = rows.length <= place
-      const kept = fits ? rows : mostTelling(rows, rank, place - 1)
-      const left = rows.length - kept.length
-      return [
-        ...(head ? [paint.bold(cutTitle(title, width))] : []),
-        ...grid(columns, kept, width, paint.dim),
-        ...(left > 0 ? [paint.dim(`… and ${count(left)} more`)] : []),
-      ]
-    },
-  }
-}
-
-function mostTelling<Row>(rows: Row[], rank: (row: Row) => number, most: number): Row[] {
-  const chosen = new Set(rows.toSorted((a, b) => rank(a) - rank(b)).slice(0, Math.max(0, most)))
-  return rows.filter((row) => chosen.has(row))
 }
 
 const telling = [
@@ -182,7 +121,7 @@ function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
         title: 'now',
         value: ({ waiting, stalled_since }) => waitText(waiting, stalled_since),
         paint: ({ stalled_since }) => (stalled_since ? look.paint.red : look.paint.yellow),
-        least: 10,
+        least: 22,
       },
     ],
   })
@@ -228,7 +167,7 @@ function troubled(backfills: WatchedBackfill[], look: Look): Section | undefined
       { title: 'chunk', value: ({ name }) => name, least: 20 },
       { title: 'tries', value: ({ attempts }) => String(attempts), align: 'right', spare: 2 },
       { title: 'at', value: ({ at }) => (at ? clock(at) : ''), spare: 1 },
-      { title: 'why', value: ({ why }) => why, least: 20 },
+      { title: 'why', value: ({ why }) => why, least: 32 },
     ],
   })
 }
@@ -303,11 +242,6 @@ function others({ others: runs }: WatchDocument, look: Look): Section | undefine
       { title: 'last step', value: ({ step }) => step ?? '', least: 8 },
     ],
   })
-}
-
-/** Names of tables and the like: what does not fit is cut. */
-function cutTitle(title: string, columns: number): string {
-  return title.length <= columns ? title : `${title.slice(0, columns - 1)}…`
 }
 
 /** `2 failed, 1 quarantined` */

@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
+import { isOpen, nextOpening, readHours } from '../../backfill/hours.ts'
 import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
 
 export type CauseKind =
@@ -12,6 +13,7 @@ export type CauseKind =
   | 'hours'
   | 'server'
   | 'source'
+  | 'slow'
   | 'unknown'
 
 /** Why nothing moves, or little. */
@@ -36,8 +38,8 @@ export function causeOf(facts: Facts, backfill: BackfillRow, left: number): Caus
     lock(facts, workers) ??
     host(facts, running) ??
     nobody(backfill, workers, noted, left) ??
-    retry(facts, noted, running) ??
-    hours(backfill, running, left)
+    hours(backfill, running, left) ??
+    retry(facts, noted, running)
   )
 }
 
@@ -151,9 +153,14 @@ function retry({ at }: Facts, noted: NotedRow[], running: NotedRow[]): Cause | u
   }
 }
 
-function hours({ settings }: BackfillRow, running: NotedRow[], left: number): Cause | undefined {
-  if (!settings.hours || running.length > 0 || left === 0) return undefined
-  return { kind: 'hours', text: `outside of its hours: ${JSON.stringify(settings.hours)}`, advice: null }
+function hours({ settings, at }: BackfillRow, running: NotedRow[], left: number): Cause | undefined {
+  if (settings.hours === null || running.length > 0 || left === 0) return undefined
+  const known = readHours(settings.hours)
+  const now = Temporal.Instant.fromEpochMilliseconds(at.getTime())
+  if (isOpen(known, now)) return undefined
+  const next = new Date(nextOpening(known, now).epochMilliseconds)
+  const day = next.toISOString().slice(0, 10)
+  return { kind: 'hours', text: `pauses outside of ${known.text}, until ${day} ${clock(next)}`, advice: null }
 }
 
 /** `14:23:05Z`: UTC, as everywhere in the ledger. */

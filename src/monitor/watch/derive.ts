@@ -1,4 +1,4 @@
-import { causeOf, causeOfStall, silentAfter } from './causes.ts'
+import { type Cause, causeOf, causeOfStall, silentAfter } from './causes.ts'
 import type { BackfillState, ChunkCounts, WatchDocument, WatchedBackfill, WatchedWorker } from './document.ts'
 import { type BackfillRow, type Facts, grainOf, type SumRow, type WorkerRow } from './facts.ts'
 import {
@@ -61,12 +61,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
   const cause = open ? causeOf(facts, row, left) : undefined
   const stalled = open && row.wanted === 'run' && (isStalled(since, at) || cause?.kind === 'no_worker')
   const slow = running.length > 0 && running.every((one) => one.isSlow)
-  const state = stateOf(row, chunks, {
-    running: running.length,
-    stalled,
-    slow,
-    notBegun: cause?.kind === 'not_begun',
-  })
+  const state = stateOf(row, chunks, { running: running.length, stalled, slow, cause: cause?.kind })
   const grain = grainOf(row)
   const causes = facts.rejects.filter((one) => one.backfill === backfill)
   return {
@@ -74,7 +69,13 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     warehouse,
     state,
     stalled_since: state === 'stalled' ? since : null,
-    cause: cause ?? (state === 'stalled' ? causeOfStall(facts, row) : null),
+    cause:
+      cause ??
+      (state === 'stalled'
+        ? causeOfStall(facts, row)
+        : state === 'slow'
+          ? causeOfSlowness(running, facts, warehouse)
+          : null),
     created_at: row.created_at,
     ended_at: row.ended_at,
     parallel: row.parallel,
@@ -83,7 +84,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     rejected,
     success: successOf(records, rejected),
     rate: running.length > 0 ? rateOf(`backfill ${backfill}`, at, records, running, track) : null,
-    eta: running.length > 0 ? etaOfAll(facts, row, sums, running) : null,
+    eta: running.length > 0 && !stalled ? etaOfAll(facts, row, sums, running) : null,
     grain,
     datasets: watchedDatasets(facts, sums, running, { backfill, warehouse, grain, years }, track),
     running: running.map(({ shown }) => shown),
@@ -102,11 +103,24 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
   }
 }
 
+function causeOfSlowness(running: Running[], { paces }: Facts, warehouse: string): Cause | null {
+  const [first] = running
+  if (!first) return null
+  const { row, shown } = first
+  const usual = paceOf(paces, warehouse, row).usual ?? 0
+  const told = (rate: number) => (rate < 100 ? rate.toFixed(1) : String(Math.round(rate)))
+  return {
+    kind: 'slow',
+    text: `a chunk of ${row.dataset}/${row.source} brings ${told(shown.rows / shown.seconds)} rows a second, usually ${told(usual)}`,
+    advice: null,
+  }
+}
+
 interface Movement {
   running: number
   stalled: boolean
   slow: boolean
-  notBegun: boolean
+  cause: Cause['kind'] | undefined
 }
 
 function stateOf({ wanted, ended_at }: BackfillRow, chunks: ChunkCounts, now: Movement): BackfillState {
@@ -117,7 +131,8 @@ function stateOf({ wanted, ended_at }: BackfillRow, chunks: ChunkCounts, now: Mo
   }
   if (wanted === 'cancel') return 'cancelling'
   if (wanted === 'pause') return now.running > 0 ? 'pausing' : 'paused'
-  if (now.notBegun) return 'planned'
+  if (now.cause === 'not_begun') return 'planned'
+  if (now.cause === 'hours') return 'paused'
   if (now.stalled) return 'stalled'
   return now.slow ? 'slow' : 'running'
 }

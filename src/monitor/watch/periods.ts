@@ -125,7 +125,7 @@ function watchedPeriod(
     rejected,
     success: successOf(records, rejected),
     rate: running.length > 0 ? rateOf(key, at, records, running, track) : null,
-    eta: running.length > 0 ? etaOf(rows, running, pace, running.length) : null,
+    eta: running.length > 0 && !stalled ? etaOf(rows, running, pace, running.length) : null,
     state: stateOf(chunks, running, stalled),
     stalled_since: stalled ? new Date(Math.max(...stalls.map(Number))) : null,
     chunks,

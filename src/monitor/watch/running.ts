@@ -1,3 +1,4 @@
+import { Temporal } from 'temporal-polyfill'
 import type { RunningChunk, TroubledChunk } from './document.ts'
 import type { NotedRow } from './facts.ts'
 import type { Track } from './track.ts'
@@ -66,9 +67,18 @@ export function troubledChunk(row: NotedRow): TroubledChunk {
 
 const round = (value: number) => String(Math.round(value * 1000) / 1000)
 
-/** `measure/piezo 2024-01-01 to 2024-02-01 region=north` */
+/** `measure/piezo 2024-01 region=north` */
 function chunkName({ dataset, source, window_from, window_to, parameters }: NotedRow): string {
-  const window = window_from === null ? '' : ` ${window_from} to ${window_to}`
+  const window = window_from === null || window_to === null ? '' : ` ${windowLabel(window_from, window_to)}`
   const told = Object.entries(parameters).map(([name, value]) => ` ${name}=${value}`)
   return `${dataset}/${source}${window}${told.join('')}`
+}
+
+/** `2024`, `2024-03`, `2024-03-17` where the window is just that, else `2024-03-01 to 2024-03-08`. */
+export function windowLabel(from: string, to: string): string {
+  const start = Temporal.PlainDate.from(from)
+  const is = (duration: Temporal.DurationLike) => String(start.add(duration)) === to
+  if (from.endsWith('-01-01') && is({ years: 1 })) return from.slice(0, -6)
+  if (from.endsWith('-01') && is({ months: 1 })) return from.slice(0, -3)
+  return is({ days: 1 }) ? from : `${from} to ${to}`
 }

@@ -178,7 +178,7 @@ export class HttpClient {
     const text = await beginning(body)
     const excerpt = this.excerpt(text)
     const message = `${this.secrets.maskUrl(url)} answered ${status}${excerpt ? `: ${excerpt}` : ''}`
-    if (!mayPass(status)) return new Refused(status, text, message)
+    if (!mayPass(status)) return new Refused(status, this.secrets.mask(text), message)
     return new TryAgain(message, { after: retryAfter(headers, Date.now()), tooOften: status === 429 })
   }
 

@@ -32,12 +32,9 @@ export class Secrets {
   /** Masks a value from now on. */
   keep(value: string): void {
     if (value.length < leastSecret) return
-    for (const form of [
-      value,
-      encodeURIComponent(value),
-      new URLSearchParams([['', value]]).toString().slice(1),
-    ])
-      this.#known.add(form)
+    const inQuery = new URLSearchParams([['', value]]).toString().slice(1)
+    const inJson = JSON.stringify(value).slice(1, -1)
+    for (const form of [value, encodeURIComponent(value), inQuery, inJson]) this.#known.add(form)
   }
 
   /**

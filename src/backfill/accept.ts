@@ -1,0 +1,139 @@
+import { step, type Work } from '../events.ts'
+import { findBackfill } from '../ledger/backfills.ts'
+import type { Chunk } from '../ledger/chunks.ts'
+import { acceptChunk, findChunks, type Generation } from '../ledger/generations.ts'
+import { underLease } from '../ledger/lease.ts'
+import type { ChunkEnd } from '../load/chunk.ts'
+import { publishTables } from '../load/publish-tables.ts'
+import { Crew } from '../postgres/crew.ts'
+import type { Session } from '../postgres/session.ts'
+import type { Warehouse } from '../warehouse/load.ts'
+import { chunkName, windowOf } from './chunk-work.ts'
+import { sourceOf } from './code.ts'
+import { failures } from './gates.ts'
+import { exchangedTables, keptTable, openGenerations } from './generations.ts'
+import { chunkLease, chunksOf, type NotUndoable, settleKept } from './undo.ts'
+
+/** A chunk whose rows are withheld. */
+export interface Acceptable {
+  chunk: Chunk
+  name: string
+  withheld: Generation[]
+  /** Rows of scope and window that are there give way, as the chunk was told. */
+  replaces: boolean
+  /** What its gates say. */
+  why: string[]
+}
+
+export interface AcceptPlan {
+  chunks: Acceptable[]
+  others: NotUndoable[]
+}
+
+/**
+ * What is withheld of a backfill: rows that fell short of a threshold, and those that an undo has taken back.
+ *
+ * @throws DwhError USAGE where the run has planned no backfill, or has no such chunk
+ */
+export async function planAccept(
+  session: Session,
+  warehouse: Warehouse,
+  backfill: number,
+  only?: number | undefined,
+): Promise<AcceptPlan> {
+  const chunks = await chunksOf(session, warehouse, backfill, only)
+  const { settings } = await findBackfill(session, backfill)
+  const kept = await openGenerations(
+    session,
+    chunks.map(({ chunk }) => chunk),
+  )
+  const plan: AcceptPlan = { chunks: [], others: [] }
+  for (const chunk of chunks) {
+    const name = chunkName(chunk)
+    const withheld = kept.filter((one) => one.chunk === chunk.chunk && one.kind === 'withheld')
+    const why = await whyNot(session, warehouse, chunk, withheld)
+    const gates = failures(chunk.gates ?? [])
+    if (why !== undefined) plan.others.push({ chunk, name, why })
+    else plan.chunks.push({ chunk, name, withheld, replaces: settings.force, why: gates })
+  }
+  return plan
+}
+
+async function whyNot(
+  session: Session,
+  warehouse: Warehouse,
+  chunk: Chunk,
+  withheld: Generation[],
+): Promise<string | undefined> {
+  const { state, dataset, source } = chunk
+  if (state !== 'quarantined' && state !== 'undone') return `is ${state}: nothing of it is withheld`
+  if (withheld.length === 0)
+    return 'has no rows any more: they were let go; dwh backfill retry fetches them again'
+  const others = await findChunks(session, warehouse.name, { datasets: [dataset], source })
+  const later = others.find(
+    (other) =>
+      other.chunk > chunk.chunk &&
+      (other.state === 'done' || other.state === 'flagged') &&
+      isSame(other, chunk),
+  )
+  return later && `chunk ${later.chunk} of backfill ${later.backfill} has loaded its window since`
+}
+
+function isSame(one: Chunk, other: Chunk): boolean {
+  const parameters = ({ parameters }: Chunk) => JSON.stringify(Object.entries(parameters).toSorted())
+  return (
+    one.window_from === other.window_from &&
+    one.window_to === other.window_to &&
+    parameters(one) === parameters(other)
+  )
+}
+
+/**
+ * Publishes rows that are withheld as their chunk would have: merged, or in the place of those of scope and window where it was
+ * forced, in which case those are kept aside for an undo. Each chunk in one transaction; stopped in between, the same command
+ * does the rest.
+ *
+ * Locks: those of a load.
+ *
+ * @throws DwhError LEASE_LOST, LOCK_HELD, LEAF_SEALED, TARGET_UNFIT, ROWS_UNFIT
+ */
+export async function accept(
+  session: Session,
+  work: Work,
+  warehouse: Warehouse,
+  plan: AcceptPlan,
+  run: number,
+  jobs: number,
+): Promise<{ chunk: number; name: string; rows: number; inserted: number }[]> {
+  const done: { chunk: number; name: string; rows: number; inserted: number }[] = []
+  for (const { chunk, name, withheld, replaces } of plan.chunks) {
+    const { dataset } = sourceOf(warehouse, chunk.dataset, chunk.source)
+    const concluding = async (last: Session, end: ChunkEnd) => {
+      const { inserted, updated, unchanged, moved, replaced } = end.figures
+      await acceptChunk(last, chunk.chunk, {
+        load: end.load,
+        figures: { inserted, updated, unchanged, moved, replaced },
+        proof: end.proof,
+      })
+      await settleKept(last, chunk.chunk, withheld, end)
+    }
+    const loaded = await underLease(session, work, chunkLease(chunk.chunk), run, async (lease) => {
+      await using crew = await Crew.hire(session, work, jobs, `dwh backfill accept ${run}`)
+      for (const member of crew.sessions) await lease.join(member)
+      const kept = {
+        warehouse: warehouse.name,
+        dataset,
+        window: windowOf(chunk),
+        parameters: chunk.parameters,
+        tables: withheld.filter(({ rows }) => rows > 0).map(keptTable),
+        name: `withheld rows of ${name}`,
+        how: 'accept',
+        chunk: { replaces, tables: exchangedTables(chunk.chunk, 'accept', run), concluding },
+      } as const
+      return step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
+    })
+    const rows = withheld.reduce((sum, generation) => sum + generation.rows, 0)
+    done.push({ chunk: chunk.chunk, name, rows, inserted: loaded.inserted })
+  }
+  return done
+}

@@ -1,0 +1,222 @@
+import { DwhError } from '../errors.ts'
+import { step, type Work } from '../events.ts'
+import type { Chunk } from '../ledger/chunks.ts'
+import {
+  endGenerations,
+  findChunks,
+  type Generation,
+  keepGenerations,
+  laterLoads,
+  listGenerations,
+  undoChunk,
+} from '../ledger/generations.ts'
+import { underLease } from '../ledger/lease.ts'
+import type { ChunkEnd } from '../load/chunk.ts'
+import { publishTables } from '../load/publish-tables.ts'
+import { Crew } from '../postgres/crew.ts'
+import { relation } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
+import { inTransaction } from '../postgres/transaction.ts'
+import type { Warehouse } from '../warehouse/load.ts'
+import { isComparable, isProved, proveStanding, standingOf } from './chunk-proof.ts'
+import { chunkName, windowOf } from './chunk-work.ts'
+import { sourceOf } from './code.ts'
+import { dropGenerations, exchangedTables, keptTable, openGenerations } from './generations.ts'
+
+/** A chunk whose former rows can come back. */
+export interface Undoable {
+  chunk: Chunk
+  name: string
+  /** Where the former rows are kept. */
+  former: Generation[]
+  /** What has changed rows of scope and window since; empty where they are as the chunk has left them. */
+  since: string[]
+}
+
+/** A chunk that cannot be undone, and why. */
+export interface NotUndoable {
+  chunk: Chunk
+  name: string
+  why: string
+}
+
+export interface UndoPlan {
+  /** Newest first. */
+  chunks: Undoable[]
+  others: NotUndoable[]
+}
+
+/**
+ * What an undo of a forced backfill would take back. Reads the rows of scope and window of each chunk once, to tell whether
+ * somebody has changed them since; changes nothing.
+ *
+ * @param only this chunk of it
+ * @throws DwhError USAGE where the run has planned no backfill, or has no such chunk
+ */
+export async function planUndo(
+  session: Session,
+  warehouse: Warehouse,
+  backfill: number,
+  only?: number | undefined,
+): Promise<UndoPlan> {
+  const chunks = await chunksOf(session, warehouse, backfill, only)
+  const kept = await listGenerations(
+    session,
+    chunks.map(({ chunk }) => chunk),
+  )
+  const plan: UndoPlan = { chunks: [], others: [] }
+  for (const chunk of chunks.toSorted(
+    (a, b) => Number(b.ended_at) - Number(a.ended_at) || b.chunk - a.chunk,
+  )) {
+    const name = chunkName(chunk)
+    const former = kept.filter((one) => one.chunk === chunk.chunk && one.kind === 'former')
+    const open = former.filter(({ gone_at }) => gone_at === null)
+    const why = await whyNot(chunk, former, open)
+    if (why !== undefined) plan.others.push({ chunk, name, why })
+    else plan.chunks.push({ chunk, name, former: open, since: await changedSince(session, warehouse, chunk) })
+  }
+  return plan
+}
+
+/** @throws DwhError USAGE */
+export async function chunksOf(
+  session: Session,
+  warehouse: Warehouse,
+  backfill: number,
+  only: number | undefined,
+): Promise<Chunk[]> {
+  const chunks = await findChunks(session, warehouse.name, { backfill })
+  if (chunks.length === 0)
+    throw new DwhError('USAGE', `run ${backfill} is no backfill of warehouse ${warehouse.name}`, {
+      hint: 'see: dwh backfill list',
+    })
+  const wanted = only === undefined ? chunks : chunks.filter(({ chunk }) => chunk === only)
+  if (wanted.length > 0) return wanted
+  const numbers = chunks.slice(0, 5).map(({ chunk }) => chunk)
+  throw new DwhError('USAGE', `backfill ${backfill} has no chunk ${only}`, {
+    hint: `its chunks are ${numbers.join(', ')}${chunks.length > 5 ? ', …' : ''}; see: dwh backfill status ${backfill}`,
+  })
+}
+
+function whyNot(chunk: Chunk, former: Generation[], open: Generation[]): string | undefined {
+  const { state, superseded_by } = chunk
+  if (state === 'undone') return 'is undone already'
+  if (state === 'superseded') return `gave way to chunk ${superseded_by}: undo the backfill of that one first`
+  if (state !== 'done' && state !== 'flagged') return `is ${state}: it has replaced nothing`
+  if (former.length === 0) return 'was merged and not forced: it has replaced nothing that could come back'
+  return open.length === 0 ? 'has no former rows any more: they were let go' : undefined
+}
+
+/** In the words of the ledger where it knows who it was. */
+async function changedSince(session: Session, warehouse: Warehouse, chunk: Chunk): Promise<string[]> {
+  const standing = await standingOf(session, warehouse, chunk)
+  if (!standing) return [`${chunk.schema_name}.${chunk.table_name} is gone`]
+  if (!chunk.proof || !isComparable(chunk.proof)) return []
+  const found = await proveStanding(session, standing)
+  if (isProved(found, chunk.proof)) return []
+  const loads = (await laterLoads(session, chunk)).filter(({ leaves }) =>
+    leaves.some(({ name }) => standing.tables.some((table) => table.name === name)),
+  )
+  const rows = `${found.rows.toLocaleString('en')} rows are there, ${chunk.proof.rows.toLocaleString('en')} were`
+  if (loads.length === 0) return [`${rows}: changed by no load`]
+  return [rows, ...loads.slice(-3).map(({ load, run, input }) => `load ${load} of run ${run}: ${input}`)]
+}
+
+/** @throws DwhError ROWS_UNFIT where rows have changed since, unless that shall not matter */
+export function requireUnchanged({ chunks }: UndoPlan, isForced: boolean): void {
+  const changed = chunks.filter(({ since }) => since.length > 0)
+  const [first] = changed
+  if (!first || isForced) return
+  const which = changed.length === 1 ? first.name : `${changed.length} windows, among them ${first.name}`
+  throw new DwhError(
+    'ROWS_UNFIT',
+    `rows of ${which} have changed since (${first.since.join('; ')}); nothing was changed`,
+    {
+      hint: 'undo what came later first, or add --force: what is there now is kept aside too, and dwh backfill accept brings it back',
+    },
+  )
+}
+
+/**
+ * Puts the former rows of chunks back, the newest chunk first, each in one transaction; what the chunk had brought is kept
+ * aside as withheld, so that `accept` brings it back. Stopped in between, the same command does the rest.
+ *
+ * Locks: those of a load.
+ *
+ * @throws DwhError LEASE_LOST, LOCK_HELD, LEAF_SEALED, TARGET_UNFIT
+ */
+export async function undo(
+  session: Session,
+  work: Work,
+  warehouse: Warehouse,
+  plan: UndoPlan,
+  run: number,
+  jobs: number,
+): Promise<{ chunk: number; name: string; rows: number; revived: number | undefined }[]> {
+  const done: { chunk: number; name: string; rows: number; revived: number | undefined }[] = []
+  for (const { chunk, name, former } of plan.chunks) {
+    const { dataset } = sourceOf(warehouse, chunk.dataset, chunk.source)
+    let revived: number | undefined
+    const concluding = async (last: Session, end: ChunkEnd) => {
+      revived = await undoChunk(last, chunk.chunk)
+      await settleKept(last, chunk.chunk, former, end)
+    }
+    await underLease(session, work, chunkLease(chunk.chunk), run, async (lease) => {
+      await using crew = await Crew.hire(session, work, jobs, `dwh backfill undo ${run}`)
+      for (const member of crew.sessions) await lease.join(member)
+      const kept = {
+        warehouse: warehouse.name,
+        dataset,
+        window: windowOf(chunk),
+        parameters: chunk.parameters,
+        tables: former.filter(({ rows }) => rows > 0).map(keptTable),
+        name: `former rows of ${name}`,
+        how: 'undo',
+        chunk: {
+          replaces: true,
+          keepsAs: 'withheld',
+          tables: exchangedTables(chunk.chunk, 'undo', run),
+          concluding,
+        },
+      } as const
+      await step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
+    })
+    const rows = former.reduce((sum, generation) => sum + generation.rows, 0)
+    done.push({ chunk: chunk.chunk, name, rows, revived })
+  }
+  return done
+}
+
+/** What only one process does with a chunk that has ended. */
+export function chunkLease(chunk: number): string {
+  return `backfill chunk ${chunk}`
+}
+
+/** In the last transaction: tables whose rows are in the dataset now go, and those that keep what was there come. */
+export async function settleKept(
+  session: Session,
+  chunk: number,
+  published: Generation[],
+  end: ChunkEnd,
+): Promise<void> {
+  // A table that has become a leaf bears the name of one by now.
+  for (const generation of published)
+    await session.run(`DROP TABLE IF EXISTS ${relation(keptTable(generation))}`)
+  await endGenerations(session, published)
+  await keepGenerations(session, chunk, end.generations)
+}
+
+/**
+ * Lets go of all rows that a backfill keeps aside: nothing of it can be undone or accepted afterwards.
+ *
+ * Locks: ACCESS EXCLUSIVE on the tables that keep them.
+ *
+ * @returns what was let go
+ */
+export async function letGoOf(session: Session, chunks: number[]): Promise<Generation[]> {
+  return inTransaction(session, async () => {
+    const kept = await openGenerations(session, chunks)
+    await dropGenerations(session, kept)
+    return kept
+  })
+}

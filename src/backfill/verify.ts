@@ -1,0 +1,176 @@
+import type { Work } from '../events.ts'
+import type { Chunk } from '../ledger/chunks.ts'
+import { type ChunkFilter, findChunks, laterLoads } from '../ledger/generations.ts'
+import type { Session } from '../postgres/session.ts'
+import { inTransaction } from '../postgres/transaction.ts'
+import type { Warehouse } from '../warehouse/load.ts'
+import { countDoubled, isComparable, isProved, proveStanding, standingOf } from './chunk-proof.ts'
+import { chunkName } from './chunk-work.ts'
+import { findGaps, type Gap } from './gaps.ts'
+import { failures } from './gates.ts'
+
+/**
+ * What the database says of a chunk:
+ *
+ * - `equal`: rows and hash are those that the chunk has left
+ * - `deleted`, `added`, `changed`: they are not, and no later chunk says why
+ * - `doubled`: rows of one key are there more than once
+ * - `thin`: they are, and fell short of a threshold then
+ * - `rewritten`: a later chunk has written to the same window; what that has left is judged with it
+ * - `empty`: it brought no rows, and nothing was proved
+ * - `unproved`: nothing can be compared
+ */
+export type Finding =
+  | 'equal'
+  | 'deleted'
+  | 'added'
+  | 'changed'
+  | 'doubled'
+  | 'thin'
+  | 'rewritten'
+  | 'empty'
+  | 'unproved'
+
+/** One chunk that counts, held against the database. */
+export interface Verified {
+  chunk: number
+  backfill: number
+  name: string
+  dataset: string
+  source: string
+  window_from: string | null
+  window_to: string | null
+  parameters: Record<string, string>
+  finding: Finding
+  /** In scope and window: now, and when the chunk ended. */
+  rows: number | null
+  expected: number | null
+  note: string
+}
+
+/** What a verification says; its differences are those chunks and gaps that are not as the ledger says. */
+export interface Certificate {
+  database: string
+  /** By the clock of the server. */
+  at: string
+  chunks: Verified[]
+  /** Days that no chunk has brought. */
+  gaps: Gap[]
+  certified: { chunks: number; rows: number }
+  differences: number
+}
+
+const different: Finding[] = ['deleted', 'added', 'changed', 'doubled', 'thin']
+
+/**
+ * Holds what the ledger says of backfills against the rows that are there: counts and hashes of each chunk that counts, and the
+ * days between that none has brought. Reads every row of their windows; each chunk is read in one moment with its row of the
+ * ledger. Changes nothing.
+ *
+ * Locks: ACCESS SHARE.
+ */
+export async function verify(
+  session: Session,
+  work: Work,
+  warehouse: Warehouse,
+  filter: ChunkFilter,
+): Promise<Certificate> {
+  const found = await findChunks(session, warehouse.name, filter)
+  const counting = found.filter(({ state }) => state === 'done' || state === 'flagged')
+  const { database, at } = await session.one<{ database: string; at: string }>(
+    `SELECT current_database()::text AS database, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at`,
+  )
+  const chunks: Verified[] = []
+  for (const chunk of counting) {
+    work.signal.throwIfAborted()
+    chunks.push(await verifyChunk(session, warehouse, chunk))
+    work.emit({
+      type: 'progress',
+      step: 'verify',
+      done: chunks.length,
+      total: counting.length,
+      unit: 'windows',
+    })
+  }
+  const gaps = findGaps(found, filter)
+  const equal = chunks.filter(({ finding }) => finding === 'equal')
+  return {
+    database,
+    at,
+    chunks,
+    gaps,
+    certified: { chunks: equal.length, rows: equal.reduce((sum, { rows }) => sum + (rows ?? 0), 0) },
+    differences: chunks.filter(({ finding }) => different.includes(finding)).length + gaps.length,
+  }
+}
+
+async function verifyChunk(session: Session, warehouse: Warehouse, chunk: Chunk): Promise<Verified> {
+  const { chunk: number, backfill, dataset, source, window_from, window_to, parameters } = chunk
+  const judged = await inTransaction(
+    session,
+    () => judge(session, warehouse, chunk),
+    'ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  )
+  const name = chunkName(chunk)
+  return { chunk: number, backfill, name, dataset, source, window_from, window_to, parameters, ...judged }
+}
+
+type Judged = Pick<Verified, 'finding' | 'rows' | 'expected' | 'note'>
+
+async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Promise<Judged> {
+  const { proof } = chunk
+  if (!warehouse.datasets.some(({ name, sources }) => name === chunk.dataset && chunk.source in sources)) {
+    const note = 'the warehouse file does not have its dataset and source any more'
+    return { finding: 'unproved', rows: null, expected: proof?.rows ?? null, note }
+  }
+  const standing = await standingOf(session, warehouse, chunk)
+  if (!standing)
+    return { finding: 'deleted', rows: 0, expected: proof?.rows ?? null, note: 'the table is gone' }
+  if (!proof) {
+    const isEmpty = chunk.figures?.records === 0
+    const note = isEmpty ? 'the source had no rows' : 'it was not proved when it ended'
+    return { finding: isEmpty ? 'empty' : 'unproved', rows: null, expected: null, note }
+  }
+  const found = await proveStanding(session, standing)
+  const counts = { rows: found.rows, expected: proof.rows }
+  if (!isComparable(proof))
+    return {
+      ...counts,
+      finding: 'unproved',
+      note: `proofs of ${proof.algorithm} cannot be compared any more`,
+    }
+  if (isProved(found, proof)) {
+    const short = failures(chunk.gates ?? [])
+    return { ...counts, finding: short.length > 0 ? 'thin' : 'equal', note: short.join('; ') }
+  }
+  const later = await laterLoads(session, chunk)
+  const rewriting = later.find((load) => load.chunk !== null && touches(load, chunk))
+  // Rows do not go by a merge.
+  if (rewriting && found.rows >= proof.rows)
+    return {
+      ...counts,
+      finding: 'rewritten',
+      note: `by chunk ${rewriting.chunk} of backfill ${rewriting.backfill}`,
+    }
+  const names = new Set(standing.tables.map(({ name }) => name))
+  const loads = later.filter(
+    ({ chunk, leaves }) => chunk === null && leaves.some(({ name }) => names.has(name)),
+  )
+  const suspects = loads.map(({ load, run }) => `load ${load} of run ${run}`).slice(-3)
+  const note = suspects.length > 0 ? `${suspects.join(', ')} wrote to the same leaves since` : 'by no load'
+  if (found.rows < proof.rows) return { ...counts, finding: 'deleted', note }
+  const doubled = found.rows > proof.rows ? await countDoubled(session, standing) : 0
+  if (doubled > 0)
+    return { ...counts, finding: 'doubled', note: `${doubled} rows stand there more than once` }
+  return { ...counts, finding: found.rows > proof.rows ? 'added' : 'changed', note }
+}
+
+/** Windows of two chunks overlap; what has none is everywhere. */
+function touches(
+  one: { window_from: string | null; window_to: string | null },
+  { window_from, window_to }: Chunk,
+): boolean {
+  if (one.window_from === null || one.window_to === null || window_from === null || window_to === null)
+    return true
+  return one.window_from < window_to && window_from < one.window_to
+}
