@@ -17,6 +17,7 @@ const manners = [
   'chunk',
   'page_size',
   'parameters',
+  'after',
 ]
 
 /**

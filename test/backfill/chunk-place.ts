@@ -136,6 +136,7 @@ export async function chunkPlace(
           zone: 'UTC',
           parameters,
           code: codeOf(file, dataset, source),
+          after: [],
         })),
       )
     })
