@@ -60,6 +60,7 @@ export async function attempt(
   work.progress.requests = fetched.requests
   const doing: Doing = {
     ...{ bench, tools, work, claim, dataset, settings, fetched },
+    after: wish.after,
     isPart: wish.after !== undefined,
     gates: [],
     seconds: () => Math.round(performance.now() - started) / 1000,
@@ -78,6 +79,8 @@ interface Doing {
   dataset: Dataset
   settings: BackfillSettings
   fetched: Fetched
+  /** The watermark from which it goes on. */
+  after: string | undefined
   /** The rows are only those that are new since the last time. */
   isPart: boolean
   /** Since the attempt began. */
@@ -175,7 +178,7 @@ function resultOf(doing: Doing, end: ChunkEnd): ChunkResult {
     outcome: end.outcome === 'withheld' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: end.load,
     fingerprint: fetched.fingerprint,
-    watermark: fetched.watermark,
+    watermark: fetched.watermark ?? doing.after,
     figures: { ...figures, ...fetchedFigures(doing) },
     gates,
     proof: end.proof,
@@ -201,7 +204,7 @@ async function endEmpty(doing: Doing): Promise<ChunkResult> {
     outcome: verdict === 'withhold' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: undefined,
     fingerprint: fetched.fingerprint,
-    watermark: fetched.watermark,
+    watermark: fetched.watermark ?? doing.after,
     figures,
     gates: doing.gates,
     proof: undefined,
