@@ -90,7 +90,7 @@ describe('installed into an empty folder', () => {
   })
 
   test('the warehouses that ship are valid', () => {
-    for (const name of ['sigeti', 'flights'])
+    for (const name of ['sigeti', 'flights', 'weatherinsight'])
       expect(dwh(['-w', name, 'config', 'validate'])).toMatchObject({ status: 0, stderr: '' })
   })
 

@@ -1,7 +1,8 @@
 import { Temporal } from 'temporal-polyfill'
+import { daySql } from '../load/replace.ts'
 import { fillScope } from '../load/territory.ts'
-import { positionOf, positionSql } from '../partitions/bounds.ts'
-import { ident, literal, relation } from '../postgres/identifiers.ts'
+import { positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
+import { literal, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import { datasetOfSource } from '../warehouse/of-source.ts'
@@ -37,18 +38,20 @@ export async function countRows(
 ): Promise<CountedRows> {
   const { partition: policy } = dataset
   const filters = maps.map((map) => scopeOf(dataset, map))
-  const day = policy ? daySql(policy) : literal('all')
+  const day = policy ? `(${daySql(policy)})::text` : literal('all')
   const counts = filters.map((filter, n) => `count(*) FILTER (WHERE ${filter}) AS rows_${n}`)
   const within = policy
     ? ` WHERE ${positionSql(policy)} >= ${positionOf(policy, span.from)} AND ${positionSql(policy)} < ${positionOf(policy, span.to)}`
     : ''
-  const rows = await session.rows<Record<string, string | number>>(
+  const rows = await session.rows<Record<string, string | number | null>>(
     `SELECT ${day} AS day${counts.map((count) => `, ${count}`).join('')} FROM ${relation(dataset.target)}${within} GROUP BY 1`,
   )
+  const labelOf = (day: string | null) =>
+    policy && day !== null ? String(positionDate(policy, day)) : String(day)
   const days = new Map(
     maps.map(({ source }, n) => [
       source,
-      new Map(rows.map((row) => [String(row.day), Number(row[`rows_${n}`])] as const)),
+      new Map(rows.map((row) => [labelOf(row.day as string | null), Number(row[`rows_${n}`])] as const)),
     ]),
   )
   const differences = new Map(
@@ -72,23 +75,6 @@ function scopeOf(dataset: Dataset, { source, parameters }: DayMap & { source: st
   )
   const sets = parameters.length === 0 ? [{}] : parameters
   return sets.map((given) => `(${fillScope(own, { ...standard, ...given })})`).join(' OR ')
-}
-
-/** `2024-03-17`; of keys that hold quarters the first day. */
-function daySql(policy: Policy): string {
-  const [first = '', second = ''] = policy.key.map(ident)
-  switch (policy.kind) {
-    case 'date_key':
-      return `regexp_replace(${first}::text, '^(\\d{4})(\\d\\d)(\\d\\d)$', '\\1-\\2-\\3')`
-    case 'date':
-      return `${first}::text`
-    case 'timestamp':
-      return `${first}::date::text`
-    case 'timestamptz':
-      return `(${first} AT TIME ZONE ${literal(policy.zone)})::date::text`
-    case 'year_quarter':
-      return `format('%s-%s-01', ${first}, lpad((${second} * 3 - 2)::text, 2, '0'))`
-  }
 }
 
 /** Windows whose rows are there by now, that lie in the span, and that no other one overlaps. */

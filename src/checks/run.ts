@@ -4,7 +4,7 @@ import type { Work } from '../events.ts'
 import type { Session } from '../postgres/session.ts'
 import { classify, hasState, sqlstate } from '../postgres/sqlstate.ts'
 import { Transaction } from '../postgres/transaction.ts'
-import { type Check, type CheckResult, checkTitle } from './check.ts'
+import type { Check, CheckResult } from './check.ts'
 import { type CheckStatement, readCheck } from './statement.ts'
 import type { CheckedDays } from './values.ts'
 
@@ -48,12 +48,13 @@ async function runCheck(
   options: CheckOptions,
 ): Promise<CheckResult> {
   work.signal.throwIfAborted()
-  const title = checkTitle(check)
-  work.emit({ type: 'step', step: title, state: 'started' })
+  // Whoever is told of results needs no line of its step beside.
+  const told = { type: 'step', step: check.name, of: check.dataset.name } as const
+  work.emit({ ...told, state: 'started' })
   const started = performance.now()
   const result = await answer(session, work, check, options)
   const seconds = (performance.now() - started) / 1000
-  work.emit({ type: 'step', step: title, state: 'done', seconds, detail: detailOf(result) })
+  work.emit({ ...told, state: 'done', seconds, detail: detailOf(result) })
   return { check, seconds, ...result }
 }
 

@@ -103,6 +103,7 @@ export async function sendDirect(
     const refused = await settleReferences(session, target, landing)
     if (refused !== undefined) return await takeBack(session, work, landing, refused)
     if (isInTransaction) await session.run('RELEASE SAVEPOINT direct')
+    landing.isPiped = true
     return rows
   } catch (error) {
     if (!(error instanceof DwhError && isOfData(error))) throw error

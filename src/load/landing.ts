@@ -40,6 +40,8 @@ export class Landing {
   readonly name: RelationName
   readonly kind: 'leaves' | 'staging' | 'target'
   readonly leaves: LandingLeaf[] = []
+  /** Its rows have come from another table in one piece. */
+  isPiped = false
   /** Columns that must have a value here, and need not in the target. */
   readonly required: string[] = []
   /** Columns that have a default here that they do not have in the target. */

@@ -4,6 +4,7 @@ import type { Crew } from '../postgres/crew.ts'
 import { ident, relation } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
+import { buildKey } from './build-key.ts'
 import { deduplicate } from './deduplicate.ts'
 import { type Landing, type LandingLeaf, requiredName } from './landing.ts'
 import { isFree, makeReady, type PrepareOptions, type ReadyLeaf, readiness } from './ready-leaf.ts'
@@ -37,11 +38,14 @@ export async function prepare(
   const ready = await readiness(session, target, landing, { prove, replaced })
   let done = 0
   await crew.each(landing.leaves.toSorted(byDate), async (worker, leaf) => {
-    if (!isSifted && target.isAligned) {
+    const isAttachable = isFree(ready, leaf)
+    const isKnownUnique =
+      landing.isPiped && isAttachable && (await buildKey(worker, target, leaf, ready.indexes))
+    if (!isSifted && target.isAligned && !isKnownUnique) {
       const duplicates = await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
       prepared.duplicates += duplicates
     }
-    const made = await makeReady(worker, work.signal, target, leaf, isFree(ready, leaf), ready)
+    const made = await makeReady(worker, work.signal, target, leaf, isAttachable, ready)
     if (made.rows > 0) prepared.leaves.push(made)
     done += 1
     work.emit({ type: 'progress', step: 'leaves', done, total: landing.leaves.length, unit: 'leaves' })

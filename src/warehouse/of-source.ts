@@ -7,8 +7,7 @@ import { didYouMean } from './nearest.ts'
  * `scope`, `priority` and `key` applied. Whoever fetches, loads, judges, replaces or proves rows of a source asks this one;
  * `Dataset.scope` alone speaks of rows whose source nobody knows, such as those of a file.
  *
- * The parameters of the scope are those of the source with what the user says before them:
- * `{ ...dataset.sources[name].parameters, ...given }`.
+ * The parameters of the scope are `parametersOfSource`.
  *
  * @throws DwhError USAGE for a source that the dataset does not have
  */
@@ -32,4 +31,14 @@ export function datasetOfSource(dataset: Dataset, name: string): Dataset {
     scope: source.scope ?? dataset.scope,
     priority: source.priority ?? dataset.priority,
   }
+}
+
+/** What the scope of a source is filled in with: its own parameters, and before them those that the user gives. */
+export function parametersOfSource(
+  { sources }: Dataset,
+  name: string,
+  given: Record<string, string>,
+): Record<string, string> {
+  const own = Object.entries(sources[name]?.parameters ?? {}).map(([key, value]) => [key, String(value)])
+  return { ...Object.fromEntries(own), ...given }
 }

@@ -185,7 +185,7 @@ describe('dwh config validate', () => {
     expect(stderr).toContain('CONFIG_MISSING')
   })
 
-  it.each(['sigeti', 'flights'])('%s, which ships, is right', async (name) => {
+  it.each(['sigeti', 'flights', 'weatherinsight'])('%s, which ships, is right', async (name) => {
     using folder = new Folder()
     expect((await dwh(folder, ['-w', name, 'config', 'validate'])).exit).toBe(0)
   })

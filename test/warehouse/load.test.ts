@@ -27,7 +27,7 @@ function errorOf(work: () => unknown): DwhError {
 }
 
 describe('a file that is right', () => {
-  it.each(['sigeti', 'flights', 'hubeau', 'timeline'])('%s ships', (name) => {
+  it.each(['sigeti', 'flights', 'hubeau', 'timeline', 'weatherinsight'])('%s ships', (name) => {
     expect(loadWarehouse(join(packageRoot, 'warehouses', `${name}.yaml`)).name).toBe(name)
   })
 

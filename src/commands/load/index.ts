@@ -8,6 +8,8 @@ import { strategies } from '../../load/plan.ts'
 import { replayable, requireSameTable } from '../../load/replay.ts'
 import { makePrivate } from '../../postgres/server/folder.ts'
 import { findInputs } from '../../sources/file/find.ts'
+import type { Dataset } from '../../warehouse/load.ts'
+import { datasetOfSource, parametersOfSource } from '../../warehouse/of-source.ts'
 import { columnNames, parameters } from './flags.ts'
 
 export const load = command({
@@ -41,6 +43,11 @@ export const load = command({
       '--max-rejects <n|n%>',
       'refuse the file as a whole when more of its records cannot be loaded; as in thresholds of the dataset unless given',
       budget.optional(),
+    ),
+    source: option(
+      '--source <name>',
+      'the files hold records of this source: its map, scope, key and parameters count; with --format json or ndjson its fields too',
+      z.string().optional(),
     ),
     param: option('--param <name=value...>', 'parameters of the dataset’s scope', parameters.optional()),
     replays: option(
@@ -108,14 +115,17 @@ export const load = command({
     'psql -c "COPY … TO STDOUT CSV HEADER" | dwh load measure - --yes',
     'dwh load measure dirty.csv --dry-run',
     'dwh load measure mended.csv --replays 12',
+    'dwh load measure answers.ndjson --source piezo --param code_bss=00387X0184/PZCC1 --format ndjson',
   ],
   async run(context, input) {
-    const dataset = namedDataset(context, input.dataset)
+    const named = namedDataset(context, input.dataset)
+    const { source, param = {} } = input
+    const dataset = source === undefined ? named : datasetOfSource(named, source)
     const options: FileOptions = {
       warehouse: context.warehouse().name,
       strategy: input.strategy,
       onDuplicate: input.onDuplicate,
-      parameters: input.param ?? {},
+      parameters: source === undefined ? param : parametersOfSource(named, source, param),
       budget: input.maxRejects ?? { share: dataset.thresholds.rejects },
       again: input.again,
       prove: input.proof,
@@ -128,7 +138,7 @@ export const load = command({
         quote: input.quote,
         escape: input.escape,
         header: input.header,
-        columns: input.columns,
+        columns: input.columns ?? fieldsOf(named, input),
         encoding: input.encoding,
         nullText: input.null,
       },
@@ -146,3 +156,10 @@ export const load = command({
     await planAndLoad(context, dataset, inputs, options, input)
   },
 })
+
+/** Of JSON, the keys that the source is read by; a header of csv says its own. */
+function fieldsOf({ sources }: Dataset, { source, format }: { source?: string; format?: string }) {
+  const settings = source === undefined ? undefined : sources[source]
+  const isJson = format === 'json' || format === 'ndjson'
+  return isJson && settings && 'fields' in settings ? settings.fields : undefined
+}

@@ -3,9 +3,11 @@ import { command, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { namedDataset } from '../../cli/datasets.ts'
 import { budget, planAndLoad } from '../../cli/load.ts'
+import { sourceOfLoad } from '../../ledger/load-source.ts'
 import type { FileOptions } from '../../load/files.ts'
 import { replayable, replayInput, requireSameTable } from '../../load/replay.ts'
 import { makePrivate } from '../../postgres/server/folder.ts'
+import { datasetOfSource } from '../../warehouse/of-source.ts'
 import { loadArgument } from './find.ts'
 
 export const rejectsReplay = command({
@@ -77,7 +79,10 @@ export const rejectsReplay = command({
 async function read(context: Context, number: number) {
   await using session = await context.openReadOnly()
   const load = await replayable(session, number)
-  const dataset = namedDataset(context, load.dataset)
+  const named = namedDataset(context, load.dataset)
+  const source = await sourceOfLoad(session, number)
+  // Records of a source are rows by the map of that source.
+  const dataset = source === undefined ? named : datasetOfSource(named, source)
   requireSameTable(load, dataset)
   return { load, dataset, replay: await replayInput(session, load, makePrivate('spool')) }
 }

@@ -10,6 +10,7 @@ import type { WatchDocument } from '../../monitor/watch/document.ts'
 import { Watching } from '../../monitor/watch/watching.ts'
 import { Session } from '../../postgres/session.ts'
 import { plainLine, render } from './render.ts'
+import { clock } from './words.ts'
 
 /** Milliseconds after which a plain line is printed though nothing has changed. */
 const plainAfter = 30_000
@@ -123,13 +124,14 @@ async function watchPlain(
   let told = ''
   let toldAt = 0
   while (true) {
-    const text = shown.backfills.map((backfill) => `${printable(plainLine(backfill))}\n`).join('')
+    const time = clock(shown.at)
+    const lines = shown.backfills.map((backfill) => `${time} ${printable(plainLine(backfill))}`)
     // Rates and times left differ from look to look without anything having happened.
     const change = shown.backfills
       .map(({ state, records, chunks }) => JSON.stringify([state, records, chunks]))
       .join()
     if (change !== told || Date.now() - toldAt >= plainAfter) {
-      context.print(text.replace(/^/gm, `${shown.at.toISOString().slice(11, 19)}Z `).trimEnd())
+      context.print(lines.join('\n'))
       told = change
       toldAt = Date.now()
     }

@@ -2,7 +2,8 @@ import { fitLine, type Span } from '../../cli/fit.ts'
 import { bytes, count, plural } from '../../cli/format.ts'
 import type { ScreenSize } from '../../cli/screen.ts'
 import type { WatchDocument, WatchedBackfill } from '../../monitor/watch/document.ts'
-import { type Look, type Section, sections, shortfall } from './sections.ts'
+import type { Look, Section } from './section.ts'
+import { sections, shortfall } from './sections.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
 
 /** A look as lines that fit on a screen: the state of each backfill first, then what explains it, as far as there is room. */

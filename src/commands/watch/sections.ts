@@ -1,4 +1,3 @@
-import type { ChalkInstance } from 'chalk'
 import { bytes, count, plural } from '../../cli/format.ts'
 import type {
   RunningChunk,
@@ -9,25 +8,8 @@ import type {
   WatchedPeriod,
   WatchedWorker,
 } from '../../monitor/watch/document.ts'
-import { type GridColumn, grid } from './grid.ts'
+import { gridSection, type Look, type Section } from './section.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
-
-/** A part of the screen that can do with less room. */
-export interface Section {
-  /** Who is on call reads the lowest first: where there is no room for all, the highest goes. */
-  priority: number
-  /** Lines below which it is not worth its title. */
-  least: number
-  /** Lines that it would fill. */
-  full: number
-  /** Its lines, at most `room`. */
-  draw(room: number): string[]
-}
-
-export interface Look {
-  paint: ChalkInstance
-  columns: number
-}
 
 /** The sections of a document in the order of the screen. */
 export function sections(document: WatchDocument, look: Look): Section[] {
@@ -42,49 +24,6 @@ export function sections(document: WatchDocument, look: Look): Section[] {
     latest(document, look),
     others(document, look),
   ].filter((section) => section !== undefined)
-}
-
-/** A title, then a grid of as many rows as there is room for, the most telling ones, and how many are left out. */
-function gridSection<Row>(
-  { paint, columns: width }: Look,
-  {
-    priority,
-    title,
-    rows,
-    columns,
-    rank = () => 0,
-  }: {
-    priority: number
-    title: string
-    rows: Row[]
-    columns: GridColumn<Row>[]
-    /** The lowest stay. */
-    rank?: (row: Row) => number
-  },
-): Section | undefined {
-  if (rows.length === 0) return undefined
-  const head = title === '' ? 0 : 1
-  return {
-    priority,
-    least: head + 1 + Math.min(rows.length, 2),
-    full: head + 1 + rows.length,
-    draw(room) {
-      const place = room - head - 1
-      const fits = rows.length <= place
-      const kept = fits ? rows : mostTelling(rows, rank, place - 1)
-      const left = rows.length - kept.length
-      return [
-        ...(head ? [paint.bold(cutTitle(title, width))] : []),
-        ...grid(columns, kept, width, paint.dim),
-        ...(left > 0 ? [paint.dim(`… and ${count(left)} more`)] : []),
-      ]
-    },
-  }
-}
-
-function mostTelling<Row>(rows: Row[], rank: (row: Row) => number, most: number): Row[] {
-  const chosen = new Set(rows.toSorted((a, b) => rank(a) - rank(b)).slice(0, Math.max(0, most)))
-  return rows.filter((row) => chosen.has(row))
 }
 
 const telling = [
@@ -125,8 +64,7 @@ function periods(backfill: WatchedBackfill, dataset: WatchedDataset, look: Look)
       { title: 'left', value: ({ eta }) => (eta === null ? '' : roughly(eta)), align: 'right', spare: 1 },
       {
         title: 'state',
-        value: ({ state, stalled_since, chunks }) =>
-          stateText(state, stalled_since, chunks.failed + chunks.quarantined),
+        value: stateText,
         paint: ({ state }) => paintOf(look.paint, state),
         least: 8,
       },
@@ -138,10 +76,20 @@ function progressOf({ total, left, waiting, running }: WatchedPeriod['chunks']):
   return total === 0 ? '' : `${count(total - left - waiting - running)}/${count(total)}`
 }
 
-function stateText(state: WatchedPeriod['state'], since: Date | null, short: number): string {
-  if (state === 'stalled') return `stalled since ${since ? clock(since) : '?'}`
-  if (state === 'none') return 'not asked for'
-  return short > 0 && state !== 'failed' && state !== 'quarantined' ? `${state}, ${short} failed` : state
+/** What is wrong comes with its number. */
+function stateText({ state, stalled_since: since, chunks }: WatchedPeriod): string {
+  const short = [
+    ...(chunks.failed > 0 ? [`${count(chunks.failed)} failed`] : []),
+    ...(chunks.quarantined > 0 ? [`${count(chunks.quarantined)} quarantined`] : []),
+  ].join(', ')
+  if (state === 'failed' || state === 'quarantined') return short
+  const told =
+    state === 'stalled'
+      ? `stalled since ${since ? clock(since) : '?'}`
+      : state === 'none'
+        ? 'not asked for'
+        : state
+  return short === '' ? told : `${told}, ${short}`
 }
 
 function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
@@ -157,8 +105,12 @@ function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
         value: ({ step, share }) =>
           `${step ?? 'begins'}${share === null || share === 0 ? '' : ` ${Math.floor(share * 100)} %`}`,
       },
-      { title: 'rows', value: ({ rows }) => count(rows), align: 'right' },
-      { title: 'per s', value: ({ rate }) => pace(rate), align: 'right', spare: 4 },
+      {
+        title: 'rows',
+        value: ({ rows, step }) => (rows === 0 && step === 'fetch' ? '' : count(rows)),
+        align: 'right',
+      },
+      { title: 'per s', value: ({ rate, rows }) => (rows === 0 ? '' : pace(rate)), align: 'right', spare: 4 },
       {
         title: 'requests',
         value: ({ requests }) => (requests > 0 ? count(requests) : ''),
@@ -303,11 +255,6 @@ function others({ others: runs }: WatchDocument, look: Look): Section | undefine
       { title: 'last step', value: ({ step }) => step ?? '', least: 8 },
     ],
   })
-}
-
-/** Names of tables and the like: what does not fit is cut. */
-function cutTitle(title: string, columns: number): string {
-  return title.length <= columns ? title : `${title.slice(0, columns - 1)}…`
 }
 
 /** `2 failed, 1 quarantined` */

@@ -1,5 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
+import { isOpen, nextOpening, readHours } from '../../backfill/hours.ts'
 import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
+import { withoutAddress } from './running.ts'
 
 export type CauseKind =
   | 'not_begun'
@@ -37,8 +39,8 @@ export function causeOf(facts: Facts, backfill: BackfillRow, left: number): Caus
     lock(facts, workers) ??
     host(facts, running) ??
     nobody(backfill, workers, noted, left) ??
-    retry(facts, noted, running) ??
-    hours(backfill, running, left)
+    hours(backfill, running, left) ??
+    retry(facts, noted, running)
   )
 }
 
@@ -104,23 +106,29 @@ function lock({ blocked }: Facts, workers: WorkerRow[]): Cause | undefined {
   }
 }
 
+/** Seconds that everybody waits for his turn before that is worth a word. */
+const worthAWord = 2
+
 function host({ hosts, at }: Facts, running: NotedRow[]): Cause | undefined {
-  const waits = running.map(({ progress }) => progress?.waiting).filter((waiting) => waiting !== undefined)
-  // One that goes on is enough: the others only wait their turn.
+  const soon = at.getTime() + worthAWord * 1000
+  const waits = running
+    .map(({ progress }) => progress?.waiting)
+    .filter((waiting) => waiting?.until !== undefined && Date.parse(waiting.until) > soon)
+    .filter((waiting) => waiting !== undefined)
   const held = hosts.find(({ host }) => waits.some((waiting) => waiting.host === host)) ?? hosts[0]
-  if (held && (waits.length > 0 || running.length === 0))
+  if (held && held.until.getTime() > soon && (waits.length > 0 || running.length === 0))
     return {
       kind: 'host',
-      text: `${held.host} may not be asked until ${clock(held.until)}: ${held.reason}`,
+      text: `${held.host} may not be asked until ${clock(held.until)}: ${withoutAddress(held.reason)}`,
       advice: null,
     }
+  // One that goes on is enough: the others only wait their turn.
   const [first] = waits
-  if (!first || waits.length < running.length) return undefined
-  const until = first.until === undefined ? undefined : new Date(first.until)
-  const still = until !== undefined && until > at ? ` until ${clock(until)}` : ''
+  if (first?.until === undefined || waits.length < running.length) return undefined
+  const why = withoutAddress(first.reason ?? 'its turn')
   return {
     kind: 'host',
-    text: `waits for ${first.host ?? 'its source'}${still}: ${first.reason ?? 'its turn'}`,
+    text: `waits for ${first.host ?? 'its source'} until ${clock(new Date(first.until))}: ${why}`,
     advice: null,
   }
 }
@@ -152,9 +160,14 @@ function retry({ at }: Facts, noted: NotedRow[], running: NotedRow[]): Cause | u
   }
 }
 
-function hours({ settings }: BackfillRow, running: NotedRow[], left: number): Cause | undefined {
-  if (!settings.hours || running.length > 0 || left === 0) return undefined
-  return { kind: 'hours', text: `outside of its hours: ${JSON.stringify(settings.hours)}`, advice: null }
+function hours({ settings, at }: BackfillRow, running: NotedRow[], left: number): Cause | undefined {
+  if (settings.hours === null || running.length > 0 || left === 0) return undefined
+  const known = readHours(settings.hours)
+  const now = Temporal.Instant.fromEpochMilliseconds(at.getTime())
+  if (isOpen(known, now)) return undefined
+  const next = new Date(nextOpening(known, now).epochMilliseconds)
+  const day = next.toISOString().slice(0, 10)
+  return { kind: 'hours', text: `pauses outside of ${known.text}, until ${day} ${clock(next)}`, advice: null }
 }
 
 /** `14:23:05Z`: UTC, as everywhere in the ledger. */

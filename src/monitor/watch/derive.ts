@@ -10,6 +10,7 @@ import {
   rateOf,
   recordsOf,
   successOf,
+  usualSeconds,
   watchedDatasets,
 } from './periods.ts'
 import { isStalled, runningChunk, troubledChunk } from './running.ts'
@@ -51,7 +52,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     .filter(({ state }) => state === 'running')
     .map((one): Running => {
       const { shown, movedAt } = runningChunk(one, at, track)
-      return { row: one, shown, movedAt, isSlow: isSlow(shown, paceOf(facts.paces, warehouse, one)) }
+      return { row: one, shown, movedAt, isSlow: isSlow(one, shown, paceOf(facts.paces, warehouse, one)) }
     })
   const chunks = countChunks(sums)
   const { records, rejected } = recordsOf(sums, running)
@@ -61,12 +62,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
   const cause = open ? causeOf(facts, row, left) : undefined
   const stalled = open && row.wanted === 'run' && (isStalled(since, at) || cause?.kind === 'no_worker')
   const slow = running.length > 0 && running.every((one) => one.isSlow)
-  const state = stateOf(row, chunks, {
-    running: running.length,
-    stalled,
-    slow,
-    notBegun: cause?.kind === 'not_begun',
-  })
+  const state = stateOf(row, chunks, { running: running.length, stalled, slow, cause: cause?.kind })
   const grain = grainOf(row)
   const causes = facts.rejects.filter((one) => one.backfill === backfill)
   return {
@@ -112,11 +108,11 @@ function causeOfSlowness(running: Running[], { paces }: Facts, warehouse: string
   const [first] = running
   if (!first) return null
   const { row, shown } = first
-  const usual = paceOf(paces, warehouse, row).usual ?? 0
-  const told = (rate: number) => (rate < 100 ? rate.toFixed(1) : String(Math.round(rate)))
+  const usual = usualSeconds(row, paceOf(paces, warehouse, row)) ?? 0
+  const told = (seconds: number) => `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`
   return {
     kind: 'slow',
-    text: `a chunk of ${row.dataset}/${row.source} brings ${told(shown.rows / shown.seconds)} rows a second, usually ${told(usual)}`,
+    text: `${shown.name} is at it for ${told(shown.seconds)}, usually ${told(usual)}`,
     advice: null,
   }
 }
@@ -125,7 +121,7 @@ interface Movement {
   running: number
   stalled: boolean
   slow: boolean
-  notBegun: boolean
+  cause: Cause['kind'] | undefined
 }
 
 function stateOf({ wanted, ended_at }: BackfillRow, chunks: ChunkCounts, now: Movement): BackfillState {
@@ -136,7 +132,8 @@ function stateOf({ wanted, ended_at }: BackfillRow, chunks: ChunkCounts, now: Mo
   }
   if (wanted === 'cancel') return 'cancelling'
   if (wanted === 'pause') return now.running > 0 ? 'pausing' : 'paused'
-  if (now.notBegun) return 'planned'
+  if (now.cause === 'not_begun') return 'planned'
+  if (now.cause === 'hours') return 'paused'
   if (now.stalled) return 'stalled'
   return now.slow ? 'slow' : 'running'
 }

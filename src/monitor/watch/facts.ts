@@ -1,3 +1,4 @@
+import type { BackfillSettings, Wanted } from '../../ledger/backfills.ts'
 import type { Blocker } from '../../postgres/ladder.ts'
 import type { Grain, HeldHost, LatestRows, OtherRun } from './document.ts'
 
@@ -22,10 +23,10 @@ export interface Facts {
 export interface BackfillRow {
   backfill: number
   warehouse: string
-  wanted: 'run' | 'pause' | 'cancel'
+  wanted: Wanted
   wanted_at: Date
   parallel: number
-  settings: { hours?: unknown }
+  settings: Pick<BackfillSettings, 'hours'>
   created_at: Date
   at: Date
   database: string

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
+import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import { inTransaction } from '../../postgres/transaction.ts'
 import type { OtherRun } from './document.ts'
 import {
@@ -52,9 +53,11 @@ export async function look(
   )
   if (!facts) return undefined
   const backfills = facts.backfills.map(({ backfill }) => backfill)
+  const leaves = await estimates(session, facts.sums)
   return {
     ...facts,
-    latest: await latestRows(session, backfills, facts.leaves),
+    leaves,
+    latest: await latestRows(session, backfills, leaves),
     diskLeft: await diskLeft(session),
   }
 }
@@ -67,7 +70,6 @@ async function lookInside(session: Session, runs: number[], findsAlive: boolean)
   const grains = backfills.map(grainOf)
   const sums = await session.rows<SumRow>(sql('monitor/chunk_sums'), [numbers, grains])
   const workers = await session.rows<WorkerRow>(sql('monitor/workers'), [numbers])
-  const tables = new Map(sums.map((row) => [`${row.schema_name}.${row.table_name}`, row]))
   const warehouses = new Map(backfills.map(({ backfill, warehouse }) => [backfill, warehouse]))
   const sources = [
     ...new Map(sums.map((row) => [`${row.backfill} ${row.dataset} ${row.source}`, row])).values(),
@@ -82,14 +84,6 @@ async function lookInside(session: Session, runs: number[], findsAlive: boolean)
     workers,
     blocked: await blockedOf(session, workers),
     hosts: await session.rows<Facts['hosts'][number]>(sql('monitor/held_hosts')),
-    leaves: await session.rows<LeafRow>(
-      sql('monitor/estimates'),
-      columns(
-        [...tables.values()],
-        ({ schema_name }) => schema_name,
-        ({ table_name }) => table_name,
-      ),
-    ),
     paces: await session.rows<PaceRow>(
       sql('monitor/usual_pace'),
       columns(
@@ -107,6 +101,18 @@ async function lookInside(session: Session, runs: number[], findsAlive: boolean)
     others: await session.rows<OtherRun>(sql('monitor/other_runs'), [
       [...numbers, ...workers.map(({ run }) => run)],
     ]),
+  }
+}
+
+/** Where somebody locks a leaf, its size cannot be asked: that is when watching is needed most. */
+async function estimates(session: Session, sums: SumRow[]): Promise<LeafRow[]> {
+  const tables = [...new Map(sums.map((row) => [`${row.schema_name}.${row.table_name}`, row])).values()]
+  const names = [tables.map(({ schema_name }) => schema_name), tables.map(({ table_name }) => table_name)]
+  try {
+    return await session.rows<LeafRow>(sql('monitor/estimates'), [...names, true])
+  } catch (error) {
+    if (!hasState(error, sqlstate.lockNotAvailable, sqlstate.queryCanceled)) throw error
+    return await session.rows<LeafRow>(sql('monitor/estimates'), [...names, false])
   }
 }
 
