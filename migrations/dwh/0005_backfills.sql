@@ -35,7 +35,6 @@ CREATE TABLE dwh.chunks (
   zone          text        NOT NULL,
   parameters    jsonb       NOT NULL DEFAULT '{}',
   code          text        NOT NULL,
-  after         text[]      NOT NULL DEFAULT '{}',
   attempts      integer     NOT NULL DEFAULT 0,
   tries_before  integer     NOT NULL DEFAULT 0,
   worker        bigint,
@@ -66,7 +65,6 @@ COMMENT ON COLUMN dwh.chunks.place       IS 'The order in which chunks are taken
 COMMENT ON COLUMN dwh.chunks.window_from IS 'With window_to a half-open interval of days in zone; NULL for a dataset without windows.';
 COMMENT ON COLUMN dwh.chunks.code        IS 'Hash of what turns the source into rows: other settings make a chunk stale.';
 COMMENT ON COLUMN dwh.chunks.tries_before IS 'Attempts before it was opened once more: its retries are counted from there.';
-COMMENT ON COLUMN dwh.chunks.after       IS 'Datasets whose open windows of the same days and backfill come first.';
 COMMENT ON COLUMN dwh.chunks.worker      IS 'The run that has claimed it; whether that lives is told by its lease.';
 COMMENT ON COLUMN dwh.chunks.progress    IS 'Of the attempt: step, rows, bytes, requests, rejects, and why it waits.';
 COMMENT ON COLUMN dwh.chunks.fingerprint IS 'Of the input that was read; another one now means that the chunk is stale.';

@@ -17,7 +17,6 @@ const manners = [
   'chunk',
   'page_size',
   'parameters',
-  'after',
 ]
 
 /**

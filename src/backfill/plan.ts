@@ -99,7 +99,7 @@ function groupByPair(history: PastChunk[]): Map<string, PastChunk[]> {
 type Unjudged = Pick<PlannedChunk, 'pair' | 'window' | 'chunk'>
 
 function chunksOf(pair: Pair, { span }: Request, code: string): Unjudged[] {
-  const { dataset, source, parameters, size, settings } = pair
+  const { dataset, source, parameters, size } = pair
   const windows = pair.hasWindows && span ? windowsOf(span, size, dataset.partition) : [undefined]
   return windows.map((window) => ({
     pair,
@@ -114,7 +114,6 @@ function chunksOf(pair: Pair, { span }: Request, code: string): Unjudged[] {
       zone: dataset.partition?.zone ?? 'UTC',
       parameters,
       code,
-      after: settings.after,
     },
   }))
 }

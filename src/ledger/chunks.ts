@@ -26,8 +26,6 @@ export interface NewChunk {
   parameters: Record<string, string>
   /** Hash of what turns the source into rows. */
   code: string
-  /** Datasets whose open windows of the same days and backfill come first. */
-  after: string[]
 }
 
 /** How far an attempt is. */

@@ -17,7 +17,6 @@ export function crossCheck(data: unknown, sqlFolder: string): Finding[] {
     ...Object.entries(datasets).flatMap(([name, dataset]) => [
       ...undeclaredColumns(name, mapping(dataset)),
       ...missingSibling(name, mapping(dataset), Object.keys(datasets)),
-      ...missingBefore(name, mapping(dataset), datasets),
       ...missingConnections(name, mapping(dataset), Object.keys(mapping(file.connections))),
       ...missingFiles(name, mapping(dataset), sqlFolder),
     ]),
@@ -71,30 +70,6 @@ function missingSibling(name: string, dataset: Mapping, datasets: string[]): Fin
   const others = datasets.filter((other) => other !== name)
   const message = `${JSON.stringify(sibling)} is no other dataset of this file${didYouMean(sibling, others)}`
   return [{ path: ['datasets', name, 'thresholds', 'align_with'], part: 'value', message }]
-}
-
-/** A source waits for other datasets, which must be there and must not wait for it. */
-function missingBefore(name: string, dataset: Mapping, datasets: Mapping): Finding[] {
-  const others = Object.keys(datasets).filter((other) => other !== name)
-  return Object.entries(mapping(dataset.sources)).flatMap(([source, fields]) =>
-    namesAt(['after'], mapping(fields).after).flatMap(([path, part, before]): Finding[] => {
-      const is = others.includes(before)
-        ? waitsFor(before, name, datasets) && `waits for ${name} itself`
-        : `is no other dataset of this file${didYouMean(before, others)}`
-      if (!is) return []
-      const message = `${JSON.stringify(before)} ${is}`
-      return [{ path: ['datasets', name, 'sources', source, ...path], part, message }]
-    }),
-  )
-}
-
-function waitsFor(name: string, wanted: string, datasets: Mapping, seen = new Set<string>()): boolean {
-  if (seen.has(name)) return false
-  seen.add(name)
-  const before = Object.values(mapping(mapping(datasets[name]).sources)).flatMap((source) =>
-    namesAt([], mapping(source).after).map(([, , other]) => other),
-  )
-  return before.includes(wanted) || before.some((other) => waitsFor(other, wanted, datasets, seen))
 }
 
 function missingConnections(name: string, dataset: Mapping, connections: string[]): Finding[] {

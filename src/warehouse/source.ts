@@ -58,12 +58,6 @@ const headers = z
 
 /** What every source has, whatever its kind: what its windows are, and what its rows have of their own. */
 const ofEvery = {
-  after: z
-    .array(ownName)
-    .default([])
-    .describe(
-      'datasets that its rows are computed from: in one backfill their windows of the same days come first',
-    ),
   chunk: z
     .string()
     .regex(

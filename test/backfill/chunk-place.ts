@@ -136,7 +136,6 @@ export async function chunkPlace(
           zone: 'UTC',
           parameters,
           code: codeOf(file, dataset, source),
-          after: [],
         })),
       )
     })

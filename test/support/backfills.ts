@@ -67,7 +67,6 @@ export async function seedBackfill(
       zone: 'UTC',
       parameters,
       code: 'c',
-      after: [],
     })),
   )
   await session.run(settle, [backfill, JSON.stringify(chunks.map((chunk, n) => ({ ...chunk, n })))])

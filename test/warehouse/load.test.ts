@@ -331,23 +331,6 @@ datasets:
     ])
   })
 
-  it('of sources that wait for others: for one that is none, and for each other', () => {
-    const source = (after: string) => `{ path: x.csv, kind: file, after: [${after}] }`
-    const text = `name: mine
-datasets:
-  hours: { target: x.hours, sources: { files: ${source('quarters')} } }
-  quarters: { target: x.quarters, sources: { own: ${source('days')} } }
-  days: { target: x.days, sources: { own: ${source('hours, weeks')} } }
-  years: { target: x.years, sources: { own: ${source('hours, days')} } }
-`
-    expect(mistakesIn(text).map((mistake) => mistake.replace(/^[\d:]+ /, ''))).toEqual([
-      'datasets.hours.sources.files.after[0]: "quarters" waits for hours itself',
-      'datasets.quarters.sources.own.after[0]: "days" waits for quarters itself',
-      'datasets.days.sources.own.after[0]: "hours" waits for days itself',
-      'datasets.days.sources.own.after[1]: "weeks" is no other dataset of this file',
-    ])
-  })
-
   it('are told beside mistakes of the schema, not after them', () => {
     expect(mistakesIn('name: mine\ndatasets:\n  a: { target: x.a, key: idd, columns: { id: 1 } }\n')).toEqual(
       [

@@ -1,5 +1,5 @@
--- Claims the next chunk of a backfill, unless as many are claimed as may be, or all that are left wait for another try or
--- for windows of the same days that come first. To be asked under lock_backfill. Told with it: what the chunk that counts for its window until now has brought.
+-- Claims the next chunk of a backfill, unless as many are claimed as may be, or all that are left wait for another try. To be asked
+-- under lock_backfill. Told with it: what the chunk that counts for its window until now has brought.
 -- $1 backfill, $2 run of the worker
 -- Locks: ROW EXCLUSIVE on dwh.chunks.
 WITH claimed AS (
@@ -13,10 +13,6 @@ WITH claimed AS (
              AND b.wanted = 'run'
              AND b.parallel > (SELECT count(*) FROM dwh.chunks AS r
                                 WHERE r.backfill = $1::bigint AND r.ended_at IS NULL AND r.worker IS NOT NULL)
-             AND (n.after = '{}'
-                  OR NOT EXISTS (SELECT FROM dwh.chunks AS f
-                                  WHERE f.backfill = $1::bigint AND f.ended_at IS NULL AND f.dataset = ANY (n.after)
-                                    AND (f.window_from < n.window_to AND n.window_from < f.window_to) IS NOT FALSE))
            ORDER BY n.place
              FOR UPDATE OF n SKIP LOCKED
            LIMIT 1) AS next
