@@ -102,7 +102,7 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
-    reading: {},
+    reading: readingOf(bench.warehouse, claim),
     chunk: chunkLoad(doing, (end) => {
       result = end
     }),
@@ -114,6 +114,12 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
   await loadUnder(session, work, { lease: bench.lease, crew }, open, bench.run, options)
   if (!result) throw new Error(`${chunkName(claim)} has no end`)
   return result
+}
+
+/** Of records that lack keys, only the warehouse file knows which there can be. */
+function readingOf(warehouse: Warehouse, { dataset, source }: Claim): FileOptions['reading'] {
+  const { settings } = sourceOf(warehouse, dataset, source)
+  return 'fields' in settings ? { columns: settings.fields } : {}
 }
 
 /** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
