@@ -156,9 +156,20 @@ async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'wi
     },
     facts,
   )
-  // Before the first station was built there are no rows: whether some should be there is told by other years, and by siblings.
-  doing.gates = facts.records === 0 ? gates.filter(({ gate }) => gate !== 'coverage') : gates
+  doing.gates = facts.records === 0 ? gatesOfNothing(doing, gates) : gates
   return hasPassed(doing) || dataset.thresholds.on_failure === 'flag' ? 'publish' : 'withhold'
+}
+
+/**
+ * Before the first station was built there are no rows: whether some should be there is told by other years, by siblings, and by
+ * what the same window has brought before.
+ */
+function gatesOfNothing({ claim: { former_rows: former } }: Doing, gates: GateResult[]): GateResult[] {
+  const expected = gates.filter(({ gate }) => gate !== 'coverage')
+  if (!former) return expected
+  const note = `no rows came, and ${former.toLocaleString('en')} did the last time`
+  const volume: GateResult = { gate: 'volume', passed: false, found: 0, wanted: former, note }
+  return [...expected.filter(({ gate }) => gate !== 'volume'), volume]
 }
 
 const hasPassed = ({ gates }: Doing) => gates.every(({ passed }) => passed)

@@ -41,7 +41,14 @@ function literalOf(name: string, wish: Wish): string {
       )
     }
   }
-  return literal(fill(`{${name}}`, wish))
+  try {
+    return literal(fill(`{${name}}`, wish))
+  } catch (error) {
+    const { hint = '' } = error as DwhError
+    throw new DwhError('CONFIG_INVALID', `:${name} of the query stands for nothing; nothing was changed`, {
+      hint,
+    })
+  }
 }
 
 /** 2024-01-31 → 20240131 */
