@@ -51,7 +51,9 @@ export async function planAccept(
   for (const chunk of chunks) {
     const name = chunkName(chunk)
     const withheld = kept.filter((one) => one.chunk === chunk.chunk && one.kind === 'withheld')
-    const why = await whyNot(session, warehouse, chunk, withheld)
+    // Of a window without rows nothing is kept: that there are none is what is withheld.
+    const isThere = withheld.length > 0 || chunk.figures?.records === 0
+    const why = await whyNot(session, warehouse, chunk, isThere)
     const gates = failures(chunk.gates ?? [])
     if (why !== undefined) plan.others.push({ chunk, name, why })
     else plan.chunks.push({ chunk, name, withheld, replaces: settings.force, why: gates })
@@ -63,12 +65,11 @@ async function whyNot(
   session: Session,
   warehouse: Warehouse,
   chunk: Chunk,
-  withheld: Generation[],
+  isThere: boolean,
 ): Promise<string | undefined> {
   const { state, dataset, source } = chunk
   if (state !== 'quarantined' && state !== 'undone') return `is ${state}: nothing of it is withheld`
-  if (withheld.length === 0)
-    return 'has no rows any more: they were let go; dwh backfill retry fetches them again'
+  if (!isThere) return 'has no rows any more: they were let go; dwh backfill retry fetches them again'
   const others = await findChunks(session, warehouse.name, { datasets: [dataset], source })
   const later = others.find(
     (other) =>
@@ -130,7 +131,7 @@ export async function accept(
         how: 'accept',
         chunk: { replaces, tables: exchangedTables(chunk.chunk, 'accept', run), concluding },
       } as const
-      return step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
+      return await step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
     })
     const rows = withheld.reduce((sum, generation) => sum + generation.rows, 0)
     done.push({ chunk: chunk.chunk, name, rows, inserted: loaded.inserted })

@@ -99,7 +99,7 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
-    reading: {},
+    reading: readingOf(bench.warehouse, claim),
     chunk: chunkLoad(doing, (end) => {
       result = end
     }),
@@ -111,6 +111,12 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
   await loadUnder(session, work, { lease: bench.lease, crew }, open, bench.run, options)
   if (!result) throw new Error(`${chunkName(claim)} has no end`)
   return result
+}
+
+/** Of records that lack keys, only the warehouse file knows which there can be. */
+function readingOf(warehouse: Warehouse, { dataset, source }: Claim): FileOptions['reading'] {
+  const { settings } = sourceOf(warehouse, dataset, source)
+  return 'fields' in settings ? { columns: settings.fields } : {}
 }
 
 /** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
@@ -150,9 +156,20 @@ async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'wi
     },
     facts,
   )
-  // Before the first station was built there are no rows: whether some should be there is told by other years, and by siblings.
-  doing.gates = facts.records === 0 ? gates.filter(({ gate }) => gate !== 'coverage') : gates
+  doing.gates = facts.records === 0 ? gatesOfNothing(doing, gates) : gates
   return hasPassed(doing) || dataset.thresholds.on_failure === 'flag' ? 'publish' : 'withhold'
+}
+
+/**
+ * Before the first station was built there are no rows: whether some should be there is told by other years, by siblings, and by
+ * what the same window has brought before.
+ */
+function gatesOfNothing({ claim: { former_rows: former } }: Doing, gates: GateResult[]): GateResult[] {
+  const expected = gates.filter(({ gate }) => gate !== 'coverage')
+  if (!former) return expected
+  const note = `no rows came, and ${former.toLocaleString('en')} did the last time`
+  const volume: GateResult = { gate: 'volume', passed: false, found: 0, wanted: former, note }
+  return [...expected.filter(({ gate }) => gate !== 'volume'), volume]
 }
 
 const hasPassed = ({ gates }: Doing) => gates.every(({ passed }) => passed)

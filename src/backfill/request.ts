@@ -105,7 +105,7 @@ function pairOf(warehouse: Warehouse, dataset: Dataset, source: string, choice: 
   }
 }
 
-const dayNames = /\{(year|quarter|month|day|from|to|last|from_instant|to_instant)\}/
+const dayNames = /\{(year|quarter|month|day|from|to|last|from_instant|to_instant|before|after)\}/
 
 /** Its settings speak of days. */
 function asksForDays(warehouse: Warehouse, settings: SourceSettings): boolean {

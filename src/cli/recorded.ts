@@ -99,8 +99,13 @@ export async function recorded<Summary>(
     throw failure
   } finally {
     await keeping
-    // Where the server has gone the row stays open, and the run counts as died.
+    // Where the server has gone the row stays open, and the run counts as died; work that has outlived it is written down.
     await endRun(ledger, run, failure, summary)
+      .catch(async (error) => {
+        if (failure?.code === 'SERVER_WENT_AWAY') throw error
+        await using another = await Session.open(target, `dwh ${context.command}`, quiet)
+        await endRun(another, run, failure, summary)
+      })
       .then(() => pruneRuns(ledger, spanSeconds(warehouse?.retention.runs ?? ninetyDays)))
       .then(removeLogs)
       .catch(() => {})

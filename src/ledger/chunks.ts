@@ -135,8 +135,8 @@ export interface Claim extends Omit<NewChunk, 'schema_name' | 'table_name'> {
   attempts: number
   /** The same, since somebody has opened the chunk once more. */
   tries: number
-  /** Of the attempt before. */
-  last_error: string | null
+  /** That the chunk which counts for its window until now has brought; null where there is none. */
+  former_rows: number | null
   /** Where the last one of this source and these parameters has stopped. */
   watermark: string | null
 }

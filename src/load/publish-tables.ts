@@ -34,7 +34,7 @@ export interface KeptRows {
   tables: KeptTable[]
   /** What they are called in the ledger. */
   name: string
-  how: 'accept' | 'undo'
+  how: 'accept' | 'undo' | 'scope'
   chunk: Pick<ChunkLoad, 'replaces' | 'keepsAs' | 'tables' | 'concluding'>
 }
 

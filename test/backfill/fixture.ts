@@ -2,14 +2,15 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { ensureLedger } from '../../src/migrate/apply.ts'
-import type { Session } from '../../src/postgres/session.ts'
+import { Session } from '../../src/postgres/session.ts'
+import type { Target } from '../../src/postgres/target.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import type { TestServer } from '../support/servers.ts'
 import { testWarehouse } from '../support/warehouse.ts'
 import { quietWork } from '../support/work.ts'
 
 /** A fact table in leaves of a month, and a list without windows. */
-const tables = `
+export const tables = `
   CREATE TABLE public.sales (id int NOT NULL, sold_on date NOT NULL, client text, amount numeric(10,2),
     PRIMARY KEY (id, sold_on)) PARTITION BY RANGE (sold_on);
   CREATE TABLE public.clients (id int PRIMARY KEY, name text)`
@@ -47,15 +48,19 @@ export function monthFile(month: string, perDay = 3, { rejects = 0 } = {}): stri
   return `id,sold_on,client,amount\n${rows.join('')}`
 }
 
-/** A warehouse with a file for each month of 2024 and one of clients, and a database of the template. */
+/**
+ * A warehouse with a file for each month of 2024 and one of clients, and a database of the template.
+ *
+ * @param options target: of a database that is there already
+ */
 export async function backfillPlace(
   server: TestServer,
   template: { readonly name: string },
-  { perDay = 3, months = 12 } = {},
+  { perDay = 3, months = 12, target = undefined as Target | undefined } = {},
 ) {
   const stack = new AsyncDisposableStack()
-  const database = stack.use(await freshDatabase(server, { template: template.name }))
-  const session = stack.use(await database.open())
+  const database = target ? { target } : stack.use(await freshDatabase(server, { template: template.name }))
+  const session = stack.use(await Session.open(database.target, 'dwh test', quietWork()))
   const warehouse = stack.use(testWarehouse({ datasets: { sales, clients } }))
   mkdirSync(join(warehouse.folder, 'data'))
   const put = (name: string, content: string) => writeFileSync(join(warehouse.folder, name), content)
@@ -110,7 +115,8 @@ export async function leftovers(session: Session) {
     ),
     loads: await session.rows("SELECT load, state FROM dwh.load_states WHERE state IN ('running', 'died')"),
     leases: await session.rows(
-      `SELECT work FROM dwh.leases WHERE work LIKE 'backfill%' AND expires_at > clock_timestamp()`,
+      `SELECT work FROM dwh.leases JOIN pg_stat_activity ON pid = backend_pids[1]
+        WHERE work LIKE 'backfill%' AND expires_at > clock_timestamp()`,
     ),
   }
 }

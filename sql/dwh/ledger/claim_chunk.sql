@@ -17,11 +17,17 @@ UPDATE dwh.chunks AS c
          LIMIT 1) AS next
  WHERE c.chunk = next.chunk
 RETURNING c.chunk, c.backfill, c.place, c.dataset, c.source, c.window_from::text AS window_from, c.window_to::text AS window_to,
-          c.zone, c.parameters, c.code, c.attempts, c.attempts - c.tries_before AS tries, c.error AS last_error,
+          c.zone, c.parameters, c.code, c.attempts, c.attempts - c.tries_before AS tries,
           (SELECT p.watermark
              FROM dwh.chunks AS p
             WHERE p.warehouse = c.warehouse AND p.dataset = c.dataset AND p.source = c.source AND p.parameters = c.parameters
               AND p.window_from IS NOT DISTINCT FROM c.window_from AND p.window_to IS NOT DISTINCT FROM c.window_to
               AND p.outcome IN ('done', 'flagged') AND p.undone_at IS NULL AND p.watermark IS NOT NULL
             ORDER BY p.ended_at DESC
-            LIMIT 1) AS watermark
+            LIMIT 1) AS watermark,
+          (SELECT (p.figures->>'inserted')::bigint + (p.figures->>'updated')::bigint + (p.figures->>'unchanged')::bigint
+                  + (p.figures->>'moved')::bigint
+             FROM dwh.chunks AS p
+            WHERE p.warehouse = c.warehouse AND p.dataset = c.dataset AND p.source = c.source AND p.parameters = c.parameters
+              AND p.window_from IS NOT DISTINCT FROM c.window_from AND p.window_to IS NOT DISTINCT FROM c.window_to
+              AND p.outcome IN ('done', 'flagged') AND p.superseded_by IS NULL AND p.undone_at IS NULL) AS former_rows

@@ -1,4 +1,5 @@
 import type { Group } from '../../cli/command.ts'
+import { backfillAccept } from './accept.ts'
 import { backfillCancel } from './cancel.ts'
 import { backfillList } from './list.ts'
 import { backfillPause } from './pause.ts'
@@ -7,6 +8,8 @@ import { backfillResume } from './resume.ts'
 import { backfillRetry } from './retry.ts'
 import { backfillRun } from './run.ts'
 import { backfillStatus } from './status.ts'
+import { backfillUndo } from './undo.ts'
+import { backfillVerify } from './verify.ts'
 import { backfillWork } from './work.ts'
 
 export const backfillGroup: Group = {
@@ -22,5 +25,8 @@ export const backfillGroup: Group = {
     backfillResume,
     backfillCancel,
     backfillRetry,
+    backfillVerify,
+    backfillAccept,
+    backfillUndo,
   ],
 }

@@ -10,6 +10,7 @@ import {
   rateOf,
   recordsOf,
   successOf,
+  usualSeconds,
   watchedDatasets,
 } from './periods.ts'
 import { isStalled, runningChunk, troubledChunk } from './running.ts'
@@ -51,7 +52,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     .filter(({ state }) => state === 'running')
     .map((one): Running => {
       const { shown, movedAt } = runningChunk(one, at, track)
-      return { row: one, shown, movedAt, isSlow: isSlow(shown, paceOf(facts.paces, warehouse, one)) }
+      return { row: one, shown, movedAt, isSlow: isSlow(one, shown, paceOf(facts.paces, warehouse, one)) }
     })
   const chunks = countChunks(sums)
   const { records, rejected } = recordsOf(sums, running)
@@ -107,11 +108,11 @@ function causeOfSlowness(running: Running[], { paces }: Facts, warehouse: string
   const [first] = running
   if (!first) return null
   const { row, shown } = first
-  const usual = paceOf(paces, warehouse, row).usual ?? 0
-  const told = (rate: number) => (rate < 100 ? rate.toFixed(1) : String(Math.round(rate)))
+  const usual = usualSeconds(row, paceOf(paces, warehouse, row)) ?? 0
+  const told = (seconds: number) => `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`
   return {
     kind: 'slow',
-    text: `a chunk of ${row.dataset}/${row.source} brings ${told(shown.rows / shown.seconds)} rows a second, usually ${told(usual)}`,
+    text: `${shown.name} is at it for ${told(shown.seconds)}, usually ${told(usual)}`,
     advice: null,
   }
 }
