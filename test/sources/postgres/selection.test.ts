@@ -132,7 +132,7 @@ describe('what is read of another server', () => {
   test.each([
     [
       'a table that is not there',
-      { table: 'public.nothing' },
+      { table: 'public.nothing', window_column: 'day' },
       'CONFIG_INVALID',
       /public\.nothing cannot be read: .*does not exist/,
     ],
