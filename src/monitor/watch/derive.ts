@@ -27,7 +27,10 @@ export function derive(facts: Facts, track: Track, years: number[] = []): WatchD
     at: facts.at,
     database: facts.database,
     backfills: facts.backfills.map((row) => watchedBackfill(facts, row, track, years)),
-    workers: facts.workers.map(watchedWorker),
+    // One that died without a chunk is history, though its run will never end.
+    workers: facts.workers
+      .filter(({ state, chunks }) => state === 'running' || chunks > 0)
+      .map(watchedWorker),
     hosts: facts.hosts,
     locks: facts.blocked.map(({ pid, application, seconds, by }) => {
       const { target, ...holder } = by
