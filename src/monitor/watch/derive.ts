@@ -1,5 +1,12 @@
-import { type Cause, causeOf, causeOfStall, silentAfter } from './causes.ts'
-import type { BackfillState, ChunkCounts, WatchDocument, WatchedBackfill, WatchedWorker } from './document.ts'
+import { causeOf, causeOfStall, silentAfter } from './causes.ts'
+import type {
+  BackfillState,
+  Cause,
+  ChunkCounts,
+  WatchDocument,
+  WatchedBackfill,
+  WatchedWorker,
+} from './document.ts'
 import { type BackfillRow, type Facts, grainOf, type SumRow, type WorkerRow } from './facts.ts'
 import {
   countChunks,
