@@ -126,7 +126,7 @@ function asked(warehouse: Warehouse, dataset: Dataset, settings: SourceSettings)
   const scope = settings.scope ?? dataset.scope ?? ''
   return new Set([
     ...Object.keys(settings.parameters),
-    ...[...templates.matchAll(/\{([a-z_]\w*)\}/gi)].map(([, name]) => name as string),
+    ...[...templates.matchAll(/(?<!\$)\{([a-z_]\w*)\}/gi)].map(([, name]) => name as string),
     ...[...scope.matchAll(/(?<![:\w]):([a-z_]\w*)/gi)].map(([, name]) => name as string),
   ])
 }
