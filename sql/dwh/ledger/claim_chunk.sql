@@ -11,6 +11,12 @@ WITH claimed AS (
            WHERE n.backfill = $1::bigint AND n.ended_at IS NULL AND n.worker IS NULL
              AND (n.retry_at IS NULL OR n.retry_at <= clock_timestamp())
              AND b.wanted = 'run'
+             -- Of the datasets that it reads, the same days come first.
+             AND NOT EXISTS (SELECT FROM dwh.chunks AS f
+                              WHERE f.backfill = $1::bigint AND f.ended_at IS NULL
+                                AND b.settings->'after'->n.dataset ? f.dataset
+                                AND coalesce(f.window_from, '-infinity') < coalesce(n.window_to, 'infinity')
+                                AND coalesce(f.window_to, 'infinity') > coalesce(n.window_from, '-infinity'))
              AND b.parallel > (SELECT count(*) FROM dwh.chunks AS r
                                 WHERE r.backfill = $1::bigint AND r.ended_at IS NULL AND r.worker IS NOT NULL)
            ORDER BY n.place

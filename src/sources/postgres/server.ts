@@ -70,6 +70,7 @@ export class SourceServer implements AsyncDisposable {
 
   /** A session that sees this moment, which nobody else needs. */
   async glance(work: Work, { zone, timeout }: Omit<SnapshotOptions, 'shared'>): Promise<Session> {
+    work.signal.throwIfAborted()
     return explained(this.name, async () => {
       const session = await Session.open(this.#target, application, work)
       try {
@@ -130,6 +131,7 @@ export class Snapshot implements AsyncDisposable {
   /** A session in a transaction that sees the moment. */
   async session(work: Work): Promise<Session> {
     if (this.#isBusy) await this.leave()
+    work.signal.throwIfAborted()
     if (this.#session) return this.#session
     const { zone, timeout } = this.#options
     return explained(describeTarget(this.#target), async () => {

@@ -18,7 +18,7 @@ conformance('postgres', async (): Promise<SourceWorld> => {
       FROM generate_series(1, 5000) AS n;
     ANALYZE public.measure;
     CREATE VIEW public.breaking AS SELECT *, 100 / (id - 4000) AS share FROM public.measure;
-    CREATE VIEW public.stalling AS SELECT *, pg_sleep(CASE WHEN id > 4000 THEN 60 END) FROM public.measure`)
+    CREATE VIEW public.stalling AS SELECT *, length(pg_sleep(CASE WHEN id > 4000 THEN 60 END)::text) AS slept FROM public.measure`)
   let table = 'public.measure'
   const open = async (around: Surroundings, named?: string): Promise<Source> => {
     const there = new SourceServer(database.target)
