@@ -61,6 +61,7 @@ export async function attempt(
   work.progress.requests = fetched.requests
   const doing: Doing = {
     ...{ bench, tools, work, claim, dataset, settings, fetched },
+    after: wish.after,
     isPart: wish.after !== undefined,
     gates: [],
     seconds: () => Math.round(performance.now() - started) / 1000,
@@ -79,6 +80,8 @@ interface Doing {
   dataset: Dataset
   settings: BackfillSettings
   fetched: Fetched
+  /** The watermark from which it goes on. */
+  after: string | undefined
   /** The rows are only those that are new since the last time. */
   isPart: boolean
   /** Since the attempt began. */
@@ -100,7 +103,7 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
     prove: true,
     jobs: crew.sessions.length,
     decimalComma: false,
-    reading: {},
+    reading: doing.fetched.input ? readingOf(bench.warehouse, claim) : {},
     chunk: {
       ...chunkLoad(doing, (end) => {
         result = end
@@ -115,6 +118,12 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
   await loadUnder(session, work, { lease: bench.lease, crew }, open, bench.run, options)
   if (!result) throw new Error(`${chunkName(claim)} has no end`)
   return result
+}
+
+/** Of records that lack keys, only the warehouse file knows which there can be. */
+function readingOf(warehouse: Warehouse, { dataset, source }: Claim): FileOptions['reading'] {
+  const { settings } = sourceOf(warehouse, dataset, source)
+  return 'fields' in settings ? { columns: settings.fields } : {}
 }
 
 /** From this part of rejects on it is not the rows that are wrong, and the ledger shall not be filled with them. */
@@ -162,9 +171,12 @@ async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'wi
  * Before the first station was built there are no rows: whether some should be there is told by other years, by siblings, and by
  * what the same window has brought before.
  */
-function gatesOfNothing({ claim: { former_rows: former } }: Doing, gates: GateResult[]): GateResult[] {
+function gatesOfNothing(
+  { claim: { former_rows: former }, isPart }: Doing,
+  gates: GateResult[],
+): GateResult[] {
   const expected = gates.filter(({ gate }) => gate !== 'coverage')
-  if (!former) return expected
+  if (!former || isPart) return expected
   const note = `no rows came, and ${former.toLocaleString('en')} did the last time`
   const volume: GateResult = { gate: 'volume', passed: false, found: 0, wanted: former, note }
   return [...expected.filter(({ gate }) => gate !== 'volume'), volume]
@@ -179,7 +191,7 @@ function resultOf(doing: Doing, end: ChunkEnd): ChunkResult {
     outcome: end.outcome === 'withheld' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: end.load,
     fingerprint: fetched.fingerprint,
-    watermark: fetched.watermark,
+    watermark: fetched.watermark ?? doing.after,
     figures: { ...figures, ...fetchedFigures(doing) },
     gates,
     proof: end.proof,
@@ -205,7 +217,7 @@ async function endEmpty(doing: Doing): Promise<ChunkResult> {
     outcome: verdict === 'withhold' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',
     load: undefined,
     fingerprint: fetched.fingerprint,
-    watermark: fetched.watermark,
+    watermark: fetched.watermark ?? doing.after,
     figures,
     gates: doing.gates,
     proof: undefined,

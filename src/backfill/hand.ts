@@ -1,27 +1,50 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
+import type { BackfillSettings } from '../ledger/backfills.ts'
 import { type Claim, claimChunk } from '../ledger/chunks.ts'
 import { Crew } from '../postgres/crew.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import { attempt, type Tools } from './attempt.ts'
+import type { Target } from '../postgres/target.ts'
+import { attempt, type Bench, type Tools } from './attempt.ts'
 import { ChunkWork, chunkName } from './chunk-work.ts'
 import { codeOf } from './code.ts'
-import { settle } from './settle.ts'
-import type { Shift } from './shift.ts'
+import { type Settled, settle } from './settle.ts'
 
 /** Milliseconds between two looks for a chunk where there was none. */
 const idlePause = 500
 
+/** What a hand is told, and whom it tells. */
+export interface Foreman {
+  readonly backfill: number
+  readonly run: number
+  readonly target: Target
+  readonly bench: Bench
+  /** A connection that nothing stops. */
+  readonly control: Session
+  readonly settings: BackfillSettings
+  /** Connections of a hand that send rows. */
+  readonly jobs: number
+  /** Whether a hand shall look for another chunk. */
+  wants(hand: number): boolean
+  /** Whether a chunk may be begun now. */
+  mayBegin(): boolean
+  /** An attempt is at work until what comes back is disposed of. */
+  begin(claim: Claim, work: ChunkWork): Disposable
+  tell(claim: Claim, settled: Settled, error?: DwhError): void
+  /** Stops every hand, after an error that is not of one chunk alone. */
+  stop(error: DwhError): void
+}
+
 /** One chunk after the other, over connections of its own that live as long as nothing goes wrong. */
 export class Hand {
-  readonly #shift: Shift
+  readonly #shift: Foreman
   readonly #work: Work
   readonly #number: number
   #tools: Tools | undefined
 
-  constructor(shift: Shift, work: Work, number: number) {
+  constructor(shift: Foreman, work: Work, number: number) {
     this.#shift = shift
     this.#work = work
     this.#number = number
@@ -114,7 +137,7 @@ function isOfWorker({ code }: DwhError): boolean {
 }
 
 /** @throws DwhError CONFIG_INVALID where this machine would make other rows than those that were planned */
-function requirePlanned({ bench: { warehouse }, backfill }: Shift, claim: Claim): void {
+function requirePlanned({ bench: { warehouse }, backfill }: Foreman, claim: Claim): void {
   if (codeOf(warehouse, claim.dataset, claim.source) === claim.code) return
   throw new DwhError(
     'CONFIG_INVALID',

@@ -261,7 +261,7 @@ export async function writePlan(
   const left = taken.flatMap(({ standing, past }) => (standing === 'left' && past ? [past.chunk] : []))
   try {
     await inTransaction(session, async () => {
-      await openBackfill(session, run, warehouse.name, parallel, settings)
+      await openBackfill(session, run, warehouse.name, parallel, { ...settings, ...successions(plan) })
       if (left.length > 0) await takeChunksOver(session, left, run)
       await planChunks(
         session,
@@ -275,6 +275,14 @@ export async function writePlan(
     throw await plannedMeanwhile(session, warehouse, plan, error)
   }
   return taken.length
+}
+
+/** Which datasets wait for which of the others, whose rows they read: only a claim knows what is done by then. */
+function successions({ request }: BackfillPlan): Pick<BackfillSettings, 'after'> {
+  const after = request.pairs.flatMap(({ dataset }) =>
+    dataset.after.length > 0 ? [[dataset.name, dataset.after] as const] : [],
+  )
+  return after.length > 0 ? { after: Object.fromEntries(after) } : {}
 }
 
 async function plannedMeanwhile(

@@ -40,8 +40,8 @@ export class SharedPoliteness implements Politeness, AsyncDisposable {
     const began = performance.now()
     const slot = await this.#slot(host, concurrency, work)
     try {
-      for (;;) {
-        const { wait, why } = await this.#asked((session) => reserveTurn(session, host, delay))
+      for (let again = false; ; again = true) {
+        const { wait, why } = await this.#asked((session) => reserveTurn(session, host, delay, again))
         if (wait > noticed) work.emit({ type: 'wait', host, seconds: wait, reason: why ?? 'its turn' })
         if (wait > 0) await pause(wait * 1000, work)
         const nobodyWaited = performance.now() - began < noticed * 1000

@@ -105,7 +105,7 @@ function pairOf(warehouse: Warehouse, dataset: Dataset, source: string, choice: 
   }
 }
 
-const dayNames = /\{(year|quarter|month|day|from|to|last|from_instant|to_instant)\}/
+const dayNames = /\{(year|quarter|month|day|from|to|last|from_instant|to_instant|before|after)\}/
 
 /** Its settings speak of days. */
 function asksForDays(warehouse: Warehouse, settings: SourceSettings): boolean {
@@ -126,7 +126,7 @@ function asked(warehouse: Warehouse, dataset: Dataset, settings: SourceSettings)
   const scope = settings.scope ?? dataset.scope ?? ''
   return new Set([
     ...Object.keys(settings.parameters),
-    ...[...templates.matchAll(/\{([a-z_]\w*)\}/gi)].map(([, name]) => name as string),
+    ...[...templates.matchAll(/(?<!\$)\{([a-z_]\w*)\}/gi)].map(([, name]) => name as string),
     ...[...scope.matchAll(/(?<![:\w]):([a-z_]\w*)/gi)].map(([, name]) => name as string),
   ])
 }

@@ -9,7 +9,7 @@ import type { Target } from '../postgres/target.ts'
 import type { Bench } from './attempt.ts'
 import { type ChunkWork, chunkName } from './chunk-work.ts'
 import { endLine, failureLine } from './end-line.ts'
-import { Hand } from './hand.ts'
+import { type Foreman, Hand } from './hand.ts'
 import { type Hours, isOpen, nextOpening, readHours } from './hours.ts'
 import type { Settled } from './settle.ts'
 
@@ -27,7 +27,7 @@ export interface ShiftOptions {
 }
 
 /** The work of one process on one backfill: its hands, and the beat that watches over them. */
-export class Shift {
+export class Shift implements Foreman {
   readonly backfill: number
   readonly run: number
   readonly target: Target
@@ -68,12 +68,10 @@ export class Shift {
     return this.#state.parallel > 1 ? 1 : 2
   }
 
-  /** Whether a hand shall look for another chunk. */
   wants(hand: number): boolean {
     return !this.#isEnding && !this.#work.signal.aborted && hand < Math.min(this.#state.parallel, this.#most)
   }
 
-  /** Whether a chunk may be begun now. */
   mayBegin(): boolean {
     if (this.#state.wanted !== 'run') return false
     const now = Temporal.Now.instant()
@@ -85,7 +83,6 @@ export class Shift {
     return false
   }
 
-  /** An attempt is at work until what comes back is disposed of. */
   begin(claim: Claim, work: ChunkWork): Disposable {
     this.#attempts.set(claim.chunk, { claim, work })
     return { [Symbol.dispose]: () => void this.#attempts.delete(claim.chunk) }
@@ -111,7 +108,6 @@ export class Shift {
     }
   }
 
-  /** Stops every hand, after an error that is not of one chunk alone. */
   stop(error: DwhError): void {
     this.#failure ??= error
     this.#isEnding = true

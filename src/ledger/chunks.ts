@@ -137,7 +137,7 @@ export interface Claim extends Omit<NewChunk, 'schema_name' | 'table_name'> {
   tries: number
   /** That the chunk which counts for its window until now has brought; null where there is none. */
   former_rows: number | null
-  /** Where the last one of this source and these parameters has stopped. */
+  /** Where the last one of this window and these parameters has stopped. */
   watermark: string | null
 }
 

@@ -10,11 +10,20 @@ export interface Turn {
   why: string | undefined
 }
 
-/** Reserves a turn behind all others. */
-export async function reserveTurn(session: Session, host: string, delay: number): Promise<Turn> {
+/**
+ * Reserves a turn behind all others.
+ *
+ * @param again the one that was reserved before has become void
+ */
+export async function reserveTurn(
+  session: Session,
+  host: string,
+  delay: number,
+  again: boolean,
+): Promise<Turn> {
   const { wait, why } = await session.one<{ wait: number; why: string | null }>(
     sql('politeness/reserve_turn'),
-    [host, delay],
+    [host, delay, again],
   )
   return { wait, why: why ?? undefined }
 }

@@ -52,37 +52,55 @@ export class CopyFrames implements AsyncIterable<Buffer> {
   }
 
   readonly #receive = (chunk: Buffer): void => {
-    this.#held.push(chunk)
-    this.#heldBytes += chunk.length
-    if (this.#heldBytes < this.#needed) return
-    const bytes = this.#held.length === 1 ? chunk : Buffer.concat(this.#held)
+    let rest = chunk
+    while (this.#heldBytes > 0) {
+      const more = rest.subarray(0, this.#needed - this.#heldBytes)
+      this.#held.push(more)
+      this.#heldBytes += more.length
+      if (this.#heldBytes < this.#needed) return
+      rest = rest.subarray(more.length)
+      // Only the message that two pieces share is copied: copies of everything would keep the garbage collector busy.
+      const message = Buffer.concat(this.#held)
+      this.#held = []
+      this.#heldBytes = 0
+      if (!this.#scan(message, rest)) return
+    }
+    if (rest.length > 0) this.#scan(rest, Buffer.alloc(0))
+  }
+
+  /**
+   * Gives the whole messages of some bytes, and holds the beginning of the next one.
+   *
+   * @param following bytes behind them that have come too
+   * @returns false where the rows have ended
+   */
+  #scan(bytes: Buffer, following: Buffer): boolean {
     let [from, at] = [0, 0]
     this.#needed = headerBytes
     while (bytes.length - at >= headerBytes) {
       const code = bytes[at] as number
       const end = at + 1 + bytes.readUInt32BE(at + 1)
-      if (code === copyData && end <= bytes.length) {
-        at = end
-        this.rows += 1
-        continue
-      }
       if (code !== copyData && !passing.includes(code)) {
         this.#give(bytes.subarray(from, at))
-        this.#handBack(bytes.subarray(at))
-        return
+        this.#handBack([bytes.subarray(at), following])
+        return false
       }
       if (end > bytes.length) {
         this.#needed = end - at
         break
       }
-      this.#give(bytes.subarray(from, at))
-      this.#usual?.(bytes.subarray(at, end))
-      from = end
+      if (code === copyData) this.rows += 1
+      else {
+        this.#give(bytes.subarray(from, at))
+        this.#usual?.(bytes.subarray(at, end))
+        from = end
+      }
       at = end
     }
     this.#give(bytes.subarray(from, at))
-    this.#held = at < bytes.length ? [bytes.subarray(at)] : []
+    if (at < bytes.length) this.#held = [bytes.subarray(at)]
     this.#heldBytes = bytes.length - at
+    return true
   }
 
   #give(frames: Buffer): void {
@@ -95,13 +113,12 @@ export class CopyFrames implements AsyncIterable<Buffer> {
   }
 
   /** What follows the rows is for `pg` again. */
-  #handBack(rest: Buffer): void {
+  #handBack(pieces: Buffer[]): void {
     const { stream } = this.#connection as Connection
     const usual = this.#usual as (bytes: Buffer) => void
-    this.#held = []
     stream.off('data', this.#receive)
     stream.on('data', usual)
-    usual(rest)
+    for (const piece of pieces) if (piece.length > 0) usual(piece)
     stream.resume()
   }
 

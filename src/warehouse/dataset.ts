@@ -134,6 +134,10 @@ export const datasetSchema = z
     scope: text.optional().describe('predicate of the rows that a source owns, with :parameters'),
     priority: z.int().default(0).describe('of overlapping scopes the higher wins'),
     sources: named(ownName, sourceSchema).default({}).describe('where rows come from'),
+    after: z
+      .array(ownName)
+      .default([])
+      .describe('datasets that its sources read: a backfill fills the same days of these first'),
     checks: named(ownName, checkSchema).default({}).describe('of the quality of the data'),
     thresholds: z
       .strictObject({

@@ -19,6 +19,7 @@ export function crossCheck(data: unknown, sqlFolder: string): Finding[] {
       ...missingSibling(name, mapping(dataset), Object.keys(datasets)),
       ...missingConnections(name, mapping(dataset), Object.keys(mapping(file.connections))),
       ...missingFiles(name, mapping(dataset), sqlFolder),
+      ...wrongOrder(name, datasets),
     ]),
     ...sharedTargets(datasets),
   ]
@@ -70,6 +71,26 @@ function missingSibling(name: string, dataset: Mapping, datasets: string[]): Fin
   const others = datasets.filter((other) => other !== name)
   const message = `${JSON.stringify(sibling)} is no other dataset of this file${didYouMean(sibling, others)}`
   return [{ path: ['datasets', name, 'thresholds', 'align_with'], part: 'value', message }]
+}
+
+/** What a dataset comes after is another dataset, which does not come after it in turn. */
+function wrongOrder(name: string, datasets: Mapping): Finding[] {
+  const others = Object.keys(datasets).filter((other) => other !== name)
+  return namesAt(['after'], mapping(datasets[name]).after).flatMap(([path, part, before]): Finding[] => {
+    const finding = (message: string) => [{ path: ['datasets', name, ...path], part, message }]
+    const text = JSON.stringify(before)
+    if (!others.includes(before))
+      return finding(`${text} is no other dataset of this file${didYouMean(before, others)}`)
+    return comesAfter(before, name, datasets) ? finding(`${text} comes after ${name} itself`) : []
+  })
+}
+
+function comesAfter(name: string, other: string, datasets: Mapping, seen = new Set<string>()): boolean {
+  if (name === other) return true
+  if (seen.has(name)) return false
+  seen.add(name)
+  const before = namesAt([], mapping(datasets[name]).after).map(([, , one]) => one)
+  return before.some((one) => comesAfter(one, other, datasets, seen))
 }
 
 function missingConnections(name: string, dataset: Mapping, connections: string[]): Finding[] {

@@ -189,9 +189,9 @@ test('an input without rows that is forced is set apart; accepted it takes what 
   expect(chunks).toMatchObject([{ outcome: 'quarantined', figures: { records: 0, replaced: 0 } }])
   expect(await place.rows('SELECT * FROM measure ORDER BY 1, 2')).toEqual(before)
   await place.accept(backfill)
-  expect(await place.rows("SELECT proof->>'rows' AS rows FROM dwh.chunks ORDER BY chunk DESC LIMIT 1")).toEqual([
-    { rows: '0' },
-  ])
+  expect(
+    await place.rows("SELECT proof->>'rows' AS rows FROM dwh.chunks ORDER BY chunk DESC LIMIT 1"),
+  ).toEqual([{ rows: '0' }])
   expect(await place.rows('SELECT * FROM measure')).toEqual([])
   await place.undo(backfill)
   expect(await place.rows('SELECT * FROM measure ORDER BY 1, 2')).toEqual(before)

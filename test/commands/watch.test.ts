@@ -368,7 +368,11 @@ describe('dwh watch', () => {
     const watching = startDwh(['watch', '--interval', '0.5'], { env })
     const left = startDwh(['watch', '--interval', '0.5'], { env })
     const [ending, leaving] = [ended(watching), ended(left)]
-    await Promise.all([watching, left].map(({ stdout }) => stdout && once(stdout, 'data')))
+    await Promise.all(
+      [watching, left].map(
+        (child) => child.stdout && Promise.race([once(child.stdout, 'data'), once(child, 'close')]),
+      ),
+    )
     left.kill('SIGINT')
     expect(await leaving).toMatchObject({
       code: 130,

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { renameSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DwhEvent } from '../../src/events.ts'
 import { ensureLedger } from '../../src/migrate/apply.ts'
@@ -8,7 +10,14 @@ import { TemporaryServer, throwAway } from '../../src/postgres/server/temporary.
 import { Session } from '../../src/postgres/session.ts'
 import { sql } from '../../src/postgres/sql-files.ts'
 import type { Target } from '../../src/postgres/target.ts'
-import { backfillPlace, backfillTemplate, endState, leftovers, tables } from '../backfill/fixture.ts'
+import {
+  backfillPlace,
+  backfillTemplate,
+  endState,
+  leftovers,
+  monthFile,
+  tables,
+} from '../backfill/fixture.ts'
 import { dwh, dwhDone, ended, type Moment, startDwh } from '../support/cli.ts'
 import { databaseTemplate } from '../support/database.ts'
 import { everyFault } from '../support/faults.ts'
@@ -202,8 +211,35 @@ describe('a server that is restarted without a checkpoint', () => {
   })
 })
 
-describe('a connection that is cut', () => {
+describe('what may mend itself', () => {
   const template = backfillTemplate(server)
+
+  test('a source that does not answer is asked again, and fails when it never does', async () => {
+    await using place = await backfillPlace(server, template, { months: 0 })
+    const { at, session } = place
+    const away = join(at.cwd, 'away')
+    renameSync(join(at.cwd, 'data'), away)
+    const words = [...run.slice(0, -3), '--to', '2024-03-01', '--yes', '--retries', '1']
+    const trying = dwh(words, at)
+    const waiting = (month: number) =>
+      until(session, 'SELECT FROM dwh.chunks WHERE retry_at IS NOT NULL AND window_from = $1', [
+        `2024-0${month}-01`,
+      ])
+    await Promise.all([waiting(1), waiting(2)])
+    expect(await place.states(1)).toEqual(['01-01 waiting', '02-01 waiting'])
+    await session.run("UPDATE dwh.chunks SET retry_at = clock_timestamp() WHERE window_from = '2024-01-01'")
+    await until(session, "SELECT FROM dwh.chunks WHERE outcome = 'failed'")
+    renameSync(away, join(at.cwd, 'data'))
+    place.put('data/2024-02.csv', monthFile('2024-02'))
+    await session.run('UPDATE dwh.chunks SET retry_at = clock_timestamp()')
+    expect(await trying).toMatchObject({
+      code: 5,
+      stderr: like(
+        /attempt 1 of 2, again in \d+ s: SOURCE_FAILED[\s\S]*attempt 2 of 2, failed: SOURCE_FAILED[\s\S]*87 inserted, attempt 2/,
+      ),
+    })
+    expect(await place.states(1)).toEqual(['01-01 failed 2', '02-01 done 2'])
+  })
 
   test('a COMMIT whose answer is lost is looked up, and not done again', async () => {
     await using place = await backfillPlace(server, template)

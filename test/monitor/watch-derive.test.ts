@@ -260,14 +260,32 @@ describe('why a backfill stands still', () => {
 })
 
 describe('a track', () => {
-  test('tells how fast something grows over the last half minute, without what it loses', () => {
+  test('tells how fast something grows over the last minute, without what it loses', () => {
     const track = new Track()
     expect(track.rate('a', moment(0), 100)).toBeUndefined()
-    expect(track.rate('a', moment(10), 200)).toBe(10)
-    expect(track.rate('a', moment(20), 0)).toBe(5)
-    expect(track.rate('a', moment(30), 500)).toBe(20)
+    expect(track.rate('a', moment(20), 200)).toBe(5)
+    expect(track.rate('a', moment(40), 0)).toBe(2.5)
+    expect(track.rate('a', moment(60), 500)).toBe(10)
     // The first look is forgotten by now.
-    expect(track.rate('a', moment(40), 500)).toBeCloseTo(500 / 30)
-    expect(track.rate('b', moment(40), 1)).toBeUndefined()
+    expect(track.rate('a', moment(80), 500)).toBeCloseTo(500 / 60)
+    expect(track.rate('b', moment(80), 1)).toBeUndefined()
+  })
+})
+
+describe('what is slow', () => {
+  const pace = { warehouse: 'test', dataset: 'measure', source: 'piezo', rate: 100, seconds_a_day: 1 }
+  const slowness = (seconds: number, chunks: number) => {
+    const row = chunk({ claimed_at: moment(0), progressed_at: moment(seconds) })
+    return derive(facts(seconds, { paces: [{ ...pace, chunks }], noted: [row] }), new Track()).backfills[0]
+  }
+
+  test('takes twice the time that the same source usually takes for as many days, three chunks being the least that is usual', () => {
+    expect(slowness(61, 3)).toMatchObject({ state: 'running', cause: null, eta: expect.any(Number) })
+    expect(slowness(63, 3)).toMatchObject({
+      state: 'slow',
+      cause: { kind: 'slow', text: 'measure/piezo 2024-01 is at it for 63 s, usually 31 s' },
+      datasets: [{ usual_rate: 100, periods: [{ state: 'slow' }] }],
+    })
+    expect(slowness(63, 2)).toMatchObject({ state: 'running', datasets: [{ usual_rate: null }] })
   })
 })

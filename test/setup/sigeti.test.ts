@@ -59,6 +59,6 @@ async function looksDone(session: Session, at: { env: Record<string, string> }):
     warehouse: 'sigeti',
     layers: expect.arrayContaining([expect.objectContaining({ layer: 'dimensions', tables: 5, rows: 4018 })]),
   })
-  expect(await dwh(['-w', 'sigeti', 'migrate', 'down', '4', '--yes'], at)).toMatchObject({ code: 0 })
+  expect(await dwh(['-w', 'sigeti', 'migrate', 'down', '5', '--yes'], at)).toMatchObject({ code: 0 })
   expect(await session.rows("SELECT to_regnamespace('dwh_facts') AS facts")).toEqual([{ facts: null }])
 }

@@ -331,6 +331,23 @@ datasets:
     ])
   })
 
+  it('datasets that come after what is none, or after each other', () => {
+    const text = `name: mine
+datasets:
+  hours: { target: x.hours, after: [quarters] }
+  days: { target: x.days, after: [hours, days, hour] }
+  quarters: { target: x.quarters, after: [days] }
+  years: { target: x.years, after: [quarters] }
+`
+    expect(mistakesIn(text)).toEqual([
+      '3:37 datasets.hours.after[0]: "quarters" comes after hours itself',
+      '4:35 datasets.days.after[0]: "hours" comes after days itself',
+      '4:42 datasets.days.after[1]: "days" is no other dataset of this file',
+      '4:48 datasets.days.after[2]: "hour" is no other dataset of this file; did you mean hours?',
+      '5:43 datasets.quarters.after[0]: "days" comes after quarters itself',
+    ])
+  })
+
   it('are told beside mistakes of the schema, not after them', () => {
     expect(mistakesIn('name: mine\ndatasets:\n  a: { target: x.a, key: idd, columns: { id: 1 } }\n')).toEqual(
       [

@@ -12,7 +12,7 @@ SELECT *
                c.parameters, c.attempts, c.worker, c.claimed_at, c.retry_at, c.progress, c.progressed_at, c.ended_at,
                coalesce(c.outcome, c.state) AS state,
                c.error_code,
-               left(c.error, 300) AS error,
+               left(regexp_replace(c.error, '\s+', ' ', 'g'), 300) AS error,
                c.gates,
                row_number() OVER (PARTITION BY c.backfill, coalesce(c.outcome, c.state)
                                       ORDER BY c.ended_at DESC, c.retry_at, c.place) AS nth

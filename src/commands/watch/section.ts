@@ -42,7 +42,7 @@ export function gridSection<Row>(
   const head = title === '' ? 0 : 1
   return {
     priority,
-    least: head + 1 + Math.min(rows.length, 2),
+    least: head + 1 + Math.min(rows.length, priority <= 2 ? 4 : 2),
     full: head + 1 + rows.length,
     draw(room) {
       const place = room - head - 1

@@ -64,8 +64,7 @@ function periods(backfill: WatchedBackfill, dataset: WatchedDataset, look: Look)
       { title: 'left', value: ({ eta }) => (eta === null ? '' : roughly(eta)), align: 'right', spare: 1 },
       {
         title: 'state',
-        value: ({ state, stalled_since, chunks }) =>
-          stateText(state, stalled_since, chunks.failed + chunks.quarantined),
+        value: stateText,
         paint: ({ state }) => paintOf(look.paint, state),
         least: 8,
       },
@@ -77,10 +76,20 @@ function progressOf({ total, left, waiting, running }: WatchedPeriod['chunks']):
   return total === 0 ? '' : `${count(total - left - waiting - running)}/${count(total)}`
 }
 
-function stateText(state: WatchedPeriod['state'], since: Date | null, short: number): string {
-  if (state === 'stalled') return `stalled since ${since ? clock(since) : '?'}`
-  if (state === 'none') return 'not asked for'
-  return short > 0 && state !== 'failed' && state !== 'quarantined' ? `${state}, ${short} failed` : state
+/** What is wrong comes with its number. */
+function stateText({ state, stalled_since: since, chunks }: WatchedPeriod): string {
+  const short = [
+    ...(chunks.failed > 0 ? [`${count(chunks.failed)} failed`] : []),
+    ...(chunks.quarantined > 0 ? [`${count(chunks.quarantined)} quarantined`] : []),
+  ].join(', ')
+  if (state === 'failed' || state === 'quarantined') return short
+  const told =
+    state === 'stalled'
+      ? `stalled since ${since ? clock(since) : '?'}`
+      : state === 'none'
+        ? 'not asked for'
+        : state
+  return short === '' ? told : `${told}, ${short}`
 }
 
 function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
@@ -96,8 +105,12 @@ function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
         value: ({ step, share }) =>
           `${step ?? 'begins'}${share === null || share === 0 ? '' : ` ${Math.floor(share * 100)} %`}`,
       },
-      { title: 'rows', value: ({ rows }) => count(rows), align: 'right' },
-      { title: 'per s', value: ({ rate }) => pace(rate), align: 'right', spare: 4 },
+      {
+        title: 'rows',
+        value: ({ rows, step }) => (rows === 0 && step === 'fetch' ? '' : count(rows)),
+        align: 'right',
+      },
+      { title: 'per s', value: ({ rate, rows }) => (rows === 0 ? '' : pace(rate)), align: 'right', spare: 4 },
       {
         title: 'requests',
         value: ({ requests }) => (requests > 0 ? count(requests) : ''),

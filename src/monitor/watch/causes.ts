@@ -1,28 +1,8 @@
 import { Temporal } from 'temporal-polyfill'
 import { isOpen, nextOpening, readHours } from '../../backfill/hours.ts'
+import type { Cause } from './document.ts'
 import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
-
-export type CauseKind =
-  | 'not_begun'
-  | 'paused'
-  | 'host'
-  | 'lock'
-  | 'worker_silent'
-  | 'no_worker'
-  | 'retry'
-  | 'hours'
-  | 'server'
-  | 'source'
-  | 'slow'
-  | 'unknown'
-
-/** Why nothing moves, or little. */
-export interface Cause {
-  kind: CauseKind
-  text: string
-  /** What to type, or what will happen by itself; null where nothing is to be done. */
-  advice: string | null
-}
+import { withoutAddress } from './running.ts'
 
 /** Seconds without a sign of life after which a worker is called silent: its lease is renewed every ten. */
 export const silentAfter = 20
@@ -105,23 +85,29 @@ function lock({ blocked }: Facts, workers: WorkerRow[]): Cause | undefined {
   }
 }
 
+/** Seconds that everybody waits for his turn before that is worth a word. */
+const worthAWord = 2
+
 function host({ hosts, at }: Facts, running: NotedRow[]): Cause | undefined {
-  const waits = running.map(({ progress }) => progress?.waiting).filter((waiting) => waiting !== undefined)
-  // One that goes on is enough: the others only wait their turn.
+  const soon = at.getTime() + worthAWord * 1000
+  const waits = running
+    .map(({ progress }) => progress?.waiting)
+    .filter((waiting) => waiting?.until !== undefined && Date.parse(waiting.until) > soon)
+    .filter((waiting) => waiting !== undefined)
   const held = hosts.find(({ host }) => waits.some((waiting) => waiting.host === host)) ?? hosts[0]
-  if (held && (waits.length > 0 || running.length === 0))
+  if (held && held.until.getTime() > soon && (waits.length > 0 || running.length === 0))
     return {
       kind: 'host',
-      text: `${held.host} may not be asked until ${clock(held.until)}: ${held.reason}`,
+      text: `${held.host} may not be asked until ${clock(held.until)}: ${withoutAddress(held.reason)}`,
       advice: null,
     }
+  // One that goes on is enough: the others only wait their turn.
   const [first] = waits
-  if (!first || waits.length < running.length) return undefined
-  const until = first.until === undefined ? undefined : new Date(first.until)
-  const still = until !== undefined && until > at ? ` until ${clock(until)}` : ''
+  if (first?.until === undefined || waits.length < running.length) return undefined
+  const why = withoutAddress(first.reason ?? 'its turn')
   return {
     kind: 'host',
-    text: `waits for ${first.host ?? 'its source'}${still}: ${first.reason ?? 'its turn'}`,
+    text: `waits for ${first.host ?? 'its source'} until ${clock(new Date(first.until))}: ${why}`,
     advice: null,
   }
 }

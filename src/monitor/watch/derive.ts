@@ -1,5 +1,12 @@
-import { type Cause, causeOf, causeOfStall, silentAfter } from './causes.ts'
-import type { BackfillState, ChunkCounts, WatchDocument, WatchedBackfill, WatchedWorker } from './document.ts'
+import { causeOf, causeOfStall, silentAfter } from './causes.ts'
+import type {
+  BackfillState,
+  Cause,
+  ChunkCounts,
+  WatchDocument,
+  WatchedBackfill,
+  WatchedWorker,
+} from './document.ts'
 import { type BackfillRow, type Facts, grainOf, type SumRow, type WorkerRow } from './facts.ts'
 import {
   countChunks,
@@ -10,6 +17,7 @@ import {
   rateOf,
   recordsOf,
   successOf,
+  usualSeconds,
   watchedDatasets,
 } from './periods.ts'
 import { isStalled, runningChunk, troubledChunk } from './running.ts'
@@ -26,7 +34,10 @@ export function derive(facts: Facts, track: Track, years: number[] = []): WatchD
     at: facts.at,
     database: facts.database,
     backfills: facts.backfills.map((row) => watchedBackfill(facts, row, track, years)),
-    workers: facts.workers.map(watchedWorker),
+    // One that died without a chunk is history, though its run will never end.
+    workers: facts.workers
+      .filter(({ state, chunks }) => state === 'running' || chunks > 0)
+      .map(watchedWorker),
     hosts: facts.hosts,
     locks: facts.blocked.map(({ pid, application, seconds, by }) => {
       const { target, ...holder } = by
@@ -51,7 +62,7 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     .filter(({ state }) => state === 'running')
     .map((one): Running => {
       const { shown, movedAt } = runningChunk(one, at, track)
-      return { row: one, shown, movedAt, isSlow: isSlow(shown, paceOf(facts.paces, warehouse, one)) }
+      return { row: one, shown, movedAt, isSlow: isSlow(one, shown, paceOf(facts.paces, warehouse, one)) }
     })
   const chunks = countChunks(sums)
   const { records, rejected } = recordsOf(sums, running)
@@ -107,11 +118,11 @@ function causeOfSlowness(running: Running[], { paces }: Facts, warehouse: string
   const [first] = running
   if (!first) return null
   const { row, shown } = first
-  const usual = paceOf(paces, warehouse, row).usual ?? 0
-  const told = (rate: number) => (rate < 100 ? rate.toFixed(1) : String(Math.round(rate)))
+  const usual = usualSeconds(row, paceOf(paces, warehouse, row)) ?? 0
+  const told = (seconds: number) => `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`
   return {
     kind: 'slow',
-    text: `a chunk of ${row.dataset}/${row.source} brings ${told(shown.rows / shown.seconds)} rows a second, usually ${told(usual)}`,
+    text: `${shown.name} is at it for ${told(shown.seconds)}, usually ${told(usual)}`,
     advice: null,
   }
 }

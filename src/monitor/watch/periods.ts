@@ -27,8 +27,8 @@ interface Pace {
 }
 
 const fewestForUsual = 3
-/** Part of the usual rate below which a chunk is slow, and the seconds before anybody judges. */
-const slowBelow = 0.5
+/** How many times the usual time makes a chunk slow, and the seconds before anybody judges. */
+const slowAbove = 2
 const judgedAfter = 10
 
 export function paceOf(
@@ -45,9 +45,15 @@ export function paceOf(
   }
 }
 
-/** Against what chunks of the same source usually bring in a second, from claim to end. */
-export function isSlow({ rows, seconds }: RunningChunk, { usual }: Pace): boolean {
-  return usual !== null && seconds >= judgedAfter && rows / seconds < slowBelow * usual
+/** Seconds that chunks of the same source usually take for as many days; undefined where there were too few of them. */
+export function usualSeconds({ days }: NotedRow, { usual, secondsADay }: Pace): number | undefined {
+  return usual === null || secondsADay === null ? undefined : secondsADay * days
+}
+
+/** Against the history of the same source. Time is what is compared: while rows are fetched few sources count them. */
+export function isSlow(row: NotedRow, { seconds }: RunningChunk, pace: Pace): boolean {
+  const usual = usualSeconds(row, pace)
+  return usual !== undefined && seconds >= judgedAfter && seconds > slowAbove * usual
 }
 
 /** The datasets and sources of a backfill, each with its periods. */
@@ -171,9 +177,20 @@ export function successOf(records: number, rejected: number): number | null {
   return records > 0 ? Math.max(0, 1 - rejected / records) : null
 }
 
-/** On the first look the sum of what the running chunks have brought in a second since they were claimed. */
-export function rateOf(key: string, at: Date, records: number, running: Running[], track: Track): number {
-  return track.rate(key, at, records) ?? running.reduce((sum, { shown }) => sum + (shown.rate ?? 0), 0)
+/**
+ * On the first look the sum of what the running chunks have brought in a second since they were claimed; null where nothing has
+ * come though they get on: rows that are not counted while they are fetched.
+ */
+export function rateOf(
+  key: string,
+  at: Date,
+  records: number,
+  running: Running[],
+  track: Track,
+): number | null {
+  const rate = track.rate(key, at, records) ?? running.reduce((sum, { shown }) => sum + (shown.rate ?? 0), 0)
+  const stands = running.every(({ shown }) => shown.stalled_since !== null)
+  return rate > 0 || stands ? rate : null
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import type { RunningChunk, TroubledChunk } from './document.ts'
-import type { NotedRow } from './facts.ts'
+import type { NotedRow, Progress } from './facts.ts'
 import type { Track } from './track.ts'
 
 /** Seconds without progress after which something is said to be stalled. */
@@ -29,16 +29,23 @@ export function runningChunk(row: NotedRow, at: Date, track: Track): { shown: Ru
     bytes,
     share: done !== undefined && total ? Math.min(1, done / total) : null,
     rate: track.rate(key, at, rows) ?? average ?? null,
-    waiting: waiting
-      ? {
-          host: waiting.host ?? '',
-          until: waiting.until === undefined ? null : new Date(waiting.until),
-          reason: waiting.reason ?? '',
-        }
-      : null,
+    waiting: waitingNow(waiting, at),
     stalled_since: isStalled(movedAt, at) ? movedAt : null,
   }
   return { shown, movedAt }
+}
+
+/** What a chunk waits for, unless that is over by now. */
+function waitingNow(waiting: Progress['waiting'], at: Date): RunningChunk['waiting'] {
+  if (!waiting) return null
+  const until = waiting.until === undefined ? null : new Date(waiting.until)
+  if (until !== null && until <= at) return null
+  return { host: waiting.host ?? '', until, reason: withoutAddress(waiting.reason ?? '') }
+}
+
+/** `https://host/path?query answered 429` → `answered 429`: who was asked is told anyway, and addresses are long. */
+export function withoutAddress(reason: string): string {
+  return reason.replace(/^https?:\S+ (?=\S)/, '')
 }
 
 export function isStalled(since: Date, at: Date): boolean {

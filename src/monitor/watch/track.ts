@@ -1,5 +1,5 @@
 /** Milliseconds over which a rate is taken. */
-const rateSpan = 30_000
+const rateSpan = 60_000
 
 /** What earlier looks have seen: a single one knows neither how fast something grows nor since when it stands still. */
 export class Track {
@@ -7,7 +7,7 @@ export class Track {
   readonly #still = new Map<string, { signature: string; since: Date }>()
 
   /**
-   * How much a value has grown a second, over the last half minute of looks; undefined on the first. What becomes less (a chunk
+   * How much a value has grown a second, over the last minute of looks; undefined on the first. What becomes less (a chunk
    * begins anew) does not count.
    */
   rate(key: string, at: Date, value: number): number | undefined {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import type { HttpClient } from '../http/client.ts'
@@ -10,7 +11,7 @@ import type { Product } from './products.ts'
 export type Index = Record<Folder, IndexPage>
 type Folder = 'historical' | 'recent'
 
-/** A worker that goes through many windows asks for the index again after as many minutes. */
+/** Whoever plans many windows asks for the index again after as many minutes. */
 const freshMinutes = 10
 
 const mebibyte = 1024 ** 2
@@ -66,7 +67,9 @@ export class Archive {
   /** @returns undefined where the archive does not have what its index names */
   async zip(edition: Edition, work: Work): Promise<Download | undefined> {
     const known = this.#downloads.get(edition.name)
-    if (known && edition.listed !== '' && known.listed === edition.listed) return known.download
+    // The cache keeps what is replaced for a day, and a worker may live longer.
+    const same = known && edition.listed !== '' && known.listed === edition.listed
+    if (same && existsSync(known.download.path)) return known.download
     try {
       const found = await this.#download(edition.rank === 2 ? 'historical' : 'recent', edition.name, work)
       this.#downloads.set(edition.name, { listed: edition.listed, download: found })

@@ -1,6 +1,5 @@
 import { DwhError } from '../../errors.ts'
-import type { ByteStream } from '../file/byte-stream.ts'
-import { pieces } from '../file/byte-stream.ts'
+import { type ByteStream, fill } from '../file/byte-stream.ts'
 import type { Hours } from './hours.ts'
 import { type Layout, layoutOf, type Product } from './products.ts'
 import type { RowBuffer } from './row-buffer.ts'
@@ -9,6 +8,7 @@ const [LF, CR, SUB, SPACE, QUOTE, COMMA, SEMICOLON] = [10, 13, 26, 32, 34, 44, 5
 
 /** No line of the archive has more than some hundred bytes. */
 const longestLine = 64 * 1024
+const bytesOfPiece = 256 * 1024
 
 /** What of a product file is wanted, and what earlier files of its station have given already. */
 export interface Wanted {
@@ -33,24 +33,28 @@ export async function* convert(
   wanted: Wanted,
   rows: RowBuffer,
 ): AsyncGenerator<Buffer> {
+  // One buffer for the whole file: what is left of a piece moves to its beginning.
+  const buffer = Buffer.allocUnsafeSlow(bytesOfPiece + longestLine)
   let lines: Lines | undefined
-  let rest = Buffer.alloc(0)
-  for await (const piece of pieces(text)) {
-    let block = Buffer.concat([rest, piece])
+  let kept = 0
+  for (;;) {
+    const filled = await fill(text, buffer, kept)
+    let from = 0
     if (lines === undefined) {
-      const end = block.indexOf(LF)
-      if (end >= 0) {
-        lines = new Lines(readHeader(name, block.toString('latin1', 0, end), product), wanted, rows)
-        block = block.subarray(end + 1)
-      }
+      const end = buffer.subarray(0, filled).indexOf(LF)
+      if (end >= 0)
+        lines = new Lines(readHeader(name, buffer.toString('latin1', 0, end), product), wanted, rows)
+      from = end + 1
     }
-    const used = lines?.convert(block) ?? 0
-    rest = block.subarray(used)
-    if (rest.length > longestLine) throw noProductFile(name, `has a line of more than ${longestLine} bytes`)
+    const used = from + (lines?.convert(buffer.subarray(from, filled)) ?? 0)
+    buffer.copy(buffer, 0, used, filled)
+    kept = filled - used
     if (rows.isFull) yield rows.take()
+    if (filled < buffer.length) break
+    if (kept > longestLine) throw noProductFile(name, `has a line of more than ${longestLine} bytes`)
   }
   if (lines === undefined) throw noProductFile(name, 'has no line')
-  if (rest.length > 0) lines.convert(Buffer.concat([rest, Buffer.from('\n')]))
+  if (kept > 0) lines.convert(Buffer.concat([buffer.subarray(0, kept), Buffer.from('\n')]))
 }
 
 function readHeader(name: string, line: string, product: Product): Layout {

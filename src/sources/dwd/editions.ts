@@ -52,14 +52,13 @@ function overlaps({ from = 0, to = 0 }: Edition, hours: Hours): boolean {
 const recentHours = 13_200
 
 /** Hours that the files can have at the most. */
-export function mostRows(files: StationFiles[], hours: Hours, now = Date.now()): number {
-  const today = Math.ceil(now / 3600_000)
-  const begins = ({ from }: Edition) => (from === undefined ? today - recentHours : hourOfDay(from))
-  const ends = ({ to }: Edition) => (to === undefined ? today : hourOfDay(to) + 24)
+export function mostRows(files: StationFiles[], hours: Hours): number {
+  const all = hours.to - hours.from
+  const overlap = ({ from = 0, to = 0 }: Edition) =>
+    Math.min(hours.to, hourOfDay(to) + 24) - Math.max(hours.from, hourOfDay(from))
   const rows = ({ editions }: StationFiles) =>
-    Math.min(hours.to, Math.max(...editions.map(ends))) -
-    Math.max(hours.from, Math.min(...editions.map(begins)))
-  return files.reduce((sum, one) => sum + Math.max(0, rows(one)), 0)
+    editions.reduce((sum, edition) => sum + (edition.to === undefined ? recentHours : overlap(edition)), 0)
+  return files.reduce((sum, one) => sum + Math.min(all, rows(one)), 0)
 }
 
 /** @returns undefined where the index tells neither dates nor sizes of the files */

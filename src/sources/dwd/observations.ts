@@ -103,7 +103,7 @@ class Fetching {
   /** csv with a header; nothing at all without rows. */
   async *rows(): AsyncGenerator<Buffer> {
     const product = products[this.#settings.product]
-    const files = filesOf(await this.#archive.index(this.#work), this.#wanted)
+    const files = filesOf(await this.#archive.index(this.#work, true), this.#wanted)
     let header: Buffer | undefined = Buffer.from(`${columnsOf(product).join(',')}\n`)
     const buffer = new RowBuffer()
     let done = 0

@@ -213,7 +213,7 @@ export class HttpClient {
 /** The whole of a body. */
 export async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
   const pieces: Buffer[] = []
-  for await (const piece of body) pieces.push(piece)
+  for await (const piece of body) pieces.push(Buffer.from(piece))
   return Buffer.concat(pieces).toString()
 }
 
@@ -223,7 +223,7 @@ async function beginning(body: AsyncIterable<Buffer>): Promise<string> {
   try {
     let bytes = 0
     for await (const piece of body) {
-      pieces.push(piece)
+      pieces.push(Buffer.from(piece))
       bytes += piece.length
       if (bytes > 64 * 1024) break
     }

@@ -1,6 +1,7 @@
 import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import { packageVersion } from '../../package.ts'
+import { releaseBlock } from '../file/blocks.ts'
 import type { Secrets } from './secrets.ts'
 import { TryAgain, transportTrouble } from './trouble.ts'
 
@@ -19,7 +20,7 @@ export interface Answer {
   /** Where it came from in the end, with its secrets. */
   url: string
   headers: Headers
-  /** Unpacked. Can be gone through once. @throws TryAgain where the connection breaks */
+  /** Unpacked. Can be gone through once; each piece is there only until the next. @throws TryAgain where the connection breaks */
   body: AsyncIterable<Buffer>
 }
 
@@ -140,7 +141,10 @@ export class Exchange implements AsyncDisposable {
           `${this.#options.secrets.maskUrl(url)} answers with more than ${largest} bytes; nothing of it was taken`,
           { hint: 'ask for fewer rows a page, or for a smaller window' },
         )
-      yield Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+      const piece = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+      yield piece
+      // The garbage collector would let a hundred megabytes of them gather.
+      if (piece.length === piece.buffer.byteLength) releaseBlock(piece)
     }
   }
 

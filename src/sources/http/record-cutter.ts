@@ -3,6 +3,12 @@ const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 const N = 0x6e
 
+/** By byte, whether it may be passed over within a string, and outside of strings within a record. */
+const isWithin = Uint8Array.from({ length: 256 }, (_, byte) => Number(byte !== QUOTE && byte !== BACKSLASH))
+const isOrdinary = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(![QUOTE, OPEN_BRACE, OPEN_BRACKET, CLOSE_BRACE, CLOSE_BRACKET, LF, CR].includes(byte)),
+)
+
 /** What is around the records is small, else the path is wrong. */
 const largestEnvelope = 64 * 1024 ** 2
 
@@ -188,21 +194,20 @@ export class RecordCutter {
     this.#envelope[this.#length++] = byte
   }
 
-  /** The loop that all bytes of all records go through: its state is in variables, not in fields. */
+  /** What all bytes of all records go through: most are passed in the inner loop of strings, or as ordinary. */
   #passRecords(bytes: Buffer, from: number, pieces: Buffer[]): number {
-    let depth = this.#depth as number
-    let inString = this.#inString
-    let escaped = this.#escaped
     const { length } = bytes
-    for (let at = from; at < length; at++) {
+    let depth = this.#depth as number
+    let at = this.#inString ? this.#skipString(bytes, from) : from
+    for (; at < length; at++) {
       const byte = bytes[at] as number
-      if (inString) {
-        if (escaped) escaped = false
-        else if (byte === BACKSLASH) escaped = true
-        else if (byte === QUOTE) inString = false
-      } else if (byte === QUOTE) {
+      if (isOrdinary[byte] && depth > 0) continue
+      if (byte === QUOTE) {
         if (depth === 0) throw noObjects()
-        inString = true
+        let end = at + 1
+        while (end < length && isWithin[bytes[end] as number]) end++
+        // The rest of a string that is cut, or has an escape.
+        at = bytes[end] === QUOTE ? end : this.#skipString(bytes, end) - 1
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         if (depth === 0) {
           if (byte === OPEN_BRACKET) throw noObjects()
@@ -214,16 +219,26 @@ export class RecordCutter {
         depth--
         if (depth === 0 && this.#single) return this.#endSingle(bytes, from, at, pieces)
       } else if (byte === LF || byte === CR) bytes[at] = SPACE
-      else if (depth === 0) {
-        if (byte === COMMA) bytes[at] = LF
-        else if (byte !== SPACE && byte !== TAB) throw noObjects()
-      }
+      else if (depth === 0 && byte === COMMA) bytes[at] = LF
+      else if (depth === 0 && byte !== SPACE && byte !== TAB) throw noObjects()
     }
     this.#depth = depth
-    this.#inString = inString
-    this.#escaped = escaped
     pieces.push(bytes.subarray(from))
     return length
+  }
+
+  /** @returns the index after the closing quote; where that has not come yet, the next bytes begin within the string */
+  #skipString(bytes: Buffer, from: number): number {
+    for (let at = from; at < bytes.length; at++) {
+      if (this.#escaped) this.#escaped = false
+      else if (bytes[at] === BACKSLASH) this.#escaped = true
+      else if (bytes[at] === QUOTE) {
+        this.#inString = false
+        return at + 1
+      }
+    }
+    this.#inString = true
+    return bytes.length
   }
 
   #endRecords(bytes: Buffer, from: number, at: number, pieces: Buffer[]): number {

@@ -117,10 +117,9 @@ class CsvStreams {
 
   async #rows(select: string): Promise<ByteStream> {
     const { server } = this.#selected
-    // One that was not read to its end cannot be used any more.
-    await this.#snapshot.leave()
-    const session = await this.#snapshot.session(this.#work)
+    const { session, finished } = await this.#snapshot.sessionForCopy(this.#work)
     const stream = session.copyTo(`COPY (${select}\n) TO STDOUT (FORMAT csv)`)
+    stream.once('end', finished)
     return new StreamBytes(stream, (error) => explain(this.#work, server, error))
   }
 }
@@ -158,8 +157,7 @@ class DirectCopy implements Direct {
     const { server, select } = this.#selected
     const values = columns.map(({ input, cast }) => `${this.#name(input)}${cast ? `::${cast}` : ''}`)
     const place = placed ? ['row_number() OVER ()'] : []
-    await this.#snapshot.leave()
-    const session = await this.#snapshot.session(this.#work)
+    const { session, finished } = await this.#snapshot.sessionForCopy(this.#work)
     const frames = session.copyFrames(
       `COPY (SELECT ${[...place, ...values].join(', ')} FROM (${select}\n) AS s) TO STDOUT (FORMAT ${format})`,
     )
@@ -169,6 +167,7 @@ class DirectCopy implements Direct {
         yield piece
       }
       this.given = { rows: frames.rows, bytes: frames.bytes }
+      finished()
     } catch (error) {
       throw explain(this.#work, server, error)
     }

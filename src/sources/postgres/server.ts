@@ -68,6 +68,21 @@ export class SourceServer implements AsyncDisposable {
     }
   }
 
+  /** A session that sees this moment, which nobody else needs. */
+  async glance(work: Work, { zone, timeout }: Omit<SnapshotOptions, 'shared'>): Promise<Session> {
+    work.signal.throwIfAborted()
+    return explained(this.name, async () => {
+      const session = await Session.open(this.#target, application, work)
+      try {
+        await begin(session, zone, timeout)
+        return session
+      } catch (error) {
+        await session[Symbol.asyncDispose]()
+        throw error
+      }
+    })
+  }
+
   async #keep({ zone }: SnapshotOptions): Promise<Moment> {
     return explained(this.name, async () => {
       // It outlives the window that it was made for.
@@ -100,6 +115,7 @@ export class Snapshot implements AsyncDisposable {
   readonly #options: SnapshotOptions
   readonly #isOwn: boolean
   #session: Session | undefined
+  #isBusy = false
 
   constructor(target: Target, moment: Moment, options: SnapshotOptions, isOwn: boolean) {
     this.#target = target
@@ -114,6 +130,8 @@ export class Snapshot implements AsyncDisposable {
 
   /** A session in a transaction that sees the moment. */
   async session(work: Work): Promise<Session> {
+    if (this.#isBusy) await this.leave()
+    work.signal.throwIfAborted()
     if (this.#session) return this.#session
     const { zone, timeout } = this.#options
     return explained(describeTarget(this.#target), async () => {
@@ -124,10 +142,25 @@ export class Snapshot implements AsyncDisposable {
     })
   }
 
+  /**
+   * A session for a COPY, which is to say when it has been read to its end: until then the session can be used for nothing
+   * else, and another one takes its place.
+   */
+  async sessionForCopy(work: Work): Promise<{ session: Session; finished(): void }> {
+    if (this.#isBusy) await this.leave()
+    const session = await this.session(work)
+    this.#isBusy = true
+    const finished = () => {
+      if (this.#session === session) this.#isBusy = false
+    }
+    return { session, finished }
+  }
+
   /** The next session is another one. */
   async leave(): Promise<void> {
     const session = this.#session
     this.#session = undefined
+    this.#isBusy = false
     await session?.[Symbol.asyncDispose]()
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Work } from '../../events.ts'
+import type { Session } from '../../postgres/session.ts'
 import { spanSeconds } from '../../warehouse/values.ts'
 import type { Input } from '../file/find.ts'
 import type { Fetched, Source, Surroundings } from '../source.ts'
@@ -20,6 +21,9 @@ export async function openPostgres(
 ): Promise<Source> {
   return new PostgresSource(settings, sqlFolder, server)
 }
+
+/** Where the planner guesses no more rows than this, they are counted instead: that takes no longer than a request elsewhere. */
+const countedRows = 100_000
 
 /** What a selection holds; the watermark is null where it has no rows, or none with a mark. */
 interface Counted {
@@ -45,26 +49,24 @@ class PostgresSource implements Source {
   async fingerprint(wish: Wish, work: Work): Promise<string | undefined> {
     const query = this.#query(wish)
     if (!wish.window || this.#settings.watermark === undefined) return undefined
-    return this.#asOfNow(wish, work, async (snapshot) => {
-      const selection = await this.#select(query, snapshot, work)
-      return fingerprint(query, wish, await count(await snapshot.session(work), selection.all, selection))
+    return this.#glance(wish, work, async (session) => {
+      const selection = await query.select(session)
+      return fingerprint(query, wish, await count(session, selection.all, selection))
     })
   }
 
   async estimate(wish: Wish, work: Work): Promise<number | undefined> {
     const query = this.#query(wish)
-    return this.#asOfNow(wish, work, async (snapshot) => {
-      const { rows } = await this.#select(query, snapshot, work)
-      return (await planned(snapshot, work, rows)).rows
+    return this.#glance(wish, work, async (session) => {
+      const selection = await query.select(session)
+      const guess = await planned(session, selection.rows)
+      return guess.rows <= countedRows ? (await count(session, selection.rows, selection)).rows : guess.rows
     })
   }
 
   async fetch(wish: Wish, work: Work): Promise<Fetched> {
     const query = this.#query(wish)
-    const snapshot = await this.#server.snapshot(
-      work,
-      this.#options(wish, this.#settings.snapshot === 'worker'),
-    )
+    const snapshot = await this.#server.snapshot(work, { ...this.#options(wish), shared: this.#isShared })
     try {
       return await explained(this.#server.name, () => this.#fetched(query, wish, work, snapshot))
     } catch (error) {
@@ -74,14 +76,14 @@ class PostgresSource implements Source {
   }
 
   async #fetched(query: Query, wish: Wish, work: Work, snapshot: Snapshot): Promise<Fetched> {
-    const selection = await this.#select(query, snapshot, work)
     const session = await snapshot.session(work)
+    const selection = await query.select(session)
     const counted =
       selection.watermark === undefined ? undefined : await count(session, selection.rows, selection)
     const { found } = counted
       ? { found: counted.rows > 0 }
       : await session.one<{ found: boolean }>(`SELECT EXISTS (${selection.rows}) AS found`)
-    const { rows, width } = await planned(snapshot, work, selection.rows)
+    const { rows, width } = await planned(session, selection.rows)
     const selected: Selected = {
       server: this.#server.name,
       select: selection.rows,
@@ -122,19 +124,19 @@ class PostgresSource implements Source {
     return `${query.name} of ${this.#server.name}${window ? `, ${windowText(window)}` : ''}`
   }
 
-  async #select(query: Query, snapshot: Snapshot, work: Work): Promise<Selection> {
-    return query.select(await snapshot.session(work))
+  async #glance<T>(wish: Wish, work: Work, ask: (session: Session) => Promise<T>): Promise<T> {
+    await using session = await this.#server.glance(work, this.#options(wish))
+    return await explained(this.#server.name, () => ask(session))
   }
 
-  /** Without keeping the moment for those who read later. */
-  async #asOfNow<T>(wish: Wish, work: Work, ask: (snapshot: Snapshot) => Promise<T>): Promise<T> {
-    await using snapshot = await this.#server.snapshot(work, this.#options(wish, false))
-    return await explained(this.#server.name, () => ask(snapshot))
+  /** What a worker has written into its own database it must see at its next window. */
+  get #isShared(): boolean {
+    return this.#settings.snapshot === 'worker' && this.#settings.connection !== undefined
   }
 
-  #options({ window }: Wish, shared: boolean): SnapshotOptions {
+  #options({ window }: Wish): Omit<SnapshotOptions, 'shared'> {
     const { timeout } = this.#settings
-    return { shared, zone: window?.zone ?? 'UTC', timeout: timeout && spanSeconds(timeout) }
+    return { zone: window?.zone ?? 'UTC', timeout: timeout && spanSeconds(timeout) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -186,23 +188,13 @@ class SelectionInput implements Input {
   }
 }
 
-async function count(
-  session: Awaited<ReturnType<Snapshot['session']>>,
-  select: string,
-  { watermark }: Selection,
-): Promise<Counted> {
-  return session.one<Counted>(
-    `SELECT count(*) AS rows, max(s.${watermark})::text AS watermark FROM (${select}\n) AS s`,
-  )
+async function count(session: Session, select: string, { watermark }: Selection): Promise<Counted> {
+  const greatest = watermark === undefined ? 'NULL' : `max(s.${watermark})::text`
+  return session.one<Counted>(`SELECT count(*) AS rows, ${greatest} AS watermark FROM (${select}\n) AS s`)
 }
 
 /** Rows, and bytes of each, as the planner guesses. */
-async function planned(
-  snapshot: Snapshot,
-  work: Work,
-  select: string,
-): Promise<{ rows: number; width: number }> {
-  const session = await snapshot.session(work)
+async function planned(session: Session, select: string): Promise<{ rows: number; width: number }> {
   const [row] = await session.rows<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
     `EXPLAIN (FORMAT JSON) ${select}`,
   )

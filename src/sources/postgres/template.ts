@@ -9,7 +9,7 @@ const token =
 
 /**
  * Puts the values of a wish into a query, each as a literal: `:from` and `:to` are dates in the zone of the window, `:from_key`
- * and `:to_key` the same as numbers like 20240131, `:after` is the last watermark or NULL; then all names of `fill`, the
+ * and `:to_key` the same as numbers like 20240131, `:watermark` is the greatest that was seen, or NULL; then all names of `fill`, the
  * parameters among them.
  *
  * @throws DwhError CONFIG_INVALID for a name that stands for nothing
@@ -29,7 +29,7 @@ export function speaksOfWindow(text: string): boolean {
 function literalOf(name: string, wish: Wish): string {
   const { window, parameters, after } = wish
   if (!Object.hasOwn(parameters, name)) {
-    if (name === 'after') return literal(after ?? null)
+    if (name === 'watermark') return literal(after ?? null)
     if (window && name === 'zone') return literal(window.zone)
     if (window && name === 'from_key') return dateNumber(window.from)
     if (window && name === 'to_key') return dateNumber(window.to)
@@ -41,7 +41,14 @@ function literalOf(name: string, wish: Wish): string {
       )
     }
   }
-  return literal(fill(`{${name}}`, wish))
+  try {
+    return literal(fill(`{${name}}`, wish))
+  } catch (error) {
+    const { hint = '' } = error as DwhError
+    throw new DwhError('CONFIG_INVALID', `:${name} of the query stands for nothing; nothing was changed`, {
+      hint,
+    })
+  }
 }
 
 /** 2024-01-31 → 20240131 */

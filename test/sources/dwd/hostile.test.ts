@@ -51,7 +51,7 @@ test('a zip that unpacks to more than any file of the archive is refused unread,
   // A line without an end is not kept in memory until there is none left.
   const zeros = deflateRawSync(Buffer.alloc(100))
   expect(zeros.length).toBeLessThan(20)
-  expect(await withFile(zip([{ name, content: '0'.repeat(50_000_000) }]))).toMatchObject(
+  expect(await withFile(zip([{ name, content: '0'.repeat(2_000_000) }]))).toMatchObject(
     refused('has a line of more than 65536 bytes'),
   )
 })

@@ -1,9 +1,9 @@
 import { Temporal } from 'temporal-polyfill'
-import type { Emit } from '../../../src/events.ts'
+import type { Emit, Work } from '../../../src/events.ts'
 import { startRun } from '../../../src/ledger/runs.ts'
 import { type FileOptions, type FileResult, loadFiles, planFile } from '../../../src/load/files.ts'
 import type { Loaded } from '../../../src/load/run.ts'
-import type { Session } from '../../../src/postgres/session.ts'
+import { Session } from '../../../src/postgres/session.ts'
 import { SourceServer } from '../../../src/sources/postgres/server.ts'
 import { openPostgres } from '../../../src/sources/postgres/source.ts'
 import type { Fetched } from '../../../src/sources/source.ts'
@@ -11,9 +11,9 @@ import type { Wish } from '../../../src/sources/window.ts'
 import { datasetSchema } from '../../../src/warehouse/dataset.ts'
 import type { Dataset } from '../../../src/warehouse/load.ts'
 import { sourceSchema } from '../../../src/warehouse/source.ts'
-import { freshDatabase, type TestDatabase } from '../../support/database.ts'
+import { freshDatabase } from '../../support/database.ts'
 import type { TestServer } from '../../support/servers.ts'
-import { quietWork } from '../../support/work.ts'
+import { type QuietWork, quietWork } from '../../support/work.ts'
 
 type Settings = Parameters<typeof openPostgres>[0]
 
@@ -50,7 +50,6 @@ export async function pipingPlace(
   const written = stack.use(await freshDatabase(to, { template: templates.target.name }))
   const there = stack.use(await read.open())
   const here = stack.use(await written.open())
-  const working = stack.use(await written.open())
   const server = stack.use(new SourceServer(read.target))
 
   async function fetch(source: object, wanted: Wish, work = quietWork()): Promise<Fetched> {
@@ -64,15 +63,16 @@ export async function pipingPlace(
     wanted: Wish,
     options: Partial<FileOptions> = {},
     watch: Emit = () => {},
+    quiet: QuietWork = quietWork(),
   ): Promise<Piped> {
-    const quiet = quietWork()
     const emit: Emit = (event) => {
       quiet.emit(event)
       watch(event)
     }
     const work = { ...quiet, emit }
     await using fetched = await fetch(source, wanted, { ...quiet, ...work })
-    const loaded = fetched.input && (await load(working, dataset, fetched.input, work, options))
+    await using session = await Session.open(written.target, 'dwh test', work)
+    const loaded = fetched.input && (await load(session, dataset, fetched.input, work, options))
     const { announced, watermark, fingerprint } = fetched
     const sent = quiet.events.findLast(
       (event) => event.type === 'step' && event.step === 'send' && event.state === 'done',
@@ -95,6 +95,13 @@ export async function pipingPlace(
     written,
     fetch,
     pipe,
+    /** Loads what was fetched, on a session of its own. */
+    load: async (dataset: Dataset, fetched: Fetched) => {
+      await using _ = fetched
+      await using session = await written.open()
+      if (!fetched.input) throw new Error('nothing was fetched')
+      return await load(session, dataset, fetched.input, quietWork(), {})
+    },
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   }
 }
@@ -105,7 +112,7 @@ async function load(
   session: Session,
   dataset: Dataset,
   input: NonNullable<Fetched['input']>,
-  work: ReturnType<typeof quietWork> | Parameters<typeof planFile>[1],
+  work: Work,
   options: Partial<FileOptions>,
 ): Promise<Loaded> {
   const all: FileOptions = { ...usual, budget: { share: dataset.thresholds.rejects }, ...options }
@@ -128,5 +135,3 @@ const usual: Omit<FileOptions, 'budget'> = {
   decimalComma: false,
   reading: {},
 }
-
-export type { TestDatabase }

@@ -1,0 +1,15 @@
+-- Requests for a lot, as SIGETI has them. Runs on SIGETI's own server.
+SELECT id AS attribution_id,
+       entreprise_id,
+       lot_id,
+       date_demande::date AS date_demandee,
+       date_approbation::date AS date_approbation,
+       statut::text AS statut,
+       superficie_demandee,
+       superficie_attribuee,
+       montant AS montant_attribution,
+       observations,
+       documents::jsonb AS documents,
+       created_at,
+       updated_at
+  FROM public.demandes_attribution

@@ -1,0 +1,8 @@
+-- Branches of business, as SIGETI has them. Runs on SIGETI's own server.
+SELECT id AS domaine_id,
+       code AS code_secteur,
+       libelle AS nom_domaine,
+       description,
+       created_at,
+       updated_at
+  FROM public.domaines_activites

@@ -1,0 +1,13 @@
+-- Invoices, as SIGETI has them. Runs on SIGETI's own server.
+SELECT id AS facture_id,
+       numero AS numero_facture,
+       entreprise_id,
+       lot_id,
+       date_facture::date AS date_facture,
+       date_echeance::date AS date_echeance,
+       statut::text AS statut,
+       montant_total,
+       montant_paye,
+       created_at,
+       updated_at
+  FROM public.factures

@@ -1,0 +1,11 @@
+-- Payments of invoices, as SIGETI has them. Runs on SIGETI's own server.
+SELECT id AS paiement_id,
+       facture_id,
+       entreprise_id,
+       date_paiement::date AS date_paiement,
+       mode_paiement,
+       statut::text AS statut,
+       montant,
+       created_at,
+       updated_at
+  FROM public.paiement_factures
