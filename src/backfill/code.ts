@@ -7,7 +7,7 @@ import { datasetOfSource } from '../warehouse/of-source.ts'
 
 export type SourceSettings = Dataset['sources'][string]
 
-/** How a source is asked and in which pieces; not what its rows are. */
+/** How a source is asked, in which pieces, and what is thought of them; not what its rows are. */
 const manners = [
   'delay',
   'per_minute',
@@ -17,6 +17,8 @@ const manners = [
   'chunk',
   'page_size',
   'parameters',
+  'thresholds',
+  'priority',
 ]
 
 /**

@@ -53,7 +53,7 @@ async function runCheck(
   work.emit({ ...told, state: 'started' })
   const started = performance.now()
   const result = await answer(session, work, check, options)
-  const seconds = (performance.now() - started) / 1000
+  const seconds = Math.round(performance.now() - started) / 1000
   work.emit({ ...told, state: 'done', seconds, detail: detailOf(result) })
   return { check, seconds, ...result }
 }

@@ -64,6 +64,7 @@ export async function listGenerations(session: Session, chunks: number[]): Promi
  * @throws DwhError LEASE_LOST when somebody was faster
  */
 export async function endGenerations(session: Session, generations: Generation[]): Promise<void> {
+  if (generations.length === 0) return
   const ended = await session.rows(sql('ledger/end_generations'), [
     generations.map(({ generation }) => generation),
   ])

@@ -160,16 +160,19 @@ async function findDestinations(
   const mayStandBeside = target.isAligned || occupied.size === 0
   // A column that came meanwhile gets its default by INSERT; a leaf without it cannot be attached.
   const mayAttach = mayStandBeside && !now.isWider
-  const changedOids = await changedLeaves(crew, leaves)
+  const givesWay = ({ range }: ReadyLeaf) => clears && territory?.covers(range) === true
+  const changedOids = await changedLeaves(
+    crew,
+    leaves.filter((leaf) => !givesWay(leaf)),
+  )
   const found: Destination[] = []
   refuseDetaching(target, twins)
   for (const [index, leaf] of leaves.entries()) {
     const twin = twins[index]
     const table = tableOf(leaf)
     const attachable = table.attachable && mayAttach
-    const givesWay = clears && territory?.covers(leaf.range) === true
     const mayReplace = (oid: number) =>
-      givesWay || (leaf.rebuilt ? !changedOids.has(oid) : !occupied.has(oid))
+      givesWay(leaf) || (leaf.rebuilt ? !changedOids.has(oid) : !occupied.has(oid))
     if (!twin) {
       if (!leaf.range) throw changed(target, 'has no unknown leaf any more')
       await isAttached(session, target.oid, nameOf(target, leaf))

@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isCollection,
@@ -35,6 +36,7 @@ export class YamlText {
   readonly mistakes: Mistake[]
   readonly #document: Document.Parsed
   readonly #lines = new LineCounter()
+  readonly #anchored = new Map<Alias, unknown>()
 
   constructor(text: string) {
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
@@ -103,8 +105,11 @@ export class YamlText {
     return [...merged, ...map.items.filter((pair) => !isMerge(pair))]
   }
 
+  /** Kept, because finding what an alias stands for goes through the whole document. */
   #resolve(node: unknown): unknown {
-    return isAlias(node) ? node.resolve(this.#document) : node
+    if (!isAlias(node)) return node
+    if (!this.#anchored.has(node)) this.#anchored.set(node, node.resolve(this.#document))
+    return this.#anchored.get(node)
   }
 
   #read(): unknown {

@@ -4,7 +4,7 @@ import { didYouMean } from './nearest.ts'
 
 /**
  * A dataset as one of its sources fills it: with that source's own `map` (its expressions come before those of the dataset),
- * `scope`, `priority` and `key` applied. Whoever fetches, loads, judges, replaces or proves rows of a source asks this one;
+ * `scope`, `priority`, `thresholds` and `key` applied. Whoever fetches, loads, judges, replaces or proves rows of a source asks this one;
  * `Dataset.scope` alone speaks of rows whose source nobody knows, such as those of a file.
  *
  * The parameters of the scope are `parametersOfSource`.
@@ -30,6 +30,7 @@ export function datasetOfSource(dataset: Dataset, name: string): Dataset {
     map: { ...dataset.map, ...source.map },
     scope: source.scope ?? dataset.scope,
     priority: source.priority ?? dataset.priority,
+    thresholds: { ...dataset.thresholds, ...given(source.thresholds ?? {}) },
   }
 }
 
@@ -41,4 +42,9 @@ export function parametersOfSource(
 ): Record<string, string> {
   const own = Object.entries(sources[name]?.parameters ?? {}).map(([key, value]) => [key, String(value)])
   return { ...Object.fromEntries(own), ...given }
+}
+
+/** Without what is not said. */
+function given<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { catalogueName, named, ownName, span, whenRight } from './values.ts'
+import { catalogueName, named, ownName, share, span, whenRight } from './values.ts'
 
 const text = z.string().min(1)
 
@@ -79,6 +79,19 @@ const ofEvery = {
     .optional()
     .describe('predicate of the rows that this source owns, instead of that of the dataset'),
   priority: z.int().optional().describe('instead of that of the dataset'),
+  thresholds: z
+    .strictObject({
+      coverage: share.optional().describe('least part of the days that have rows'),
+      volume: share.optional().describe('least part of the rows that were expected'),
+      invalid: share.optional().describe('greatest part of rows with an invalid value'),
+      rejects: share.optional().describe('greatest part of rows that are refused'),
+      on_failure: z
+        .enum(['quarantine', 'flag'])
+        .optional()
+        .describe('what becomes of a window that falls short'),
+    })
+    .optional()
+    .describe('instead of those of the dataset'),
   key: z
     .literal(false)
     .optional()

@@ -22,7 +22,7 @@ function levels(station: string, from: string, to: string): Record<string, unkno
       code_bss: station,
       date_mesure: date,
       timestamp_mesure: Date.parse(`${date}T00:00:00+0${summer ? 2 : 1}:00`),
-      niveau_nappe_eau: 100 + n / 100,
+      niveau_nappe_eau: station.endsWith('1') && date === '2024-02-10' ? 5000 : 100 + n / 100,
       statut: 'Donnée contrôlée niveau 2',
       qualification: 'Correcte',
       // Some records lack a key that others have.
@@ -59,6 +59,7 @@ test('a quarter of groundwater levels comes from the API into its leaves, each i
   )
   const at = { env: targetEnvironment(database.target), cwd: folder.path }
   await dwhDone(['-w', 'hubeau.yaml', 'setup', '--yes'], at)
+  await session.run('ALTER TABLE public.measure ADD CONSTRAINT plausible CHECK (value < 150)')
   const words = [
     '-w',
     'hubeau.yaml',
@@ -77,13 +78,21 @@ test('a quarter of groundwater levels comes from the API into its leaves, each i
   expect(JSON.parse(done.stdout)).toMatchObject({
     state: 'done',
     chunks: 3,
-    rows: 182,
+    rows: 181,
     windows: [
       { window_from: '2024-01-01', figures: { records: 64, inserted: 62, outside: 2, rejected: 0 } },
-      { window_from: '2024-02-01', figures: { inserted: 58, outside: 2 } },
+      { window_from: '2024-02-01', figures: { inserted: 57, outside: 2, rejected: 1 } },
       { window_from: '2024-03-01', figures: { inserted: 62, outside: 2 } },
     ],
   })
+  // What was refused is loaded once more by the map of its source.
+  await session.run('ALTER TABLE public.measure DROP CONSTRAINT plausible')
+  const [refusedBy] = await session.rows('SELECT load FROM dwh.rejects')
+  const replayed = await dwhDone(
+    ['-w', 'hubeau.yaml', 'rejects', 'replay', String(refusedBy?.load), '--yes', '--json'],
+    at,
+  )
+  expect(JSON.parse(replayed.stdout)).toMatchObject([{ inserted: 1 }])
   expect(
     await session.rows(
       `SELECT tableoid::regclass::text AS leaf, count(*) AS n, count(DISTINCT ts) AS times, count(depth) AS depths, min(day)::text AS first, max(day)::text AS last

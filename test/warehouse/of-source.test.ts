@@ -27,6 +27,7 @@ datasets:
         scope: theme = 'piezo'
         priority: 0
         key: false
+        thresholds: { coverage: 3%, on_failure: flag }
         map: { theme: "'piezo'", ts: to_timestamp(at::bigint) }
 `
 
@@ -41,13 +42,14 @@ describe('a dataset as one of its sources fills it', () => {
     expect(datasetOfSource(measure(), 'plain')).toEqual(measure())
   })
 
-  it('has the map, scope, priority and key of the source', () => {
+  it('has the map, scope, priority, thresholds and key of the source', () => {
     const { recency: _, key: __, ...rest } = measure()
     expect(datasetOfSource(measure(), 'piezo')).toEqual({
       ...rest,
       map: { theme: "'piezo'", station: 'code', ts: 'to_timestamp(at::bigint)' },
       scope: "theme = 'piezo'",
       priority: 0,
+      thresholds: { ...rest.thresholds, coverage: 0.03, on_failure: 'flag' },
     })
   })
 

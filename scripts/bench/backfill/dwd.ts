@@ -105,7 +105,7 @@ export async function dwdWays({ server, rows, held, say }: Stage): Promise<Way[]
           '--dataset',
           'air_temperature',
           '--from',
-          '2023-01-01',
+          '2023-07-01',
           '--to',
           '2025-01-01',
           '--yes',

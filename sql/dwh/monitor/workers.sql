@@ -1,6 +1,6 @@
 -- The workers of some backfills that are not history: their run has not ended. They began them, joined them, or have claimed
 -- chunks.
--- `busy` are their connections in the middle of a statement.
+-- A lease that was given back by somebody who took it over is lost too. `busy` are their connections in the middle of a statement.
 -- $1 backfills
 -- Locks: ACCESS SHARE on the ledger.
 SELECT r.run, r.host, r.os_pid, r.state,
@@ -17,7 +17,7 @@ SELECT r.run, r.host, r.os_pid, r.state,
            WHERE a.pid = l.backend_pids[1] AND a.backend_start = l.backend_starts[1]),
          (SELECT max(greatest(c.progressed_at, c.claimed_at)) FROM dwh.chunks AS c
            WHERE c.backfill = ANY ($1::bigint[]) AND c.worker = r.run)))::float8 AS heartbeat,
-       l.expires_at < clock_timestamp() AS expired,
+       l.work IS NOT NULL AND coalesce(l.expires_at < clock_timestamp(), true) AS expired,
        (SELECT coalesce(json_agg(json_build_object(
                  'pid', a.pid,
                  'application', a.application_name,

@@ -1,29 +1,8 @@
 import { Temporal } from 'temporal-polyfill'
 import { isOpen, nextOpening, readHours } from '../../backfill/hours.ts'
+import type { Cause } from './document.ts'
 import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
 import { withoutAddress } from './running.ts'
-
-export type CauseKind =
-  | 'not_begun'
-  | 'paused'
-  | 'host'
-  | 'lock'
-  | 'worker_silent'
-  | 'no_worker'
-  | 'retry'
-  | 'hours'
-  | 'server'
-  | 'source'
-  | 'slow'
-  | 'unknown'
-
-/** Why nothing moves, or little. */
-export interface Cause {
-  kind: CauseKind
-  text: string
-  /** What to type, or what will happen by itself; null where nothing is to be done. */
-  advice: string | null
-}
 
 /** Seconds without a sign of life after which a worker is called silent: its lease is renewed every ten. */
 export const silentAfter = 20

@@ -1,5 +1,12 @@
-import { type Cause, causeOf, causeOfStall, silentAfter } from './causes.ts'
-import type { BackfillState, ChunkCounts, WatchDocument, WatchedBackfill, WatchedWorker } from './document.ts'
+import { causeOf, causeOfStall, silentAfter } from './causes.ts'
+import type {
+  BackfillState,
+  Cause,
+  ChunkCounts,
+  WatchDocument,
+  WatchedBackfill,
+  WatchedWorker,
+} from './document.ts'
 import { type BackfillRow, type Facts, grainOf, type SumRow, type WorkerRow } from './facts.ts'
 import {
   countChunks,
@@ -27,7 +34,10 @@ export function derive(facts: Facts, track: Track, years: number[] = []): WatchD
     at: facts.at,
     database: facts.database,
     backfills: facts.backfills.map((row) => watchedBackfill(facts, row, track, years)),
-    workers: facts.workers.map(watchedWorker),
+    // One that died without a chunk is history, though its run will never end.
+    workers: facts.workers
+      .filter(({ state, chunks }) => state === 'running' || chunks > 0)
+      .map(watchedWorker),
     hosts: facts.hosts,
     locks: facts.blocked.map(({ pid, application, seconds, by }) => {
       const { target, ...holder } = by

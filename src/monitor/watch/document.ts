@@ -1,5 +1,3 @@
-import type { Cause } from './causes.ts'
-
 /** One look at the backfills that are watched: what `dwh watch --once --json` prints and the screen draws. Rows of tables are estimates. */
 export interface WatchDocument {
   /** By the clock of the server. */
@@ -17,6 +15,28 @@ export interface WatchDocument {
   others: OtherRun[]
   /** Bytes; null where the disk of the server cannot be seen from here. */
   disk_left: number | null
+}
+
+type CauseKind =
+  | 'not_begun'
+  | 'paused'
+  | 'host'
+  | 'lock'
+  | 'worker_silent'
+  | 'no_worker'
+  | 'retry'
+  | 'hours'
+  | 'server'
+  | 'source'
+  | 'slow'
+  | 'unknown'
+
+/** Why nothing moves, or little. */
+export interface Cause {
+  kind: CauseKind
+  text: string
+  /** What to type, or what will happen by itself; null where nothing is to be done. */
+  advice: string | null
 }
 
 export type BackfillState =
