@@ -19,7 +19,7 @@ const firstPause = 5
 /** What became of an attempt that has thrown. */
 export type Settled =
   /** Its COMMIT had come through, though nobody told us. */
-  | { state: 'ended'; outcome: ChunkResult['outcome']; figures: ChunkResult['figures']; load: number | null }
+  | ({ state: 'ended'; load: number | null } & Pick<ChunkResult, 'outcome' | 'figures' | 'gates'>)
   | { state: 'released' }
   /** In seconds. */
   | { state: 'again'; pause: number }

@@ -9,6 +9,7 @@ import type { Target } from '../postgres/target.ts'
 import type { Bench } from './attempt.ts'
 import { type ChunkWork, chunkName } from './chunk-work.ts'
 import { endLine, failureLine } from './end-line.ts'
+import { failures } from './gates.ts'
 import { type Foreman, Hand } from './hand.ts'
 import { type Hours, isOpen, nextOpening, readHours } from './hours.ts'
 import type { Settled } from './settle.ts'
@@ -91,14 +92,17 @@ export class Shift implements Foreman {
   /** Says how an attempt has ended. */
   tell(claim: Claim, settled: Settled, error?: DwhError): void {
     if (settled.state === 'ended') {
-      const { figures, outcome } = settled
+      const { figures, outcome, gates } = settled
       this.#rows += figures.records
       this.#rejects += figures.rejected
       const detail = endLine(claim, settled)
       const name = chunkName(claim)
       if (outcome === 'done')
         this.#work.emit({ type: 'step', step: name, state: 'done', detail, seconds: figures.seconds })
-      else this.#work.emit({ type: 'warning', message: `${name}: ${outcome}: ${detail}` })
+      else {
+        const why = failures(gates).map((gate) => `, ${gate}`)
+        this.#work.emit({ type: 'warning', message: `${name}: ${outcome}${why.join('')}: ${detail}` })
+      }
     } else if (settled.state !== 'released' && error) {
       this.#work.emit({
         type: 'warning',

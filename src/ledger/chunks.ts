@@ -270,7 +270,7 @@ export async function releaseChunk(session: Session, { chunk, worker, attempts }
 
 /** How an attempt has ended its chunk, asked when nobody has told us what became of its COMMIT; undefined: it has not. */
 export async function endOfAttempt(session: Session, { chunk, attempts }: Claim) {
-  return session.row<{ outcome: ChunkResult['outcome']; load: number | null; figures: ChunkFigures }>(
+  return session.row<{ load: number | null } & Pick<ChunkResult, 'outcome' | 'figures' | 'gates'>>(
     sql('ledger/look_at_attempt'),
     [chunk, attempts],
   )
