@@ -205,6 +205,18 @@ test('rows that others refer to cannot give way; nothing is changed', async () =
   })
   expect(await place.rows('SELECT count(*) FROM measure')).toEqual([{ count: 62 }])
   expect(await place.rows(leaves)).toHaveLength(2)
+  for (const action of ['CASCADE', 'SET NULL']) {
+    await place.session.run(
+      `ALTER TABLE alarm DROP CONSTRAINT alarm_site_day_theme_fkey,
+         ADD FOREIGN KEY (site, day, theme) REFERENCES measure ON DELETE ${action}`,
+    )
+    await place.session.run('DELETE FROM dwh.chunks WHERE ended_at IS NULL')
+    await expect(place.backfill('measure', [january], { force: true })).rejects.toMatchObject({
+      code: 'ROWS_UNFIT',
+      message: like(/foreign key alarm_site_day_theme_fkey would delete or change rows of public\.alarm/),
+    })
+    expect(await place.rows('SELECT site FROM alarm')).toEqual([{ site: 1 }])
+  }
 })
 
 test('of 500 rows 13 break a foreign key: 487 come, and 13 are explained', async () => {
