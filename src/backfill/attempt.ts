@@ -23,6 +23,7 @@ import { noRows } from './empty-input.ts'
 import { judgeChunk } from './gates.ts'
 import { generationTables, settleGenerations } from './generations.ts'
 import type { OpenSources } from './open-source.ts'
+import { rowsWithPrecedence } from './precedence.ts'
 
 /** What one process brings to all its attempts. */
 export interface Bench {
@@ -103,9 +104,12 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
     jobs: crew.sessions.length,
     decimalComma: false,
     reading: doing.fetched.input ? readingOf(bench.warehouse, claim) : {},
-    chunk: chunkLoad(doing, (end) => {
-      result = end
-    }),
+    chunk: {
+      ...chunkLoad(doing, (end) => {
+        result = end
+      }),
+      yields: await rowsWithPrecedence(session, bench.warehouse, claim),
+    },
   }
   const file = await planFile(session, work, dataset, renamed(input, chunkName(claim)), options, false)
   await using reader = file.reader

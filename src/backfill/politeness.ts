@@ -19,6 +19,8 @@ export class SharedPoliteness implements Politeness, AsyncDisposable {
   /** Keys of the slots that the connection holds. */
   #held = new Set<number>()
   #closed = false
+  /** The question before; comes to an end however that ends. */
+  #asking: Promise<void> = Promise.resolve()
 
   private constructor(open: () => Promise<Session>) {
     this.#open = open
@@ -77,32 +79,38 @@ export class SharedPoliteness implements Politeness, AsyncDisposable {
 
   async #take(session: Session, host: string, concurrency: number): Promise<AdvisoryKey | undefined> {
     const key = await takeSlot(session, host, concurrency, this.#held)
-    if (!key) return undefined
-    if (!this.#held.has(key.key)) {
-      this.#held.add(key.key)
-      return key
-    }
-    // Somebody of this process was given the same one meanwhile: the session holds it twice now.
-    await giveSlotBack(session, key)
-    return await this.#take(session, host, concurrency)
+    if (key) this.#held.add(key.key)
+    return key
   }
 
   async #release(session: Session, key: AdvisoryKey): Promise<void> {
-    // The locks of a connection that has gone have gone with it.
-    if ((await this.#session?.catch(() => undefined)) !== session) return
-    this.#held.delete(key.key)
-    await giveSlotBack(session, key).catch(() => {})
+    const give = async (current: Session) => {
+      // The locks of a connection that has gone have gone with it.
+      if (current !== session) return
+      this.#held.delete(key.key)
+      await giveSlotBack(current, key)
+    }
+    if (!this.#closed) await this.#asked(give).catch(() => {})
   }
 
-  /** Asks on the connection, and forgets one that has gone: the next question is asked on a new one. */
+  /** Asks on the connection, one question after the other, and forgets one that has gone: the next question has a new one. */
   async #asked<T>(question: (session: Session) => Promise<T>): Promise<T> {
-    const session = await this.#connected()
-    try {
-      return await question(session)
-    } catch (error) {
-      if (toDwhError(error).code === 'SERVER_WENT_AWAY') await this.#forget(session)
-      throw error
-    }
+    const before = this.#asking
+    const answer = (async () => {
+      await before
+      const session = await this.#connected()
+      try {
+        return await question(session)
+      } catch (error) {
+        if (toDwhError(error).code === 'SERVER_WENT_AWAY') await this.#forget(session)
+        throw error
+      }
+    })()
+    this.#asking = answer.then(
+      () => {},
+      () => {},
+    )
+    return await answer
   }
 
   async #connected(): Promise<Session> {

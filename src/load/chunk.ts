@@ -16,6 +16,8 @@ export interface ChunkLoad {
   replaces: boolean
   /** The input has only rows that are new since the last time: it stands for no others. */
   isPart?: boolean
+  /** Conditions of rows that sources of a higher priority have brought: those stay as they are. */
+  yields?: string[]
   /** What the rows that are kept aside then are; `former` unless it says otherwise. */
   keepsAs?: GenerationTable['kind']
   /** How tables begin that keep rows beside the target; of no other chunk, such as `dwh_chunk_17`. */

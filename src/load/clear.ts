@@ -47,7 +47,7 @@ export async function lookAtFormer(
   { touched, destinations }: Held,
   columns: MergeColumns,
 ): Promise<Former> {
-  const condition = territory?.condition ?? 'true'
+  const condition = territory?.own ?? 'true'
   const tables = touched ?? [target.dataset.target]
   const difference = await findDifference(session, target, columns, {
     former: tables.map((table) => ({ table, condition })),
@@ -123,13 +123,14 @@ async function clearTerritory(
   const parts = touched?.filter(({ oid }) => !gone.has(oid)) ?? [target.dataset.target]
   let rows = 0
   for (const part of parts)
-    rows += await move(session, target, `ONLY ${relation(part)} AS t WHERE ${territory.condition}`, into)
+    rows += await move(session, target, `ONLY ${relation(part)} AS t WHERE ${territory.own}`, into)
   const mayCollide = target.dataset.key && (territory.scope !== undefined || !target.isAligned)
   for (const { leaf, twin, how } of mayCollide ? destinations : []) {
     if (how !== 'merge' || (target.leaves && target.isAligned && !twin)) continue
     const from = relation(target.isAligned && twin ? twin : target.dataset.target)
     const known = `EXISTS (SELECT FROM ${relation(leaf)} AS s WHERE ${sameKey(target.dataset, 't', 's')})`
-    rows += await move(session, target, `${from} AS t WHERE ${known}`, into)
+    const spared = territory.spared === undefined ? '' : ` AND (${territory.spared}) IS NOT TRUE`
+    rows += await move(session, target, `${from} AS t WHERE ${known}${spared}`, into)
   }
   return rows
 }

@@ -27,6 +27,9 @@ export async function keepWithin(
   await crew.each(landing.leaves, async (worker, leaf) => {
     work.signal.throwIfAborted()
     if (window !== undefined && !territory.spans(leaf.range)) left += await leaveOut(worker, leaf, window)
+    // Without a key they would stand beside those that have precedence.
+    if (territory.spared !== undefined && !target.dataset.key)
+      left += await leaveOut(worker, leaf, `(${territory.spared}) IS NOT TRUE`)
     if (scope !== undefined) astray += await count(worker, leaf, `(${scope}) IS NOT TRUE`)
   })
   if (scope !== undefined && astray > 0) throw outsideScope(target, astray, scope)

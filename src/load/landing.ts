@@ -2,7 +2,7 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { recordLanding } from '../ledger/loads.ts'
 import { datesOf, limits, type Range, rangeOf } from '../partitions/bounds.ts'
-import { readFurniture } from '../partitions/create.ts'
+import { furnitureOfLeaf, readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, type Furniture, furnishStatements } from '../partitions/leaf-sql.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
 import type { Leaf } from '../partitions/tree.ts'
@@ -262,10 +262,11 @@ export class Landing {
     const label = leaf.range ? this.#label(policy, leaf as Dated) : 'unknown'
     const named = { schema, name: fitName(name, `_${label}`), ...leaf }
     // Who takes a leaf's place has its owner, grants and storage.
-    const furniture =
+    const own =
       this.kind === 'leaves' && leaf.twin
-        ? await readFurniture(session, leaf.twin.oid, this.#dataset)
-        : this.#furniture
+        ? await furnitureOfLeaf(session, leaf.twin.oid, this.#dataset)
+        : undefined
+    const furniture = own ?? this.#furniture
     const statements = createLeafStatements(this.name, policy, named, furniture, this.kind === 'staging')
     const create = async () => {
       for (const statement of statements) await session.run(statement)

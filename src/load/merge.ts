@@ -42,6 +42,7 @@ export async function mergeColumns(session: Session, target: LoadTarget): Promis
  *
  * @param total rows of the landing
  * @param into the leaf that has all rows with these keys, or the target itself
+ * @param spared SQL over its columns, true for rows that stay as they are
  */
 export async function merge(
   session: Session,
@@ -51,6 +52,7 @@ export async function merge(
   total: number,
   into: RelationName,
   onDuplicate: OnDuplicate,
+  spared?: string | undefined,
 ): Promise<Merged> {
   const rows = relation(from)
   const table = relation(into)
@@ -65,7 +67,7 @@ export async function merge(
   if (onDuplicate === 'error') await refuseMatches(session, target, rows, table, same)
   const { updated, moved } =
     onDuplicate === 'newest'
-      ? await update(session, target, columns, rows, table, same)
+      ? await update(session, target, columns, rows, table, same, spared)
       : { updated: 0, moved: 0 }
   const isNew = `${rows} AS s WHERE NOT EXISTS (SELECT FROM ${table} AS t WHERE ${same})`
   const inserted = await session.run(
@@ -88,14 +90,18 @@ async function update(
   rows: string,
   table: string,
   same: string,
+  spared: string | undefined,
 ): Promise<{ updated: number; moved: number }> {
   const others = comparedBesideKey(target, columns)
   if (others.length === 0) return { updated: 0, moved: 0 }
   const set = others.map(({ name }) => `${ident(name)} = s.${ident(name)}`).join(', ')
+  // Its columns are those of the innermost row.
+  const mayChange =
+    spared === undefined ? '' : ` AND NOT EXISTS (SELECT FROM (SELECT t.*) AS t WHERE ${spared})`
   const { updated, moved } = await session.one<{ updated: number; moved: number }>(
     `WITH changed AS (UPDATE ${table} AS u SET ${set} FROM (` +
       `SELECT s.*, t.tableoid AS dwh_leaf, t.ctid AS dwh_row FROM ${rows} AS s JOIN ${table} AS t ON ${same} ` +
-      `WHERE ${replaces(target, columns)}) AS s ` +
+      `WHERE ${replaces(target, columns)}${mayChange}) AS s ` +
       `WHERE u.tableoid = s.dwh_leaf AND u.ctid = s.dwh_row RETURNING u.tableoid <> s.dwh_leaf AS moved) ` +
       `SELECT count(*) FILTER (WHERE NOT moved) AS updated, count(*) FILTER (WHERE moved) AS moved FROM changed`,
   )

@@ -71,7 +71,7 @@ export async function planLoad(
 ): Promise<LoadPlan> {
   const { dataset } = target
   const { chunk, parameters } = options
-  const territory = chunk && new Territory(dataset, parameters, chunk.window)
+  const territory = chunk && new Territory(dataset, parameters, chunk.window, chunk.yields)
   const sample = await reader.sample()
   const looked = evenly(sample.records, mostLookedAt)
   const judged = await judgeSample(

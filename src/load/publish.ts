@@ -90,13 +90,13 @@ async function rebuildSome(
   session: Session,
   work: Work,
   { crew }: Hands,
-  { plan: { target, strategy }, load }: Arrival,
+  { plan: { target, strategy, territory }, load }: Arrival,
   { leaves }: Prepared,
   options: PrepareOptions,
 ): Promise<Landing | undefined> {
   const isMerge = strategy === 'merge'
   let wanted = leaves
-  if (strategy === 'append') wanted = []
+  if (strategy === 'append' || (isMerge && territory?.spared !== undefined)) wanted = []
   else if (strategy === 'scope') wanted = replacedWhole(target, leaves, options)
   else if (isMerge) wanted = await worthRebuilding(session, target, leaves, options)
   if (wanted.length === 0) return undefined

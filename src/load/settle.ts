@@ -25,7 +25,7 @@ export interface Settled {
  */
 export async function settle(
   session: Session,
-  { target, onDuplicate }: Pick<Conclusion, 'target' | 'onDuplicate'>,
+  { target, onDuplicate, territory }: Pick<Conclusion, 'target' | 'onDuplicate' | 'territory'>,
   { leaf, table, twin, how }: Destination,
   columns: MergeColumns,
   kept: Map<number, RelationName>,
@@ -41,6 +41,7 @@ export async function settle(
       leaf.rows,
       target.isAligned ? into : parent,
       onDuplicate,
+      territory?.spared,
     )
     return { ...merged, table: into }
   }

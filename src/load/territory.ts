@@ -16,14 +16,22 @@ export class Territory {
   readonly scope: string | undefined
   /** SQL; undefined where the dataset has no windows. */
   readonly window: string | undefined
+  /** SQL, true for rows that sources of a higher priority have brought, and that stay as they are. */
+  readonly spared: string | undefined
   readonly #policy: Policy | undefined
   readonly #dates: { from: Temporal.PlainDate; to: Temporal.PlainDate } | undefined
 
   /** @throws DwhError USAGE for a parameter of the scope that is not given, and a window of what has no policy */
-  constructor(dataset: Dataset, parameters: Record<string, string>, window: Window | undefined) {
+  constructor(
+    dataset: Dataset,
+    parameters: Record<string, string>,
+    window: Window | undefined,
+    yields: string[] = [],
+  ) {
     const policy = dataset.partition
     if (window && !policy) throw windowless(dataset)
     this.scope = fillScope(dataset, parameters)
+    this.spared = yields.length > 0 ? yields.map((one) => `(${one})`).join(' OR ') : undefined
     this.#policy = policy
     this.#dates = policy && window ? wholePeriods(policy, window) : undefined
     this.window = policy && this.#dates ? betweenDates(policy, this.#dates) : undefined
@@ -33,6 +41,11 @@ export class Territory {
   get condition(): string {
     const parts = [this.scope, this.window].flatMap((part) => (part === undefined ? [] : [`(${part})`]))
     return parts.length === 0 ? 'true' : parts.join(' AND ')
+  }
+
+  /** The same, for the rows of it that may give way. */
+  get own(): string {
+    return this.spared === undefined ? this.condition : `${this.condition} AND (${this.spared}) IS NOT TRUE`
   }
 
   /** Some row of it may lie in this leaf; undefined is the unknown one. */
@@ -52,9 +65,9 @@ export class Territory {
     return compare(this.#dates.from, from) <= 0 && compare(until, this.#dates.to) <= 0
   }
 
-  /** Every row within these bounds is one of the territory. */
+  /** Every row within these bounds is one of the territory, and may give way. */
   covers(range: Range | undefined): boolean {
-    return this.scope === undefined && this.spans(range)
+    return this.scope === undefined && this.spared === undefined && this.spans(range)
   }
 
   /** A position as text, as `positionSql` gives it, lies in the window. */

@@ -179,14 +179,19 @@ test('quarters: a window of one replaces it, and the others of its leaf stay', a
   ])
 })
 
-test('an input without rows that is forced takes what is there away, and an undo brings it back', async () => {
+test('an input without rows that is forced is set apart; accepted it takes what is there away, and an undo brings it back', async () => {
   await using place = await chunkPlace(server, template, { measure })
   place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01'))
   await place.backfill('measure', [january])
   const before = await place.rows('SELECT * FROM measure ORDER BY 1, 2')
   place.put('data/2024-01-01.csv', 'site,taken_on,theme,value,note\n')
   const { backfill, chunks } = await place.backfill('measure', [january], { force: true })
-  expect(chunks).toMatchObject([{ figures: { records: 0, replaced: 62 }, proof: { rows: 0 } }])
+  expect(chunks).toMatchObject([{ outcome: 'quarantined', figures: { records: 0, replaced: 0 } }])
+  expect(await place.rows('SELECT * FROM measure ORDER BY 1, 2')).toEqual(before)
+  await place.accept(backfill)
+  expect(
+    await place.rows("SELECT proof->>'rows' AS rows FROM dwh.chunks ORDER BY chunk DESC LIMIT 1"),
+  ).toEqual([{ rows: '0' }])
   expect(await place.rows('SELECT * FROM measure')).toEqual([])
   await place.undo(backfill)
   expect(await place.rows('SELECT * FROM measure ORDER BY 1, 2')).toEqual(before)
@@ -234,4 +239,37 @@ test('of 500 rows 13 break a foreign key: 487 come, and 13 are explained', async
     `SELECT count(*) AS rows, min(r.reasons::text) AS why, count(DISTINCT line) AS lines FROM dwh.rejects AS r WHERE load = ${chunks[0]?.load}`,
   )
   expect(rejects).toMatchObject([{ rows: 13, why: like(/dim_site/), lines: 13 }])
+})
+
+test('a source of a lower priority adds rows, and leaves alone what a higher one has brought', async () => {
+  const probe = { kind: 'file', path: 'data/{from}.csv' }
+  await using place = await chunkPlace(server, template, {
+    measure: { ...measure, sources: { probe, archive: { ...probe, priority: 10 } } },
+  })
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-01-16', { perDay: 1, value: () => 10 }))
+  await place.backfill(
+    'measure',
+    [{ from: '2024-01-01', to: '2024-01-16' }].map((w) => ({ ...w, source: 'archive' })),
+  )
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01', { value: () => 20 }))
+  const sums = `SELECT site, count(*), min(value)::int AS least, max(value)::int AS most FROM measure GROUP BY 1 ORDER BY 1`
+  const recent = await place.backfill('measure', [january])
+  expect(recent.chunks).toMatchObject([{ figures: { inserted: 47, unchanged: 15, updated: 0 } }])
+  const both = [
+    { site: 1, count: 31, least: 10, most: 20 },
+    { site: 2, count: 31, least: 20, most: 20 },
+  ]
+  expect(await place.rows(sums)).toEqual(both)
+  const forced = await place.backfill('measure', [january], { force: true })
+  // Within the archive's window nothing gives way, whoever has brought it.
+  expect(forced.chunks).toMatchObject([{ figures: { replaced: 32, inserted: 32, unchanged: 30 } }])
+  expect(await place.rows(sums)).toEqual(both)
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-01-16', { perDay: 1, value: () => 11 }))
+  await place.backfill('measure', [{ from: '2024-01-01', to: '2024-01-16', source: 'archive' }], {
+    force: true,
+  })
+  expect(await place.rows(sums)).toEqual([
+    { site: 1, count: 31, least: 11, most: 20 },
+    { site: 2, count: 16, least: 20, most: 20 },
+  ])
 })

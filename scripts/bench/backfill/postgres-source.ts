@@ -117,6 +117,8 @@ function addSource(file: string, { host, port, user }: Target): void {
   writeFileSync(
     file,
     `${described.trimEnd()}
+    # Few rows do not come every day.
+    thresholds: { coverage: 1%, volume: 1% }
     sources:
       table: { kind: postgres, connection: source, table: public.measure, window_column: ts, chunk: month }
 connections:

@@ -61,13 +61,10 @@ export const watch = command({
       if (!first) return context.say('no backfill was planned here yet; plan one with: dwh backfill plan')
       const { out } = context.streams
       if (once) return context.print(render(first, out).join('\n'))
-      const last = await (out.live ? watchScreen : watchPlain)(
-        context,
-        watching,
-        connection,
-        first,
-        interval * 1000,
-      )
+      const isOver = hasEnded(first) && out.live
+      const last = isOver
+        ? first
+        : await (out.live ? watchScreen : watchPlain)(context, watching, connection, first, interval * 1000)
       if (hasEnded(last)) conclude(context, last, out.live)
     } finally {
       await connection.session?.[Symbol.asyncDispose]()
@@ -178,10 +175,10 @@ function requireWatching({ work }: Context): void {
 }
 
 /** @throws DwhError PARTLY_DONE */
-function conclude(context: Context, { backfills }: WatchDocument, wasScreen: boolean): void {
-  // What the screen showed is gone with it.
-  if (wasScreen) for (const backfill of backfills) context.print(printable(plainLine(backfill)))
-  const short = backfills.filter(({ state }) => state === 'partly' || state === 'cancelled')
+function conclude(context: Context, last: WatchDocument, wasScreen: boolean): void {
+  // What the screen showed is gone with it, and whoever comes back in the morning wants to read it.
+  if (wasScreen) context.print(render(last, context.streams.out).join('\n'))
+  const short = last.backfills.filter(({ state }) => state === 'partly' || state === 'cancelled')
   if (short.length === 0) return
   const [first] = short
   throw new DwhError(

@@ -10,24 +10,22 @@ import { clock, pace, paintOf, percent, roughly } from './words.ts'
 export function render(document: WatchDocument, look: Look & Partial<ScreenSize>, note?: string): string[] {
   const { columns, paint, rows = Infinity } = look
   const top = [
-    titleLine(document, look),
+    // A frame of a screen has an end; what is printed has none.
+    titleLine(document, look, look.rows !== undefined),
     ...(note === undefined ? [] : [fitLine([{ text: `! ${note}`, paint: paint.red }], columns)]),
     ...document.backfills.flatMap((backfill) => head(backfill, look, document.backfills.length <= 2)),
   ]
   return [...top, ...layOut(sections(document, look), rows - top.length)].slice(0, rows)
 }
 
-function titleLine({ database, at, disk_left: left }: WatchDocument, { columns, paint }: Look): string {
+function titleLine(
+  { database, at, disk_left: left }: WatchDocument,
+  { columns, paint }: Look,
+  isLive: boolean,
+): string {
   const disk = left === null ? '' : `  ${bytes(left)} of disk left`
-  return fitLine(
-    [
-      {
-        text: `${clock(at)}  database ${database}${disk}  q quits`,
-        paint: paint.dim,
-      },
-    ],
-    columns,
-  )
+  const text = `${clock(at)}  database ${database}${disk}${isLive ? '  q quits' : ''}`
+  return fitLine([{ text, paint: paint.dim }], columns)
 }
 
 /** What somebody on call must see: state, progress, time left, and why it does not go on. */

@@ -27,10 +27,13 @@ const rejectSample = { loads: 20, ofLoad: 100 }
 /** Connections whose blockers are asked for: each question stops the lock table for a moment. */
 const mostBlocked = 3
 
-/** Prepares a session for looking: it can neither write nor keep others waiting for long. */
+/**
+ * Prepares a session for looking: it can neither write nor keep others waiting for long. To compile a statement would take longer
+ * than to run it.
+ */
 export async function prepareLooking(session: Session): Promise<void> {
   await session.run(
-    `SET default_transaction_read_only = on; SET statement_timeout = ${limits.statement}; SET lock_timeout = ${limits.lock}`,
+    `SET default_transaction_read_only = on; SET jit = off; SET statement_timeout = ${limits.statement}; SET lock_timeout = ${limits.lock}`,
   )
 }
 
