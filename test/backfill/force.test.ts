@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { dwh } from '../support/cli.ts'
 import { server, servers } from '../support/servers.ts'
 import { chunkPlace, chunkTemplate, days, entry, feature, log, measure } from './chunk-place.ts'
 
@@ -272,4 +273,32 @@ test('a source of a lower priority adds rows, and leaves alone what a higher one
     { site: 1, count: 31, least: 11, most: 20 },
     { site: 2, count: 16, least: 20, most: 20 },
   ])
+})
+
+test('a window is not forced where rows of another source, or of other parameters, would go with its own', async () => {
+  const file = { kind: 'file', path: 'data/{region}.csv' }
+  const described = (dataset: object, north: object = {}) => ({
+    measure: { ...measure, sources: { north: { ...file, ...north }, south: file }, ...dataset },
+  })
+  await using place = await chunkPlace(server, template, described({}))
+  for (const theme of ['north', 'south']) {
+    place.put(`data/${theme}.csv`, days('2024-01-01', '2024-02-01', { theme }))
+    await place.backfill('measure', [{ ...january, source: theme, parameters: { region: theme } }])
+  }
+  const force = (...more: string[]) =>
+    dwh(
+      ['backfill', 'run', '--dataset', 'measure', '--month', '2024-01', '--force', '--dry-run', ...more],
+      place.at,
+    )
+  const refused = {
+    code: 2,
+    stderr: like(/would replace the rows of measure\/\w+ .*no scope tells them apart/),
+  }
+  expect(await force('--source', 'north', '--param', 'region=north')).toMatchObject(refused)
+  expect(await force('--source', 'south', '--param', 'region=east')).toMatchObject(refused)
+  place.describe(described({ scope: 'theme = :region' }))
+  expect(await force('--source', 'north', '--param', 'region=north')).toMatchObject({ code: 0 })
+  expect(await force('--source', 'north', '--param', 'region=south')).toMatchObject(refused)
+  place.describe(described({}, { priority: 1 }))
+  expect(await force('--source', 'north', '--param', 'region=north')).toMatchObject({ code: 0 })
 })
