@@ -12,6 +12,7 @@ import { chunkName, windowOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
 import { failures } from './gates.ts'
 import { exchangedTables, keptTable, openGenerations } from './generations.ts'
+import { rowsWithPrecedence } from './precedence.ts'
 import { chunkLease, chunksOf, type NotUndoable, settleKept } from './undo.ts'
 
 /** A chunk whose rows are withheld. */
@@ -129,7 +130,12 @@ export async function accept(
         tables: withheld.filter(({ rows }) => rows > 0).map(keptTable),
         name: `withheld rows of ${name}`,
         how: 'accept',
-        chunk: { replaces, tables: exchangedTables(chunk.chunk, 'accept', run), concluding },
+        chunk: {
+          replaces,
+          yields: await rowsWithPrecedence(session, warehouse, chunk),
+          tables: exchangedTables(chunk.chunk, 'accept', run),
+          concluding,
+        },
       } as const
       return await step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
     })

@@ -35,7 +35,7 @@ export interface KeptRows {
   /** What they are called in the ledger. */
   name: string
   how: 'accept' | 'undo' | 'scope'
-  chunk: Pick<ChunkLoad, 'replaces' | 'keepsAs' | 'tables' | 'concluding'>
+  chunk: Pick<ChunkLoad, 'replaces' | 'yields' | 'keepsAs' | 'tables' | 'concluding'>
 }
 
 /**
@@ -92,7 +92,7 @@ async function bring(
   { target, load, columns }: Bringing,
 ): Promise<LoadFigures> {
   const { tables, chunk } = kept
-  const territory = new Territory(target.dataset, kept.parameters, kept.window)
+  const territory = new Territory(target.dataset, kept.parameters, kept.window, chunk.yields)
   const clears = chunk.replaces || target.dataset.key === undefined
   // As for the rows of a file: nobody has said that those without a key or a scope stand for all of their days.
   const mayReplace = chunk.replaces || target.dataset.scope !== undefined
