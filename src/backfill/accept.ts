@@ -12,6 +12,7 @@ import { chunkName, windowOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
 import { failures } from './gates.ts'
 import { exchangedTables, keptTable, openGenerations } from './generations.ts'
+import { rowsWithPrecedence } from './precedence.ts'
 import { chunkLease, chunksOf, type NotUndoable, settleKept } from './undo.ts'
 
 /** A chunk whose rows are withheld. */
@@ -70,23 +71,28 @@ async function whyNot(
   const { state, dataset, source } = chunk
   if (state !== 'quarantined' && state !== 'undone') return `is ${state}: nothing of it is withheld`
   if (!isThere) return 'has no rows any more: they were let go; dwh backfill retry fetches them again'
-  const others = await findChunks(session, warehouse.name, { datasets: [dataset], source })
+  const { window_from: from, window_to: to, parameters } = chunk
+  // What an undo has taken back is as it was then.
+  const asOf = Number(chunk.undone_at ?? chunk.ended_at)
+  const others = await findChunks(session, warehouse.name, {
+    datasets: [dataset],
+    source,
+    from: from ?? undefined,
+    to: to ?? undefined,
+  })
   const later = others.find(
     (other) =>
-      other.chunk > chunk.chunk &&
       (other.state === 'done' || other.state === 'flagged') &&
-      isSame(other, chunk),
+      other.chunk !== chunk.chunk &&
+      Number(other.ended_at) > asOf &&
+      isSame(other.parameters, parameters),
   )
-  return later && `chunk ${later.chunk} of backfill ${later.backfill} has loaded its window since`
+  return later && `chunk ${later.chunk} of backfill ${later.backfill} has loaded days of its window since`
 }
 
-function isSame(one: Chunk, other: Chunk): boolean {
-  const parameters = ({ parameters }: Chunk) => JSON.stringify(Object.entries(parameters).toSorted())
-  return (
-    one.window_from === other.window_from &&
-    one.window_to === other.window_to &&
-    parameters(one) === parameters(other)
-  )
+function isSame(one: Record<string, string>, other: Record<string, string>): boolean {
+  const text = (parameters: Record<string, string>) => JSON.stringify(Object.entries(parameters).toSorted())
+  return text(one) === text(other)
 }
 
 /**
@@ -129,7 +135,12 @@ export async function accept(
         tables: withheld.filter(({ rows }) => rows > 0).map(keptTable),
         name: `withheld rows of ${name}`,
         how: 'accept',
-        chunk: { replaces, tables: exchangedTables(chunk.chunk, 'accept', run), concluding },
+        chunk: {
+          replaces,
+          yields: await rowsWithPrecedence(session, warehouse, chunk),
+          tables: exchangedTables(chunk.chunk, 'accept', run),
+          concluding,
+        },
       } as const
       return await step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
     })

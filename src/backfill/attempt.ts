@@ -21,7 +21,7 @@ import { type ChunkWork, chunkName, windowOf, wishOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
 import { noRows } from './empty-input.ts'
 import { judgeChunk } from './gates.ts'
-import { generationTables, settleGenerations } from './generations.ts'
+import { dropWithheld, generationTables, settleGenerations } from './generations.ts'
 import type { OpenSources } from './open-source.ts'
 import { rowsWithPrecedence } from './precedence.ts'
 
@@ -224,6 +224,7 @@ async function endEmpty(doing: Doing): Promise<ChunkResult> {
   }
   await inTransaction(tools.session, async () => {
     await finishChunk(tools.session, claim, result)
+    await dropWithheld(tools.session, claim.chunk)
     work.signal.throwIfAborted()
     await bench.lease.check(tools.session)
   })

@@ -21,7 +21,7 @@ export interface Standing {
 export async function standingOf(
   session: Session,
   warehouse: Warehouse,
-  chunk: Chunk,
+  chunk: Pick<Chunk, 'dataset' | 'source' | 'parameters' | 'window_from' | 'window_to' | 'zone'>,
 ): Promise<(Standing & { oid: number }) | undefined> {
   const { dataset } = sourceOf(warehouse, chunk.dataset, chunk.source)
   const target = await inspectTarget(session, dataset.target, dataset.partition)

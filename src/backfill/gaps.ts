@@ -12,7 +12,7 @@ export interface Gap {
   why: string
 }
 
-type Days = [from: string, to: string]
+export type Days = [from: string, to: string]
 
 /**
  * The days between the first and the last that a chunk speaks of, or those that are asked for, that no chunk which counts has
@@ -63,7 +63,7 @@ function reason({ state, chunk, backfill, error }: Chunk): string {
 }
 
 /** What is left of some spans where others are taken away. */
-function without(spans: Days[], taken: Days[]): Days[] {
+export function without(spans: Days[], taken: Days[]): Days[] {
   let left = spans
   for (const [low, high] of taken)
     left = left.flatMap(([from, to]): Days[] => {

@@ -26,9 +26,14 @@ export async function openGenerations(session: Session, chunks: number[]): Promi
 
 /** In the last transaction of a chunk: what an earlier attempt at it withheld has no use any more. */
 export async function settleGenerations(session: Session, chunk: number, end: ChunkEnd): Promise<void> {
+  await dropWithheld(session, chunk)
+  await keepGenerations(session, chunk, end.generations)
+}
+
+/** The same of a chunk whose source has no rows any more. */
+export async function dropWithheld(session: Session, chunk: number): Promise<void> {
   const before = (await openGenerations(session, [chunk])).filter(({ kind }) => kind === 'withheld')
   await dropGenerations(session, before)
-  await keepGenerations(session, chunk, end.generations)
 }
 
 /** In a transaction: the tables go, or have gone, and the ledger says so. Locks: ACCESS EXCLUSIVE on what nobody reads. */

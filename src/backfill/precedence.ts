@@ -13,7 +13,7 @@ import { sourceOf } from './code.ts'
 export async function rowsWithPrecedence(
   session: Session,
   warehouse: Warehouse,
-  claim: Claim,
+  claim: Pick<Claim, 'dataset' | 'source' | 'window_from' | 'window_to'>,
 ): Promise<string[] | undefined> {
   const { dataset: name, source, window_from: from, window_to: to } = claim
   const { dataset } = sourceOf(warehouse, name, source)

@@ -22,6 +22,7 @@ import { isComparable, isProved, proveStanding, standingOf } from './chunk-proof
 import { chunkName, windowOf } from './chunk-work.ts'
 import { sourceOf } from './code.ts'
 import { dropGenerations, exchangedTables, keptTable, openGenerations } from './generations.ts'
+import { rowsWithPrecedence } from './precedence.ts'
 
 /** A chunk whose former rows can come back. */
 export interface Undoable {
@@ -174,6 +175,7 @@ export async function undo(
         how: 'undo',
         chunk: {
           replaces: true,
+          yields: await rowsWithPrecedence(session, warehouse, chunk),
           keepsAs: 'withheld',
           tables: exchangedTables(chunk.chunk, 'undo', run),
           concluding,

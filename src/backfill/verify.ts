@@ -1,12 +1,26 @@
 import type { Work } from '../events.ts'
 import type { Chunk } from '../ledger/chunks.ts'
-import { type ChunkFilter, findChunks, laterLoads } from '../ledger/generations.ts'
+import {
+  type ChunkFilter,
+  findChunks,
+  type LaterLoad,
+  type LoadedChunk,
+  laterLoads,
+} from '../ledger/generations.ts'
+import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Warehouse } from '../warehouse/load.ts'
-import { countDoubled, isComparable, isProved, proveStanding, standingOf } from './chunk-proof.ts'
+import {
+  countDoubled,
+  isComparable,
+  isProved,
+  proveStanding,
+  type Standing,
+  standingOf,
+} from './chunk-proof.ts'
 import { chunkName } from './chunk-work.ts'
-import { findGaps, type Gap } from './gaps.ts'
+import { type Days, findGaps, type Gap, without } from './gaps.ts'
 import { failures } from './gates.ts'
 
 /**
@@ -18,7 +32,7 @@ import { failures } from './gates.ts'
  * - `thin`: they are, and fell short of a threshold then
  * - `rewritten`: a later chunk has written to the same window; what that has left is judged with it
  * - `empty`: it brought no rows, and nothing was proved
- * - `unproved`: nothing can be compared
+ * - `unproved`: nothing can be compared, or a later chunk has written to some of its days and nobody can tell of the others
  */
 export type Finding =
   | 'equal'
@@ -119,7 +133,7 @@ type Judged = Pick<Verified, 'finding' | 'rows' | 'expected' | 'note'>
 
 async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Promise<Judged> {
   const { proof } = chunk
-  if (!warehouse.datasets.some(({ name, sources }) => name === chunk.dataset && chunk.source in sources)) {
+  if (!isKnown(warehouse, chunk)) {
     const note = 'the warehouse file does not have its dataset and source any more'
     return { finding: 'unproved', rows: null, expected: proof?.rows ?? null, note }
   }
@@ -144,18 +158,21 @@ async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Prom
     return { ...counts, finding: short.length > 0 ? 'thin' : 'equal', note: short.join('; ') }
   }
   const later = await laterLoads(session, chunk)
-  const rewriting = later.find((load) => load.chunk !== null && touches(load, chunk))
+  const rewriting = await rewritingOf(session, warehouse, chunk, standing, later)
+  const [first] = rewriting
   // Rows do not go by a merge.
-  if (rewriting && found.rows >= proof.rows)
+  if (first && found.rows >= proof.rows) {
+    const by = `by chunk ${first.chunk} of backfill ${first.backfill}`
+    const left = daysBeside(chunk, rewriting)
+    if (!left) return { ...counts, finding: 'rewritten', note: by }
     return {
       ...counts,
-      finding: 'rewritten',
-      note: `by chunk ${rewriting.chunk} of backfill ${rewriting.backfill}`,
+      finding: 'unproved',
+      note: `${by}, but for ${left}: of those days nothing can be told`,
     }
+  }
   const names = new Set(standing.tables.map(({ name }) => name))
-  const loads = later.filter(
-    ({ chunk, leaves }) => chunk === null && leaves.some(({ name }) => names.has(name)),
-  )
+  const loads = later.filter(({ of, leaves }) => of === null && leaves.some(({ name }) => names.has(name)))
   const suspects = loads.map(({ load, run }) => `load ${load} of run ${run}`).slice(-3)
   const note = suspects.length > 0 ? `${suspects.join(', ')} wrote to the same leaves since` : 'by no load'
   if (found.rows < proof.rows) return { ...counts, finding: 'deleted', note }
@@ -163,6 +180,47 @@ async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Prom
   if (doubled > 0)
     return { ...counts, finding: 'doubled', note: `${doubled} rows stand there more than once` }
   return { ...counts, finding: found.rows > proof.rows ? 'added' : 'changed', note }
+}
+
+const isKnown = ({ datasets }: Warehouse, { dataset, source }: Pick<Chunk, 'dataset' | 'source'>) =>
+  datasets.some(({ name, sources }) => name === dataset && source in sources)
+
+/** Later chunks that may have changed rows of a chunk: of the same days, and of a scope that some row shares. */
+async function rewritingOf(
+  session: Session,
+  warehouse: Warehouse,
+  chunk: Chunk,
+  { territory, tables }: Standing,
+  later: LaterLoad[],
+): Promise<LoadedChunk[]> {
+  const found: LoadedChunk[] = []
+  for (const { of } of later) {
+    if (!of || !touches(of, chunk)) continue
+    if (!isKnown(warehouse, of)) {
+      // Which rows were its own nobody can tell any more.
+      found.push(of)
+      continue
+    }
+    const other = await standingOf(session, warehouse, of)
+    if (!other) continue
+    for (const table of tables) {
+      const { shared } = await session.one<{ shared: boolean }>(
+        `SELECT EXISTS (SELECT FROM ONLY ${relation(table)} WHERE ${territory.condition} AND ${other.territory.condition}) AS shared`,
+      )
+      if (shared && !found.includes(of)) found.push(of)
+    }
+  }
+  return found
+}
+
+/** The days of a chunk that no other window holds: `2024-01-01 to 2024-01-08`. */
+function daysBeside({ window_from, window_to }: Chunk, others: LoadedChunk[]): string | undefined {
+  if (window_from === null || window_to === null) return undefined
+  const spans = others.flatMap(({ window_from: from, window_to: to }): Days[] =>
+    from === null || to === null ? [[window_from, window_to]] : [[from, to]],
+  )
+  const left = without([[window_from, window_to]], spans).map(([from, to]) => `${from} to ${to}`)
+  return left.length > 0 ? left.join(', ') : undefined
 }
 
 /** Windows of two chunks overlap; what has none is everywhere. */

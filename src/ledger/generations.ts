@@ -131,12 +131,14 @@ export interface LaterLoad {
   run: number | null
   input: string
   leaves: { name: string }[]
-  /** null for a load of a file. */
-  chunk: number | null
-  backfill: number | null
-  window_from: string | null
-  window_to: string | null
+  /** Of a chunk that counts. */
+  of: LoadedChunk | null
 }
+
+export type LoadedChunk = Pick<
+  Chunk,
+  'chunk' | 'backfill' | 'dataset' | 'source' | 'parameters' | 'zone' | 'window_from' | 'window_to'
+>
 
 /** Loads into the table of a chunk that have come after its end. */
 export async function laterLoads(

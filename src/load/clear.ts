@@ -9,6 +9,7 @@ import type { Conclusion } from './conclusion.ts'
 import type { Held } from './destinations.ts'
 import { findDifference } from './difference.ts'
 import type { MergeColumns } from './merge.ts'
+import { refuseCascade } from './refuse-cascade.ts'
 import { daysTaken, replaceScope } from './replace.ts'
 import { sameKey } from './same-key.ts'
 import type { LoadTarget } from './target.ts'
@@ -79,6 +80,7 @@ export async function makeRoom(
   if (table) await createGeneration(session, target, table)
   const deleted = await clearTerritory(session, target, territory, held, table)
   if (deleted > 0 && !clearing.mayReplace) throw daysTaken(target, 'ROWS_UNFIT')
+  if (deleted > 0) await refuseCascade(session, target)
   const leaves = (former?.leaves ?? []).map(({ leaf, rows }) => ({
     leaf,
     rows,

@@ -35,7 +35,7 @@ export interface KeptRows {
   /** What they are called in the ledger. */
   name: string
   how: 'accept' | 'undo' | 'scope'
-  chunk: Pick<ChunkLoad, 'replaces' | 'keepsAs' | 'tables' | 'concluding'>
+  chunk: Pick<ChunkLoad, 'replaces' | 'yields' | 'keepsAs' | 'tables' | 'concluding'>
 }
 
 /**
@@ -92,8 +92,10 @@ async function bring(
   { target, load, columns }: Bringing,
 ): Promise<LoadFigures> {
   const { tables, chunk } = kept
-  const territory = new Territory(target.dataset, kept.parameters, kept.window)
+  const territory = new Territory(target.dataset, kept.parameters, kept.window, chunk.yields)
   const clears = chunk.replaces || target.dataset.key === undefined
+  // As for the rows of a file: nobody has said that those without a key or a scope stand for all of their days.
+  const mayReplace = chunk.replaces || target.dataset.scope !== undefined
   const kind = target.leaves && target.isAligned && target.obstacles.length === 0 ? 'leaves' : 'staging'
   const leaves: ReadyLeaf[] = []
   const rows: RelationName[] = []
@@ -114,7 +116,7 @@ async function bring(
     hands,
     {
       load,
-      plan: planOf(target, territory, kind, clears, kept.name, records),
+      plan: planOf(target, territory, kind, { clears, mayReplace }, kept.name, records),
       landing,
       records,
       rejected: 0,
@@ -140,7 +142,7 @@ function planOf(
   target: LoadTarget,
   territory: Territory,
   landing: LoadPlan['landing'],
-  clears: boolean,
+  { clears, mayReplace }: Pick<LoadPlan, 'clears' | 'mayReplace'>,
   why: string,
   rows: number,
 ): LoadPlan {
@@ -154,7 +156,7 @@ function planOf(
     rows,
     ...nothing,
     scope: undefined,
-    mayReplace: true,
+    mayReplace,
     territory,
     clears,
   }

@@ -4,6 +4,7 @@ import { literal, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import type { LandingLeaf } from './landing.ts'
+import { refuseCascade } from './refuse-cascade.ts'
 import type { LoadTarget } from './target.ts'
 
 /** What a file stands for. */
@@ -48,6 +49,7 @@ export async function replaceScope(
     `DELETE FROM ${relation(target.dataset.target)} WHERE (${condition})${window}`,
   )
   if (replaced > 0 && !mayReplace) throw daysTaken(target, 'ROWS_UNFIT')
+  if (replaced > 0) await refuseCascade(session, target)
   return replaced
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { dwh } from '../support/cli.ts'
 import { server, servers } from '../support/servers.ts'
-import { chunkPlace, chunkTemplate, days, measure } from './chunk-place.ts'
+import { chunkPlace, chunkTemplate, days, log, measure } from './chunk-place.ts'
 
 const january = { from: '2024-01-01', to: '2024-02-01' }
 const like = (pattern: RegExp) => expect.stringMatching(pattern)
@@ -83,9 +83,20 @@ test('rows that a later backfill has loaded stay, and a table that somebody drop
   expect(plan).toMatchObject({
     chunks: [],
     others: [
-      { why: `chunk ${third.chunks[0]?.chunk} of backfill ${third.backfill} has loaded its window since` },
+      { why: `chunk ${third.chunks[0]?.chunk} of backfill ${third.backfill} has loaded days of its window since` },
     ],
   })
+  // So they do where it was a wider window, and where a retry has given an earlier number rows that are newer.
+  await place.session.run(`UPDATE dwh.chunks SET window_to = '2024-03-01' WHERE backfill = ${third.backfill}`)
+  expect((await place.accept(first.backfill)).others).toMatchObject([{ why: like(/has loaded days/) }])
+  await place.session.run(
+    `UPDATE dwh.chunks SET undone_at = now() WHERE backfill = ${third.backfill};
+     UPDATE dwh.chunks SET outcome = 'done', ended_at = clock_timestamp() WHERE backfill = ${first.backfill}`,
+  )
+  expect((await place.accept(second.backfill)).others).toMatchObject([{ why: like(/has loaded days/) }])
+  await place.session.run(
+    `UPDATE dwh.chunks SET outcome = 'quarantined' WHERE backfill = ${first.backfill}`,
+  )
   await place.session.run(`UPDATE dwh.chunks SET undone_at = now() WHERE backfill = ${third.backfill}`)
   await place.session.run(`DROP TABLE dwh_chunk_${second.chunks[0]?.chunk}`)
   await expect(place.accept(second.backfill)).rejects.toMatchObject({
@@ -112,4 +123,25 @@ test('an empty window that is forced is withheld, and accepted it takes what is 
   expect(await place.rows("SELECT count(*) FROM measure WHERE taken_on >= '2024-01-01'")).toEqual([
     { count: 62 },
   ])
+})
+
+test('without a key, rows that somebody has brought since do not give way to what was withheld', async () => {
+  await using place = await chunkPlace(server, template, {
+    log: { ...log, thresholds: { ...log.thresholds, coverage: '95%' } },
+  })
+  place.put('data/2024-01-01.csv', 'taken_on,line\n2024-01-02,new\n')
+  const { backfill, chunks } = await place.backfill('log', [january])
+  expect(chunks).toMatchObject([{ outcome: 'quarantined' }])
+  await place.session.run(
+    `CREATE TABLE log_2024_01 PARTITION OF log FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+     INSERT INTO log VALUES ('2024-01-20', 'by hand')`,
+  )
+  await expect(place.accept(backfill)).rejects.toMatchObject({
+    code: 'ROWS_UNFIT',
+    message: like(/has no key.*nothing was changed/),
+  })
+  expect(await place.rows('SELECT line FROM log')).toEqual([{ line: 'by hand' }])
+  await place.session.run('TRUNCATE log')
+  await place.accept(backfill)
+  expect(await place.rows('SELECT line FROM log')).toEqual([{ line: 'new' }])
 })

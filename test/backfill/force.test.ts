@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { dwh } from '../support/cli.ts'
 import { server, servers } from '../support/servers.ts'
 import { chunkPlace, chunkTemplate, days, entry, feature, log, measure } from './chunk-place.ts'
 
@@ -210,6 +211,18 @@ test('rows that others refer to cannot give way; nothing is changed', async () =
   })
   expect(await place.rows('SELECT count(*) FROM measure')).toEqual([{ count: 62 }])
   expect(await place.rows(leaves)).toHaveLength(2)
+  for (const action of ['CASCADE', 'SET NULL']) {
+    await place.session.run(
+      `ALTER TABLE alarm DROP CONSTRAINT alarm_site_day_theme_fkey,
+         ADD FOREIGN KEY (site, day, theme) REFERENCES measure ON DELETE ${action}`,
+    )
+    await place.session.run('DELETE FROM dwh.chunks WHERE ended_at IS NULL')
+    await expect(place.backfill('measure', [january], { force: true })).rejects.toMatchObject({
+      code: 'ROWS_UNFIT',
+      message: like(/foreign key alarm_site_day_theme_fkey would delete or change rows of public\.alarm/),
+    })
+    expect(await place.rows('SELECT site FROM alarm')).toEqual([{ site: 1 }])
+  }
 })
 
 test('of 500 rows 13 break a foreign key: 487 come, and 13 are explained', async () => {
@@ -260,4 +273,32 @@ test('a source of a lower priority adds rows, and leaves alone what a higher one
     { site: 1, count: 31, least: 11, most: 20 },
     { site: 2, count: 16, least: 20, most: 20 },
   ])
+})
+
+test('a window is not forced where rows of another source, or of other parameters, would go with its own', async () => {
+  const file = { kind: 'file', path: 'data/{region}.csv' }
+  const described = (dataset: object, north: object = {}) => ({
+    measure: { ...measure, sources: { north: { ...file, ...north }, south: file }, ...dataset },
+  })
+  await using place = await chunkPlace(server, template, described({}))
+  for (const theme of ['north', 'south']) {
+    place.put(`data/${theme}.csv`, days('2024-01-01', '2024-02-01', { theme }))
+    await place.backfill('measure', [{ ...january, source: theme, parameters: { region: theme } }])
+  }
+  const force = (...more: string[]) =>
+    dwh(
+      ['backfill', 'run', '--dataset', 'measure', '--month', '2024-01', '--force', '--dry-run', ...more],
+      place.at,
+    )
+  const refused = {
+    code: 2,
+    stderr: like(/would replace the rows of measure\/\w+ .*no scope tells them apart/),
+  }
+  expect(await force('--source', 'north', '--param', 'region=north')).toMatchObject(refused)
+  expect(await force('--source', 'south', '--param', 'region=east')).toMatchObject(refused)
+  place.describe(described({ scope: 'theme = :region' }))
+  expect(await force('--source', 'north', '--param', 'region=north')).toMatchObject({ code: 0 })
+  expect(await force('--source', 'north', '--param', 'region=south')).toMatchObject(refused)
+  place.describe(described({}, { priority: 1 }))
+  expect(await force('--source', 'north', '--param', 'region=north')).toMatchObject({ code: 0 })
 })

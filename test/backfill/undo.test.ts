@@ -132,3 +132,27 @@ test('the command: a plan, what cannot be undone, the newest window first, and l
     stderr: like(/run 999 is no backfill/),
   })
 })
+
+test('what a source of a higher priority has brought stays when a lower one is undone', async () => {
+  const probe = { kind: 'file', path: 'data/{from}.csv' }
+  await using place = await chunkPlace(server, template, {
+    measure: { ...measure, sources: { probe, archive: { ...probe, priority: 10 } } },
+  })
+  const part = { from: '2024-01-01', to: '2024-01-16', source: 'archive' }
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-01-16', { perDay: 1, theme: 'archive' }))
+  await place.backfill('measure', [part])
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01'))
+  await place.backfill('measure', [january])
+  const before = await place.rows(all)
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01', { perDay: 3, value: () => 9 }))
+  const { backfill } = await place.backfill('measure', [january], { force: true })
+  const after = await place.rows(all)
+  await place.undo(backfill)
+  // Of days of the archive new rows stay too: whose they are nobody can tell.
+  const rest = (rows: Record<string, unknown>[]) =>
+    rows.filter(({ taken_on }) => (taken_on as Date) >= new Date('2024-01-16'))
+  expect(rest(await place.rows(all))).toEqual(rest(before))
+  expect(await place.rows("SELECT count(*) FROM measure WHERE theme = 'archive'")).toEqual([{ count: 15 }])
+  await place.accept(backfill)
+  expect(await place.rows(all)).toEqual(after)
+})

@@ -71,7 +71,10 @@ test('what later chunks have written to the same days is no difference, but rows
   expect(await place.verify()).toMatchObject({
     differences: 0,
     chunks: [
-      { finding: 'rewritten', note: `by chunk ${day.chunks[0]?.chunk} of backfill ${day.backfill}` },
+      {
+        finding: 'unproved',
+        note: `by chunk ${day.chunks[0]?.chunk} of backfill ${day.backfill}, but for 2024-01-01 to 2024-01-10, 2024-01-20 to 2024-02-01: of those days nothing can be told`,
+      },
       { finding: 'equal', rows: 20 },
     ],
     gaps: [],
@@ -108,4 +111,25 @@ test('a window that was withheld is a gap with its reason, and a table that is g
     differences: 1,
     chunks: [{ finding: 'deleted', rows: 0, expected: 1, note: 'the table is gone' }],
   })
+})
+
+test('a chunk that was undone, and one of another scope, answer for no row that somebody has changed', async () => {
+  const scoped = { ...measure, scope: 'theme = :theme' }
+  await using place = await chunkPlace(server, template, { measure: scoped })
+  const of = (theme: string) => ({ ...month(1), parameters: { theme } })
+  for (const theme of ['piezo', 'temp']) {
+    place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01', { theme }))
+    await place.backfill('measure', [of(theme)])
+  }
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01', { theme: 'temp', perDay: 3 }))
+  const forced = await place.backfill('measure', [of('temp')], { force: true })
+  await place.undo(forced.backfill)
+  expect(await place.verify()).toMatchObject({ differences: 0, certified: { chunks: 2, rows: 124 } })
+  await place.session.run("UPDATE measure SET value = 999 WHERE site = 1 AND taken_on = '2024-01-02'")
+  await place.session.run("INSERT INTO measure VALUES (9, '2024-01-30', 'temp', 1)")
+  const found = await place.verify()
+  expect(found.chunks.map(({ name, finding }) => [name, finding])).toEqual([
+    [like(/theme=piezo/), 'changed'],
+    [like(/theme=temp/), 'added'],
+  ])
 })

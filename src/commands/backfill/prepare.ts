@@ -6,6 +6,7 @@ import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfi
 import { SharedPoliteness } from '../../backfill/politeness.ts'
 import { type Check, preflight, serverFacts } from '../../backfill/preflight.ts'
 import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
+import { refuseSharedTerritory } from '../../backfill/shared-territory.ts'
 import { sourcePlace } from '../../cli/backfill.ts'
 import type { Context } from '../../cli/context.ts'
 import { DwhError } from '../../errors.ts'
@@ -59,6 +60,7 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
   }
   const asksSources = request.taking === 'stale'
   const plan = await planBackfill(session, warehouse, request, now, asksSources ? hasChanged : undefined)
+  if (input.force) refuseSharedTerritory(warehouse, plan)
   const estimated = await estimate(session, context.work, plan, input.parallel, ask)
   return {
     plan,
