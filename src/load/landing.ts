@@ -2,7 +2,7 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { recordLanding } from '../ledger/loads.ts'
 import { datesOf, limits, type Range, rangeOf } from '../partitions/bounds.ts'
-import { readFurniture } from '../partitions/create.ts'
+import { findFurniture, readFurniture } from '../partitions/create.ts'
 import { createLeafStatements, type Furniture, furnishStatements } from '../partitions/leaf-sql.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
 import type { Leaf } from '../partitions/tree.ts'
@@ -261,11 +261,13 @@ export class Landing {
     const { schema, name } = this.name
     const label = leaf.range ? this.#label(policy, leaf as Dated) : 'unknown'
     const named = { schema, name: fitName(name, `_${label}`), ...leaf }
-    // Who takes a leaf's place has its owner, grants and storage.
-    const furniture =
+    // Who takes a leaf's place has its owner, grants and storage. Where another load has taken it meanwhile, nothing takes it
+    // any more: the end finds that its twin is another, and merges.
+    const twins =
       this.kind === 'leaves' && leaf.twin
-        ? await readFurniture(session, leaf.twin.oid, this.#dataset)
-        : this.#furniture
+        ? await findFurniture(session, leaf.twin.oid, this.#dataset)
+        : undefined
+    const furniture = twins ?? this.#furniture
     const statements = createLeafStatements(this.name, policy, named, furniture, this.kind === 'staging')
     const create = async () => {
       for (const statement of statements) await session.run(statement)

@@ -93,6 +93,16 @@ export async function readFurniture(
   return withStorage(furniture, maintenance.storage)
 }
 
+/** What takes the place of a leaf takes over from it; undefined where that leaf is gone. */
+export async function findFurniture(
+  session: Session,
+  leaf: number,
+  { maintenance }: Dataset,
+): Promise<Furniture | undefined> {
+  const furniture = await session.row<Furniture>(sql('partitions/furniture'), [leaf])
+  return furniture && withStorage(furniture, maintenance.storage)
+}
+
 /** @throws DwhError TARGET_UNFIT when the name of the leaf belongs to something else */
 export async function isAttached(session: Session, parent: number, leaf: RelationName): Promise<boolean> {
   const found = await session.row<{ attached: boolean }>(
