@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import { type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Estimate } from './estimate.ts'
@@ -23,7 +24,7 @@ export interface ServerFacts {
 
 /** A look at one thing that a backfill needs; `no` keeps it from beginning. */
 export interface Check {
-  what: 'server' | 'connections' | 'disk' | 'health'
+  what: 'server' | 'tables' | 'connections' | 'disk' | 'health'
   state: 'yes' | 'warning' | 'no' | 'unknown'
   finding: string
   hint?: string
@@ -37,15 +38,29 @@ export async function serverFacts(session: Session): Promise<ServerFacts> {
   return session.one<ServerFacts>(sql('backfill/server'))
 }
 
-/** Looks at the server before a plan is carried out; nothing is changed. */
+/** Those of some tables that are not there. */
+export async function missingTables(session: Session, tables: RelationName[]): Promise<RelationName[]> {
+  return session.rows<RelationName>(sql('backfill/missing_tables'), [
+    tables.map(({ schema }) => schema),
+    tables.map(({ name }) => name),
+  ])
+}
+
+/**
+ * Looks at the server before a plan is carried out; nothing is changed.
+ *
+ * @param missing tables of the plan that are not there
+ */
 export async function preflight(
   facts: ServerFacts,
+  missing: RelationName[],
   parallel: number,
   { bytes }: Pick<Estimate, 'bytes'>,
   spoolFolder: string,
 ): Promise<Check[]> {
   return [
     server(facts),
+    tables(missing),
     connections(facts, parallel),
     await disk(facts, bytes, spoolFolder),
     ...health(facts),
@@ -55,6 +70,13 @@ export async function preflight(
 function server({ in_recovery, read_only }: ServerFacts): Check | undefined {
   const finding = in_recovery ? 'the server is a standby' : read_only ? 'the server is read-only' : undefined
   return finding ? { what: 'server', state: 'no', finding, hint: 'connect to the primary' } : undefined
+}
+
+/** A window without rows would be done in a table that is not there. */
+function tables(missing: RelationName[]): Check | undefined {
+  if (missing.length === 0) return undefined
+  const finding = `${[...new Set(missing.map(shown))].join(', ')} ${missing.length === 1 ? 'is' : 'are'} not there`
+  return { what: 'tables', state: 'no', finding, hint: 'create what the warehouse file describes: dwh setup' }
 }
 
 function connections({ connections_left: left, max_connections }: ServerFacts, parallel: number): Check {

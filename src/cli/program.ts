@@ -2,6 +2,7 @@ import { Command as Commander, CommanderError, Option as CommanderOption } from 
 import { z } from 'zod'
 import { DwhError, exitCodes } from '../errors.ts'
 import { packageVersion } from '../package.ts'
+import { expectation } from '../warehouse/explain.ts'
 import { type Command, describePart, type Group } from './command.ts'
 import type { Globals } from './context.ts'
 
@@ -151,12 +152,16 @@ function read(spec: Command, path: string, typed: Record<string, unknown>): Reco
   const schema = z.object(
     Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.schema])),
   )
-  const result = schema.safeParse(typed)
+  const result = schema.safeParse(typed, { error: expectation })
   if (result.success) return result.data
-  const mistakes = result.error.issues.map((issue) => {
-    const name = String(issue.path[0])
-    const spelled = spec.options[name]?.flags ?? spec.arguments[name]?.notation ?? name
-    return `${spelled}: ${issue.message}`
+  const mistakes = result.error.issues.map(({ path: [name = '', index], message }) => {
+    const spelled =
+      spec.options[String(name)]?.flags ?? spec.arguments[String(name)]?.notation ?? String(name)
+    const words = typed[String(name)]
+    const word = Array.isArray(words) ? words[Number(index)] : words
+    // Schemas of the tool's own words repeat it themselves.
+    const isShown = typeof word === 'string' && message.startsWith('expected') && !message.includes(', not ')
+    return `${spelled}: ${message}${isShown ? `, not ${JSON.stringify(word)}` : ''}`
   })
   throw new DwhError('USAGE', mistakes.join('; '), { hint: `see: dwh ${path} --help` })
 }

@@ -29,7 +29,7 @@ export const expectation: z.core.$ZodErrorMap = (issue) => {
     case 'too_small':
       if (issue.origin === 'string') return 'expected text that is not empty'
       if (issue.origin === 'array') return `expected at least ${issue.minimum === 1 ? 'one' : issue.minimum}`
-      return `expected a number ${issue.inclusive ? 'from' : 'above'} ${issue.minimum} on`
+      return `expected a number ${issue.inclusive ? `from ${issue.minimum} on` : `above ${issue.minimum}`}`
     case 'too_big':
       return issue.origin === 'string'
         ? `expected at most ${issue.maximum} character${issue.maximum === 1 ? '' : 's'}`

@@ -7,6 +7,19 @@ const like = (pattern: RegExp) => expect.stringMatching(pattern)
 const template = backfillTemplate(server)
 const clean = { open: [], tables: [], loads: [], leases: [] }
 
+test('a table that is not there keeps a backfill from beginning, also where its windows have no rows', async () => {
+  await using place = await backfillPlace(server, template, { months: 0 })
+  await place.session.run('DROP TABLE public.sales')
+  const words = ['backfill', 'run', '--dataset', 'sales', '--month', '2024-01', '--yes']
+  expect(await dwh(words, place.at)).toMatchObject({
+    code: 4,
+    stderr: like(
+      /✗ tables: public\.sales is not there[\s\S]*error CHECK_FAILED tables: public\.sales is not there; nothing was changed\nhint .*dwh setup/,
+    ),
+  })
+  expect(await place.rows('SELECT FROM dwh.chunks')).toEqual([])
+})
+
 test('plan, work, nothing to do; what has changed since is stale; what failed is taken up again', async () => {
   await using place = await backfillPlace(server, template)
   const { at, session } = place

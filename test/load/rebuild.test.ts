@@ -154,6 +154,35 @@ describe.each(servers)('leaves written anew on $name', (server) => {
     expect(await leftovers(place.session)).toEqual([])
   })
 
+  test('a leaf that another load has replaced before it is written anew: the rows are merged into that one', async () => {
+    await using place = await loadingPlace(server, template, datasets)
+    place.put(
+      'exchange.sql',
+      `SET search_path = public;
+       BEGIN;
+       ALTER TABLE sales DETACH PARTITION sales_2024_01;
+       ALTER TABLE sales_2024_01 RENAME TO former;
+       CREATE TABLE sales_2024_01 PARTITION OF sales FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+       INSERT INTO sales (id, jour, seen, v, kept) SELECT id, jour, seen, v, kept FROM former;
+       DROP TABLE former;
+       COMMIT;`,
+    )
+    let exchanged: unknown
+    const exchange = (event: DwhEvent) => {
+      if (event.type !== 'step' || event.step !== 'rebuild' || event.state !== 'started') return
+      psqlScript(place.at, 'exchange.sql')
+      exchanged = true
+    }
+    expect(await place.load('sales', file, {}, exchange)).toMatchObject({
+      inserted: 3,
+      updated: 3,
+      unchanged: 2,
+    })
+    expect(exchanged).toBe(true)
+    expect((await place.rows(january)).map(({ row }) => row)).toEqual(merged)
+    expect(await leftovers(place.session)).toEqual([])
+  })
+
   const obstacles: [what: string, sql: string][] = [
     [
       'a trigger that an UPDATE fires',

@@ -17,7 +17,7 @@ export const backfillPause = command({
     const found = await pause(session, run)
     if (json) return context.printJson({ ...found, state: stateOf(found) })
     context.say(
-      `backfill ${run} is paused${found.running > 0 ? `; ${plural(found.running, 'window')} that are begun are finished` : ''}; dwh backfill resume ${run} goes on`,
+      `backfill ${run} is paused${found.running > 0 ? `; ${plural(found.running, 'window')} that ${found.running === 1 ? 'is begun is' : 'are begun are'} finished` : ''}; dwh backfill resume ${run} goes on`,
     )
   },
 })

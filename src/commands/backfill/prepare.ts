@@ -4,7 +4,7 @@ import { type Estimate, estimate } from '../../backfill/estimate.ts'
 import { OpenSources } from '../../backfill/open-source.ts'
 import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfill/plan.ts'
 import { SharedPoliteness } from '../../backfill/politeness.ts'
-import { type Check, preflight, serverFacts } from '../../backfill/preflight.ts'
+import { type Check, missingTables, preflight, serverFacts } from '../../backfill/preflight.ts'
 import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
 import { refuseSharedTerritory } from '../../backfill/shared-territory.ts'
 import { sourcePlace } from '../../cli/backfill.ts'
@@ -61,11 +61,12 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
   const asksSources = request.taking === 'stale'
   const plan = await planBackfill(session, warehouse, request, now, asksSources ? hasChanged : undefined)
   if (input.force) refuseSharedTerritory(warehouse, plan)
+  const missing = await missingTables(session, targetsOf(pairs))
   const estimated = await estimate(session, context.work, plan, input.parallel, ask)
   return {
     plan,
     estimate: estimated,
-    checks: await preflight(facts, input.parallel, estimated, place.surroundings.spoolFolder),
+    checks: await preflight(facts, missing, input.parallel, estimated, place.surroundings.spoolFolder),
     parallel: input.parallel,
     settings: {
       force: input.force,
@@ -77,6 +78,10 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
     backup: input.backup ?? input.force,
   }
 }
+
+const targetsOf = (pairs: Pair[]) => [
+  ...new Map(pairs.map(({ dataset }) => [dataset.name, dataset.target])).values(),
+]
 
 /** Before there is a ledger nobody else asks a host, and the few questions of a plan are asked one after the other. */
 const alone: Politeness = {
