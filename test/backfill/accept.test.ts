@@ -83,7 +83,9 @@ test('rows that a later backfill has loaded stay, and a table that somebody drop
   expect(plan).toMatchObject({
     chunks: [],
     others: [
-      { why: `chunk ${third.chunks[0]?.chunk} of backfill ${third.backfill} has loaded days of its window since` },
+      {
+        why: `chunk ${third.chunks[0]?.chunk} of backfill ${third.backfill} has loaded days of its window since`,
+      },
     ],
   })
   // So they do where it was a wider window, and where a retry has given an earlier number rows that are newer.
@@ -94,9 +96,7 @@ test('rows that a later backfill has loaded stay, and a table that somebody drop
      UPDATE dwh.chunks SET outcome = 'done', ended_at = clock_timestamp() WHERE backfill = ${first.backfill}`,
   )
   expect((await place.accept(second.backfill)).others).toMatchObject([{ why: like(/has loaded days/) }])
-  await place.session.run(
-    `UPDATE dwh.chunks SET outcome = 'quarantined' WHERE backfill = ${first.backfill}`,
-  )
+  await place.session.run(`UPDATE dwh.chunks SET outcome = 'quarantined' WHERE backfill = ${first.backfill}`)
   await place.session.run(`UPDATE dwh.chunks SET undone_at = now() WHERE backfill = ${third.backfill}`)
   await place.session.run(`DROP TABLE dwh_chunk_${second.chunks[0]?.chunk}`)
   await expect(place.accept(second.backfill)).rejects.toMatchObject({
