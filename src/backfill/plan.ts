@@ -158,7 +158,7 @@ function judgeEnded(
   const isIncremental = pair.settings.kind === 'postgres' && pair.settings.watermark !== undefined && !window
   if (current) {
     const by = `by run ${current.backfill}`
-    if (isIncremental)
+    if (isIncremental && current.code === chunk.code)
       return decide('missing', `what is new since ${current.watermark ?? 'the last time'}`, current)
     if (current.code !== chunk.code)
       return decide('stale', `done ${by}, and the warehouse file says something else since`, current)

@@ -155,7 +155,7 @@ export async function undo(
   jobs: number,
 ): Promise<{ chunk: number; name: string; rows: number; revived: number | undefined }[]> {
   const done: { chunk: number; name: string; rows: number; revived: number | undefined }[] = []
-  for (const { chunk, name, former } of plan.chunks) {
+  for (const { chunk, name, former, since } of plan.chunks) {
     const { dataset } = sourceOf(warehouse, chunk.dataset, chunk.source)
     let revived: number | undefined
     const concluding = async (last: Session, end: ChunkEnd) => {
@@ -176,6 +176,8 @@ export async function undo(
         chunk: {
           replaces: true,
           yields: await rowsWithPrecedence(session, warehouse, chunk),
+          // Between the plan and now somebody has read it, and said yes.
+          expects: since.length === 0 && chunk.proof && isComparable(chunk.proof) ? chunk.proof : undefined,
           keepsAs: 'withheld',
           tables: exchangedTables(chunk.chunk, 'undo', run),
           concluding,

@@ -171,10 +171,19 @@ async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Prom
       note: `${by}, but for ${left}: of those days nothing can be told`,
     }
   }
+  const { key, partition } = standing.dataset
+  // A row whose date was mended goes to another window.
+  const mayMove = key !== undefined && partition?.key.some((column) => !key.includes(column)) === true
   const names = new Set(standing.tables.map(({ name }) => name))
-  const loads = later.filter(({ of, leaves }) => of === null && leaves.some(({ name }) => names.has(name)))
+  const loads = later.filter(
+    ({ of, leaves, takes }) =>
+      (mayMove && takes) || (of === null && leaves.some(({ name }) => names.has(name))),
+  )
   const suspects = loads.map(({ load, run }) => `load ${load} of run ${run}`).slice(-3)
-  const note = suspects.length > 0 ? `${suspects.join(', ')} wrote to the same leaves since` : 'by no load'
+  const note =
+    suspects.length > 0
+      ? `${suspects.join(', ')} ${mayMove ? 'wrote to the same leaves since, or took rows to others' : 'wrote to the same leaves since'}`
+      : 'by no load'
   if (found.rows < proof.rows) return { ...counts, finding: 'deleted', note }
   const doubled = found.rows > proof.rows ? await countDoubled(session, standing) : 0
   if (doubled > 0)

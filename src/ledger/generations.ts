@@ -131,6 +131,8 @@ export interface LaterLoad {
   run: number | null
   input: string
   leaves: { name: string }[]
+  /** Rows have moved by it, or given way to others. */
+  takes: boolean
   /** Of a chunk that counts. */
   of: LoadedChunk | null
 }

@@ -20,6 +20,8 @@ export interface ChunkLoad {
   yields?: string[]
   /** What the rows that are kept aside then are; `former` unless it says otherwise. */
   keepsAs?: GenerationTable['kind']
+  /** What scope and window must hold still when their rows give way; somebody has looked at it before. */
+  expects?: StoredProof | undefined
   /** How tables begin that keep rows beside the target; of no other chunk, such as `dwh_chunk_17`. */
   tables: string
   /** Looks at what has arrived and nobody has seen; what is withheld is kept aside, and nothing comes to the target. */

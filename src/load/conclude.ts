@@ -15,7 +15,7 @@ import { type Held, lockAll } from './destinations.ts'
 import { type Merged, mergeColumns } from './merge.ts'
 import type { ReadyLeaf } from './ready-leaf.ts'
 import { type Settled, settle } from './settle.ts'
-import { proveTerritory } from './territory-proof.ts'
+import { proveTerritory, requireStanding } from './territory-proof.ts'
 
 /**
  * The last transaction of a load: all its rows become visible, with the ledger's row, or none.
@@ -33,6 +33,7 @@ export async function conclude(
   await using transaction = await Transaction.begin(session)
   let former: Former | undefined
   const look = async (held: Held) => {
+    if (chunk?.expects) await requireStanding(session, conclusion, held, chunk.expects)
     former = await lookAtFormer(session, conclusion, held, columns)
   }
   const held = await climbInSavepoint(session, work, { relations: [target.dataset.target] }, () =>

@@ -1,5 +1,6 @@
+import { DwhError } from '../errors.ts'
 import type { StoredProof } from '../ledger/chunks.ts'
-import { type RelationName, relation } from '../postgres/identifiers.ts'
+import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { proofColumns } from '../proof/columns.ts'
 import { addProofs, type Proof, proofAlgorithm, proveRelation } from '../proof/hash.ts'
@@ -33,6 +34,27 @@ export async function proveTerritory(
   }
   proofs.push(await proveTables(session, target, territory, [...tables.values()]))
   return storedProof(addProofs(proofs))
+}
+
+/**
+ * To be called under the locks of the last transaction, before anything is changed.
+ *
+ * @throws DwhError ROWS_UNFIT where the territory does not hold what is expected of it
+ */
+export async function requireStanding(
+  session: Session,
+  conclusion: Pick<Conclusion, 'target' | 'territory'>,
+  held: Held,
+  expected: StoredProof,
+): Promise<void> {
+  const found = await proveTerritory(session, conclusion, held, [])
+  const { rows, hash_1, hash_2 } = expected
+  if (!found || (found.rows === rows && found.hash_1 === hash_1 && found.hash_2 === hash_2)) return
+  throw new DwhError(
+    'ROWS_UNFIT',
+    `somebody has changed rows of ${shown(conclusion.target.dataset.target)} since they were looked at; nothing was changed`,
+    { hint: 'run the same command again: it says what has changed' },
+  )
 }
 
 async function proveTables(

@@ -190,9 +190,11 @@ export async function chunkPlace(
     rows: (query: string) => session.rows<Record<string, unknown>>(query),
     generations: async (chunk: number) => (await listGenerations(session, [chunk])).toReversed(),
     planUndo: (run: number) => planUndo(session, warehouse(), run),
-    async undo(run: number, { force = false } = {}) {
+    /** @param options meanwhile: between the plan and the exchange */
+    async undo(run: number, { force = false, meanwhile = async (): Promise<unknown> => undefined } = {}) {
       const plan = await planUndo(session, warehouse(), run)
       requireUnchanged(plan, force)
+      await meanwhile()
       return exchange((own) => undo(working, quietWork(), warehouse(), plan, own, 1))
     },
     async accept(run: number, only?: number): Promise<AcceptPlan> {

@@ -35,3 +35,26 @@ test('windows wait for those of the same days that they are computed from, and f
   await session.run("UPDATE dwh.chunks SET ended_at = now(), outcome = 'failed' WHERE dataset = 'hours'")
   expect(await claim()).toBe('quarters 2024-01-01')
 })
+
+test('a claim goes on from the watermark of what counts, but not of what other settings have made', async () => {
+  await using database = await freshDatabase(server, { template: template.name })
+  await using session = await database.open()
+  const watermark = async (code: string) => {
+    const backfill = await seedBackfill(session, { warehouse: 'mine', parallel: 10 }, [])
+    await planChunks(session, backfill, 'mine', [
+      {
+        ...{ dataset: 'facts', source: 'own', schema_name: 'public', table_name: 'facts', zone: 'UTC', code },
+        ...{ window_from: null, window_to: null, parameters: {} },
+      },
+    ])
+    const claim = await claimChunk(session, backfill, 1)
+    if (!claim || claim === 'busy') throw new Error('nothing was claimed')
+    await session.run('UPDATE dwh.chunks SET superseded_by = $1 WHERE chunk <> $1', [claim.chunk])
+    await session.run(
+      "UPDATE dwh.chunks SET ended_at = now(), outcome = 'done', watermark = code || ' ' || chunk WHERE chunk = $1",
+      [claim.chunk],
+    )
+    return claim.watermark?.split(' ')[0] ?? null
+  }
+  expect([await watermark('a'), await watermark('a'), await watermark('b')]).toEqual([null, 'a', null])
+})

@@ -156,3 +156,18 @@ test('what a source of a higher priority has brought stays when a lower one is u
   await place.accept(backfill)
   expect(await place.rows(all)).toEqual(after)
 })
+
+test('rows that come between the plan of an undo and its exchange stop it', async () => {
+  await using place = await chunkPlace(server, template, { measure })
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01'))
+  await place.backfill('measure', [january])
+  const { backfill } = await place.backfill('measure', [january], { force: true })
+  const late = "INSERT INTO measure VALUES (9, '2024-01-30', 'piezo', 1)"
+  await expect(place.undo(backfill, { meanwhile: () => place.session.run(late) })).rejects.toMatchObject({
+    code: 'ROWS_UNFIT',
+    message: like(/somebody has changed rows of public\.measure.*nothing was changed/),
+  })
+  expect(await place.rows('SELECT count(*) FROM measure')).toEqual([{ count: 63 }])
+  await place.undo(backfill, { force: true })
+  expect(await place.rows('SELECT count(*) FROM measure')).toEqual([{ count: 62 }])
+})

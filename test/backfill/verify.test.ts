@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { dwh } from '../support/cli.ts'
 import { server } from '../support/servers.ts'
-import { chunkPlace, chunkTemplate, days, log, measure } from './chunk-place.ts'
+import { chunkPlace, chunkTemplate, days, entry, log, measure } from './chunk-place.ts'
 
 const template = chunkTemplate(server)
 const like = (pattern: RegExp) => expect.stringMatching(pattern)
@@ -132,4 +132,21 @@ test('a chunk that was undone, and one of another scope, answer for no row that 
     [like(/theme=piezo/), 'changed'],
     [like(/theme=temp/), 'added'],
   ])
+})
+
+test('a row that went to another window with its date is told from one that somebody has deleted', async () => {
+  await using place = await chunkPlace(server, template, { entry })
+  place.put('data/2024-01-01.csv', 'id,taken_on,line\n1,2024-01-05,a\n2,2024-01-06,b\n')
+  await place.backfill('entry', [month(1)])
+  place.put('data/2024-02-01.csv', 'id,taken_on,line\n2,2024-02-01,moved\n')
+  const { chunks } = await place.backfill('entry', [month(2)])
+  expect(await place.verify()).toMatchObject({
+    chunks: [
+      {
+        finding: 'deleted',
+        note: like(new RegExp(`^load ${chunks[0]?.load} of run .* took rows to others$`)),
+      },
+      { finding: 'equal' },
+    ],
+  })
 })

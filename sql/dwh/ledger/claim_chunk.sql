@@ -25,7 +25,9 @@ WITH claimed AS (
    WHERE c.chunk = next.chunk
   RETURNING c.*)
 SELECT c.chunk, c.backfill, c.place, c.dataset, c.source, c.window_from::text AS window_from, c.window_to::text AS window_to,
-       c.zone, c.parameters, c.code, c.attempts, c.attempts - c.tries_before AS tries, p.watermark,
+       c.zone, c.parameters, c.code, c.attempts, c.attempts - c.tries_before AS tries,
+       -- Rows that other settings have made are read once more, all of them.
+       CASE WHEN p.code = c.code THEN p.watermark END AS watermark,
        (p.figures->>'inserted')::bigint + (p.figures->>'updated')::bigint + (p.figures->>'unchanged')::bigint
          + (p.figures->>'moved')::bigint AS former_rows
   FROM claimed AS c

@@ -2,7 +2,7 @@
 -- one that was undone, or has given way, answers for nothing.
 -- $1 schema, $2 table, $3 moment, for what has no load, $4 load or NULL
 -- Locks: ACCESS SHARE on the ledger.
-SELECT l.load, l.run, l.input, l.leaves,
+SELECT l.load, l.run, l.input, l.leaves, coalesce(l.moved, 0) + coalesce(l.replaced, 0) > 0 AS takes,
        CASE WHEN c.chunk IS NOT NULL
             THEN json_build_object('chunk', c.chunk, 'backfill', c.backfill, 'dataset', c.dataset, 'source', c.source,
                                    'parameters', c.parameters, 'zone', c.zone, 'window_from', c.window_from, 'window_to', c.window_to)
