@@ -7,6 +7,7 @@ import { Crew } from '../postgres/crew.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Target } from '../postgres/target.ts'
+import { Refused } from '../sources/http/trouble.ts'
 import { attempt, type Bench, type Tools } from './attempt.ts'
 import { ChunkWork, chunkName } from './chunk-work.ts'
 import { codeOf } from './code.ts'
@@ -129,8 +130,10 @@ async function renew({ session, crew }: Tools): Promise<void> {
   }
 }
 
-/** What the next chunk would fail with too. */
-function isOfWorker({ code }: DwhError): boolean {
+/** What the next chunk would fail with too. What a host refuses of one question tells nothing of the others, but for a login. */
+function isOfWorker(error: DwhError): boolean {
+  const { code } = error
+  if (error instanceof Refused && code !== 'LOGIN_REFUSED') return false
   return ['DISK_FULL', 'CONFIG_INVALID', 'CONFIG_MISSING', 'PRIVILEGE_MISSING', 'LOGIN_REFUSED'].includes(
     code,
   )

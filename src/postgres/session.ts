@@ -107,7 +107,10 @@ export class Session implements AsyncDisposable {
   ): Promise<T> {
     const row = await this.row<T>(statement, parameters)
     if (row === undefined)
-      throw new DwhError('SQL_FAILED', `no row came back from ${asStatement(statement).text}`)
+      throw new DwhError(
+        'SQL_FAILED',
+        `no row came back from ${withoutComments(asStatement(statement).text)}`,
+      )
     return row
   }
 
@@ -241,6 +244,9 @@ async function failedCopy(stream: CopyStreamQuery, error: unknown): Promise<void
   stream.destroy(error instanceof Error ? error : new Error(String(error)))
   await closed
 }
+
+/** A file of SQL begins with what it is for, which tells nobody what was asked. */
+const withoutComments = (text: string) => text.replace(/^\s*--.*\n/gm, '')
 
 function asStatement(statement: Statement | string): Statement {
   return typeof statement === 'string' ? { text: statement } : statement

@@ -153,3 +153,31 @@ test('a month that the API counts wrong is left out, with both numbers, and come
   expect(again).toMatchObject({ code: 0 })
   expect(await sums(session)).toMatchObject({ rows: 273 })
 })
+
+test('what an API refuses of one window fails that window alone', async () => {
+  const rows = chronicle('2024-01-01', 91, 2)
+  await using api = await apiServer([hubeau({ rows: (_, question) => within(rows, question) })])
+  api.faults = (_, { url }) =>
+    url.searchParams.get('date_debut_mesure') === '2024-02-01'
+      ? { status: 404, body: 'no such month' }
+      : undefined
+  await using home = place()
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  await session.run(table)
+  using warehouse = levels(api)
+  const { cwd, env } = warehouse.at(database.target)
+  const at = { cwd, env: { ...env, ...home.env, API_KEY: secret } }
+  const words = ['backfill', 'run', '--dataset', 'measure', '--quarter', '2024-Q1', '--yes', '--json']
+  const done = await dwh(words, at)
+  expect(done).toMatchObject({
+    code: 5,
+    stderr: like(/2024-02-01 to 2024-03-01: attempt 1 of 4, failed: CONFIG_INVALID .*answered 404/),
+  })
+  expect(JSON.parse(done.stdout)).toMatchObject({
+    chunks: 3,
+    done: 2,
+    failed: 1,
+    windows: [{}, { state: 'failed' }, {}],
+  })
+})

@@ -151,5 +151,5 @@ function sayNone(context: Context, json: boolean): void {
       ...resultsJson(context.warehouse().name, { from: undefined, to: undefined }, []),
       run: null,
     })
-  else context.say('the warehouse file has no checks: describe them as `checks` of a dataset')
+  else context.say('there are no checks to run: describe them as `checks` of a dataset in the warehouse file')
 }
