@@ -93,7 +93,7 @@ export class Hand {
         this.#work.signal.aborted || isOfWorker(error),
       )
       shift.tell(claim, settled, error)
-      if (isOfWorker(error)) throw error
+      if (isOfWorker(error)) throw named(error, name)
     }
   }
 
@@ -137,6 +137,14 @@ function isOfWorker(error: DwhError): boolean {
   return ['DISK_FULL', 'CONFIG_INVALID', 'CONFIG_MISSING', 'PRIVILEGE_MISSING', 'LOGIN_REFUSED'].includes(
     code,
   )
+}
+
+/** Which of many sources it was. */
+function named(error: DwhError, chunk: string): DwhError {
+  return new DwhError(error.code, `${chunk}: ${error.message}`, {
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  })
 }
 
 /** @throws DwhError CONFIG_INVALID where this machine would make other rows than those that were planned */

@@ -41,7 +41,8 @@ export interface Choice {
 /**
  * The datasets and sources that are meant.
  *
- * @throws DwhError USAGE for a name that is none, a source that has to be named, a parameter that nobody asks for
+ * @throws DwhError USAGE for a name that is none, a source that has to be named, a parameter that nobody asks for, or that is
+ *   missing
  */
 export function choosePairs(warehouse: Warehouse, choice: Choice): Pair[] {
   const { datasets } = warehouse
@@ -58,6 +59,7 @@ export function choosePairs(warehouse: Warehouse, choice: Choice): Pair[] {
     sourcesOf(dataset, choice).map((source) => pairOf(warehouse, dataset, source, choice)),
   )
   refuseUnasked(warehouse, pairs, choice.parameters)
+  requireParameters(pairs)
   return pairs
 }
 
@@ -142,6 +144,35 @@ function refuseUnasked(warehouse: Warehouse, pairs: Pair[], given: Record<string
       hint: known.length === 0 ? 'they ask for none' : `they ask for ${known.join(', ')}`,
     })
   }
+}
+
+/** Found out at work it would be a request that cannot be made, window after window. */
+function requireParameters(pairs: Pair[]): void {
+  const lacking = pairs.flatMap(({ dataset, source, settings, parameters }) => {
+    const names = [...new Set(filledNames(settings))].filter(
+      (name) => !dayNames.test(`{${name}}`) && !Object.hasOwn(parameters, name),
+    )
+    return names.length > 0 ? [{ source: `${dataset.name}/${source}`, names }] : []
+  })
+  const [first] = lacking
+  if (!first) return
+  const told = lacking.map(({ source, names }) => `${source} asks for ${names.join(' and ')}`)
+  throw new DwhError('USAGE', `parameters are missing: ${told.join('; ')}; nothing was changed`, {
+    hint: `give them with --param ${first.names[0]}=…, or as \`parameters\` of the source; --source takes one source alone`,
+  })
+}
+
+/** The names in braces of what is filled in for each window. */
+function filledNames(settings: SourceSettings): string[] {
+  const templates = {
+    file: ['path'],
+    http: ['url', 'query', 'body', 'headers'],
+    graphql: ['url', 'variables', 'headers'],
+    dwd: ['url'],
+    postgres: ['table'],
+  }[settings.kind]
+  const filled = Object.entries(settings).filter(([name]) => templates.includes(name))
+  return [...JSON.stringify(filled).matchAll(/(?<!\$)\{([a-z_]\w*)\}/gi)].map(([, name]) => name as string)
 }
 
 /** The words of the command line that say which days. */

@@ -55,6 +55,7 @@ describe('which datasets, sources and parameters', () => {
     entries: { target: 'public.entries', sources: { days: { ...file, path: '{from}.csv' } } },
     plain: { target: 'public.plain' },
   }
+  const api = { kind: 'http', url: 'https://example.org/{from}/{code}', query: { region: '{region}' } }
   let folder: TestWarehouse
   let warehouse: Warehouse
   beforeAll(() => {
@@ -97,6 +98,20 @@ describe('which datasets, sources and parameters', () => {
     const [piezo, hydro] = choose({ datasets: ['measure'], parameters: { region: 'north' } })
     expect(piezo?.parameters).toEqual({ region: 'north', theme: 'piezo' })
     expect(hydro?.parameters).toEqual({ theme: 'hydro' })
+  })
+
+  test('a parameter that is missing is told before anything is planned', () => {
+    using own = testWarehouse({
+      datasets: {
+        levels: { target: 'public.levels', sources: { api: { ...api, parameters: { code: 7 } } } },
+      },
+    })
+    const levels = loadWarehouse(join(own.folder, 'dwh.yaml'))
+    const choice = { datasets: ['levels'], all: false, source: undefined, chunk: undefined }
+    expect(() => choosePairs(levels, { ...choice, parameters: {} })).toThrow(
+      /parameters are missing: levels\/api asks for region; nothing was changed/,
+    )
+    expect(choosePairs(levels, { ...choice, parameters: { region: 'north' } })).toHaveLength(1)
   })
 
   test('what is no name is said with those that are', () => {
