@@ -26,7 +26,7 @@ test('pause lets what is begun finish and nothing begin; resume goes on, with mo
   await untilStopped(child.pid)
   expect(await place.states(1)).toEqual(['01-01 done', '02-01 running', '03-01 planned', '04-01 planned'])
   const paused = await dwhDone(['backfill', 'pause', '1'], at)
-  expect(paused.stderr).toMatch(/backfill 1 is paused; 1 window that are begun/)
+  expect(paused.stderr).toMatch(/backfill 1 is paused; 1 window that is begun is finished/)
   child.kill('SIGCONT')
   await until(session, 'SELECT FROM dwh.chunks WHERE window_from = $1 AND outcome IS NOT NULL', [
     '2024-02-01',
