@@ -1,19 +1,15 @@
-import { step, type Work } from '../events.ts'
+import type { Work } from '../events.ts'
 import { findBackfill } from '../ledger/backfills.ts'
 import type { Chunk } from '../ledger/chunks.ts'
 import { acceptChunk, findChunks, type Generation } from '../ledger/generations.ts'
-import { underLease } from '../ledger/lease.ts'
 import type { ChunkEnd } from '../load/chunk.ts'
-import { publishTables } from '../load/publish-tables.ts'
-import { Crew } from '../postgres/crew.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Warehouse } from '../warehouse/load.ts'
-import { chunkName, windowOf } from './chunk-work.ts'
-import { sourceOf } from './code.ts'
+import { chunkName } from './chunk-work.ts'
+import { exchangeKept, type KeptChunk } from './exchange-kept.ts'
 import { failures } from './gates.ts'
-import { exchangedTables, keptTable, openGenerations } from './generations.ts'
-import { rowsWithPrecedence } from './precedence.ts'
-import { chunkLease, chunksOf, type NotUndoable, settleKept } from './undo.ts'
+import { openGenerations } from './generations.ts'
+import { chunksOf, type NotUndoable, settleKept } from './undo.ts'
 
 /** A chunk whose rows are withheld. */
 export interface Acceptable {
@@ -114,7 +110,6 @@ export async function accept(
 ): Promise<{ chunk: number; name: string; rows: number; inserted: number }[]> {
   const done: { chunk: number; name: string; rows: number; inserted: number }[] = []
   for (const { chunk, name, withheld, replaces } of plan.chunks) {
-    const { dataset } = sourceOf(warehouse, chunk.dataset, chunk.source)
     const concluding = async (last: Session, end: ChunkEnd) => {
       const { inserted, updated, unchanged, moved, replaced } = end.figures
       await acceptChunk(last, chunk.chunk, {
@@ -124,26 +119,12 @@ export async function accept(
       })
       await settleKept(last, chunk.chunk, withheld, end)
     }
-    const loaded = await underLease(session, work, chunkLease(chunk.chunk), run, async (lease) => {
-      await using crew = await Crew.hire(session, work, jobs, `dwh backfill accept ${run}`)
-      for (const member of crew.sessions) await lease.join(member)
-      const kept = {
-        warehouse: warehouse.name,
-        dataset,
-        window: windowOf(chunk),
-        parameters: chunk.parameters,
-        tables: withheld.filter(({ rows }) => rows > 0).map(keptTable),
-        name: `withheld rows of ${name}`,
-        how: 'accept',
-        chunk: {
-          replaces,
-          yields: await rowsWithPrecedence(session, warehouse, chunk),
-          tables: exchangedTables(chunk.chunk, 'accept', run),
-          concluding,
-        },
-      } as const
-      return await step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
-    })
+    const kept: KeptChunk = {
+      how: 'accept',
+      which: 'withheld',
+      ...{ chunk, generations: withheld, rules: { replaces, concluding } },
+    }
+    const loaded = await exchangeKept(session, work, warehouse, kept, run, jobs)
     const rows = withheld.reduce((sum, generation) => sum + generation.rows, 0)
     done.push({ chunk: chunk.chunk, name, rows, inserted: loaded.inserted })
   }

@@ -1,5 +1,5 @@
 import { DwhError } from '../errors.ts'
-import { step, type Work } from '../events.ts'
+import type { Work } from '../events.ts'
 import type { Chunk } from '../ledger/chunks.ts'
 import {
   endGenerations,
@@ -10,19 +10,15 @@ import {
   listGenerations,
   undoChunk,
 } from '../ledger/generations.ts'
-import { underLease } from '../ledger/lease.ts'
 import type { ChunkEnd } from '../load/chunk.ts'
-import { publishTables } from '../load/publish-tables.ts'
-import { Crew } from '../postgres/crew.ts'
 import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { isComparable, isProved, proveStanding, standingOf } from './chunk-proof.ts'
-import { chunkName, windowOf } from './chunk-work.ts'
-import { sourceOf } from './code.ts'
-import { dropGenerations, exchangedTables, keptTable, openGenerations } from './generations.ts'
-import { rowsWithPrecedence } from './precedence.ts'
+import { chunkName } from './chunk-work.ts'
+import { exchangeKept, type KeptChunk } from './exchange-kept.ts'
+import { dropGenerations, keptTable, openGenerations } from './generations.ts'
 
 /** A chunk whose former rows can come back. */
 export interface Undoable {
@@ -156,44 +152,23 @@ export async function undo(
 ): Promise<{ chunk: number; name: string; rows: number; revived: number | undefined }[]> {
   const done: { chunk: number; name: string; rows: number; revived: number | undefined }[] = []
   for (const { chunk, name, former, since } of plan.chunks) {
-    const { dataset } = sourceOf(warehouse, chunk.dataset, chunk.source)
     let revived: number | undefined
     const concluding = async (last: Session, end: ChunkEnd) => {
       revived = await undoChunk(last, chunk.chunk)
       await settleKept(last, chunk.chunk, former, end)
     }
-    await underLease(session, work, chunkLease(chunk.chunk), run, async (lease) => {
-      await using crew = await Crew.hire(session, work, jobs, `dwh backfill undo ${run}`)
-      for (const member of crew.sessions) await lease.join(member)
-      const kept = {
-        warehouse: warehouse.name,
-        dataset,
-        window: windowOf(chunk),
-        parameters: chunk.parameters,
-        tables: former.filter(({ rows }) => rows > 0).map(keptTable),
-        name: `former rows of ${name}`,
-        how: 'undo',
-        chunk: {
-          replaces: true,
-          yields: await rowsWithPrecedence(session, warehouse, chunk),
-          // Between the plan and now somebody has read it, and said yes.
-          expects: since.length === 0 && chunk.proof && isComparable(chunk.proof) ? chunk.proof : undefined,
-          keepsAs: 'withheld',
-          tables: exchangedTables(chunk.chunk, 'undo', run),
-          concluding,
-        },
-      } as const
-      await step(work, name, () => publishTables(session, work, { lease, crew }, kept, run))
-    })
+    // Between the plan and now somebody has read it, and said yes.
+    const expects = since.length === 0 && chunk.proof && isComparable(chunk.proof) ? chunk.proof : undefined
+    const kept: KeptChunk = {
+      how: 'undo',
+      which: 'former',
+      ...{ chunk, generations: former, rules: { replaces: true, expects, keepsAs: 'withheld', concluding } },
+    }
+    await exchangeKept(session, work, warehouse, kept, run, jobs)
     const rows = former.reduce((sum, generation) => sum + generation.rows, 0)
     done.push({ chunk: chunk.chunk, name, rows, revived })
   }
   return done
-}
-
-/** What only one process does with a chunk that has ended. */
-export function chunkLease(chunk: number): string {
-  return `backfill chunk ${chunk}`
 }
 
 /** In the last transaction: tables whose rows are in the dataset now go, and those that keep what was there come. */

@@ -9,6 +9,7 @@ import {
 } from '../ledger/generations.ts'
 import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import {
@@ -91,9 +92,7 @@ export async function verify(
 ): Promise<Certificate> {
   const found = await findChunks(session, warehouse.name, filter)
   const counting = found.filter(({ state }) => state === 'done' || state === 'flagged')
-  const { database, at } = await session.one<{ database: string; at: string }>(
-    `SELECT current_database()::text AS database, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at`,
-  )
+  const { database, at } = await session.one<{ database: string; at: string }>(sql('backfill/place_and_time'))
   const chunks: Verified[] = []
   for (const chunk of counting) {
     work.signal.throwIfAborted()

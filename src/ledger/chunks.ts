@@ -1,10 +1,8 @@
 import { DwhError } from '../errors.ts'
-import type { Work } from '../events.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Wanted } from './backfills.ts'
-import { endFormerHolder, Lease } from './lease.ts'
 import { storable } from './storable.ts'
 
 /** How a chunk has ended. */
@@ -274,51 +272,6 @@ export async function endOfAttempt(session: Session, { chunk, attempts }: Claim)
     sql('ledger/look_at_attempt'),
     [chunk, attempts],
   )
-}
-
-/** What only one process does: the work of one run as a worker. */
-export function workerLease(run: number): string {
-  return `backfill worker ${run}`
-}
-
-/**
- * Lets the chunks of dead workers go, so that others can claim them: their leases are taken first, which ends their
- * connections, and given back.
- *
- * @param run that asks
- * @param backfill undefined: of all
- * @returns how many chunks were let go
- */
-export async function releaseDead(
-  session: Session,
-  work: Work,
-  run: number,
-  backfill?: number | undefined,
-): Promise<number> {
-  const dead = await session.rows<{ worker: number }>(sql('ledger/dead_workers'), [backfill ?? null, run])
-  let released = 0
-  for (const { worker } of dead) {
-    await endFormerHolder(session, workerLease(worker))
-    try {
-      await using _ = await Lease.take(session, work, workerLease(worker), run)
-      const chunks = await session.run(sql('ledger/release_worker'), [worker])
-      released += chunks
-      if (chunks > 0)
-        work.emit({
-          type: 'note',
-          message: `worker ${worker} is dead: ${chunks} of its chunks are free again`,
-        })
-    } catch (error) {
-      // Somebody was faster, or it lives after all.
-      if (!(error instanceof DwhError) || error.code !== 'LOCK_HELD') throw error
-    }
-  }
-  return released
-}
-
-/** For a worker that holds its lease anew, after the server has ended all its connections. */
-export async function releaseOwn(session: Session, worker: number): Promise<void> {
-  await session.run(sql('ledger/release_worker'), [worker])
 }
 
 /** Ends the chunks of a backfill that nobody has claimed, and says how many. */

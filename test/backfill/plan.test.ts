@@ -16,10 +16,10 @@ import {
   claimChunk,
   failChunk,
   finishChunk,
-  workerLease,
 } from '../../src/ledger/chunks.ts'
 import { Lease } from '../../src/ledger/lease.ts'
 import { startRun } from '../../src/ledger/runs.ts'
+import { workerLease } from '../../src/ledger/workers.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import { loadWarehouse } from '../../src/warehouse/load.ts'
 import { freshDatabase } from '../support/database.ts'

@@ -2,6 +2,7 @@ import { DwhError, toDwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import { literal } from '../../postgres/identifiers.ts'
 import { Session } from '../../postgres/session.ts'
+import { sql } from '../../postgres/sql-files.ts'
 import { hasState, hasStateClass, sqlstate } from '../../postgres/sqlstate.ts'
 import { describeTarget, type Target } from '../../postgres/target.ts'
 
@@ -91,7 +92,7 @@ export class SourceServer implements AsyncDisposable {
       try {
         await begin(session, zone, undefined)
         const { name, marker } = await session.one<{ name: string; marker: string }>(
-          'SELECT pg_export_snapshot() AS name, pg_current_snapshot()::text AS marker',
+          sql('sources/export_snapshot'),
         )
         return { name, marker, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() }
       } catch (error) {
