@@ -1,5 +1,5 @@
 import type { Chunk, StoredProof } from '../ledger/chunks.ts'
-import { Territory, touchedLeaves } from '../load/territory.ts'
+import { Territory, touchedLeaves } from '../load/publish/territory.ts'
 import { inspectTarget } from '../partitions/tree.ts'
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'

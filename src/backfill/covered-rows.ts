@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
-import { daySql } from '../load/replace.ts'
-import { fillScope } from '../load/territory.ts'
+import { daySql } from '../load/publish/replace.ts'
+import { fillScope } from '../load/publish/territory.ts'
 import { positionDate, positionOf, positionSql } from '../partitions/bounds.ts'
 import { literal, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'

@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
 import type { GateResult } from '../ledger/chunks.ts'
 import type { ArrivedFacts } from '../load/chunk.ts'
-import { Territory } from '../load/territory.ts'
+import { Territory } from '../load/publish/territory.ts'
 import { periodsBetween } from '../partitions/periods.ts'
 import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'

@@ -1,6 +1,6 @@
 import type { Claim } from '../ledger/chunks.ts'
 import { findChunks } from '../ledger/generations.ts'
-import { Territory } from '../load/territory.ts'
+import { Territory } from '../load/publish/territory.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { windowOf } from './chunk-work.ts'

@@ -1,6 +1,6 @@
 import { DwhError } from '../errors.ts'
 import type { PastChunk } from '../ledger/chunks.ts'
-import { fillScope } from '../load/territory.ts'
+import { fillScope } from '../load/publish/territory.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { chunkName } from './chunk-work.ts'
 import { sourceOf } from './code.ts'

@@ -9,8 +9,8 @@ import {
   type PlannedFile,
   planFile,
 } from '../load/files.ts'
-import { type RejectBudget, readBudget } from '../load/reject-log.ts'
 import { loadLease } from '../load/run.ts'
+import { type RejectBudget, readBudget } from '../load/send/reject-log.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Span } from '../warehouse/values.ts'

@@ -7,11 +7,11 @@ import type { Session } from '../postgres/session.ts'
 import type { Input } from '../sources/file/find.ts'
 import type { Reader, ReadOptions } from '../sources/file/reader.ts'
 import type { Dataset } from '../warehouse/load.ts'
-import { readDecimalCommas } from './decimal-comma.ts'
 import { findEarlier, mappingHash } from './identity.ts'
 import type { LoadOptions } from './options.ts'
 import { type LoadPlan, type PlanOptions, planLoad, type Strategy } from './plan.ts'
 import { type Loaded, loadInput } from './run.ts'
+import { readDecimalCommas } from './send/decimal-comma.ts'
 import { type LoadTarget, readTarget } from './target.ts'
 
 /** How files are read, and what becomes of their rows. */

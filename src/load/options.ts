@@ -2,11 +2,11 @@ import type { Lease } from '../ledger/lease.ts'
 import type { Replay } from '../ledger/rejects.ts'
 import type { Crew } from '../postgres/crew.ts'
 import type { ChunkLoad } from './chunk.ts'
-import type { OnDuplicate } from './deduplicate.ts'
 import type { Landing } from './landing.ts'
 import type { LoadPlan } from './plan.ts'
-import type { ReadyLeaf } from './ready-leaf.ts'
-import type { RejectBudget } from './reject-log.ts'
+import type { OnDuplicate } from './publish/deduplicate.ts'
+import type { ReadyLeaf } from './publish/ready-leaf.ts'
+import type { RejectBudget } from './send/reject-log.ts'
 
 export interface LoadOptions {
   warehouse: string

@@ -10,12 +10,12 @@ import { Transaction } from '../postgres/transaction.ts'
 import type { Reader } from '../sources/file/reader.ts'
 import type { Policy } from '../warehouse/schema.ts'
 import type { ChunkLoad } from './chunk.ts'
-import { needsPlaces, type OnDuplicate } from './deduplicate.ts'
-import { checkExpressions, type Judgement, judge, openCourt } from './judge.ts'
-import { occupiedLeaves } from './ready-leaf.ts'
-import { daysTaken, windowCondition } from './replace.ts'
+import { needsPlaces, type OnDuplicate } from './publish/deduplicate.ts'
+import { occupiedLeaves } from './publish/ready-leaf.ts'
+import { daysTaken, windowCondition } from './publish/replace.ts'
+import { fillScope, Territory } from './publish/territory.ts'
+import { checkExpressions, type Judgement, judge, openCourt } from './send/judge.ts'
 import { type LoadTarget, refuseDetaching } from './target.ts'
-import { fillScope, Territory } from './territory.ts'
 
 /** How a file comes into the target. */
 export const strategies = ['append', 'merge', 'aside', 'scope'] as const

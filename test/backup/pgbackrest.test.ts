@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -178,6 +178,14 @@ describe.skipIf(why)('pgBackRest', () => {
 
   test('finds what is damaged in a repository, wherever it was moved to', async () => {
     const folder = join(archived.place, 'moved')
+    // The archive goes on after the backup, so that what is taken out of it is a hole and not its end.
+    await session.run('SELECT pg_switch_wal() FROM pg_create_restore_point($$after the backup$$)')
+    const segments = () =>
+      globSync('archive/demo/*/*/*', { cwd: repository.folder }).map((file) => basename(file))
+    const last = incremental.wal?.last ?? ''
+    await expect
+      .poll(() => segments().some((name) => name.slice(0, 24) > last), { timeout: 30_000 })
+      .toBe(true)
     execFileSync('cp', ['-a', repository.folder, folder])
     const moved = { ...repository, folder, config: join(folder, 'demo.conf') }
     const [bundle = ''] = globSync(`backup/demo/${full.backup}/bundle/*`, { cwd: folder })

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { copyStatement, field } from '../../src/load/encode.ts'
+import { copyStatement, field } from '../../src/load/send/encode.ts'
 import { identList, literal } from '../../src/postgres/identifiers.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import { hasStateClass } from '../../src/postgres/sqlstate.ts'

@@ -1,7 +1,7 @@
 import type { LostLoad } from '../../ledger/lost-loads.ts'
 import type { FileOptions } from '../../load/files.ts'
 import { strategies } from '../../load/plan.ts'
-import { readBudget } from '../../load/reject-log.ts'
+import { readBudget } from '../../load/send/reject-log.ts'
 import type { Dataset } from '../../warehouse/load.ts'
 
 /** Of `dwh load`, those flags without a value, and the one with several. */

@@ -1,0 +1,115 @@
+import { step, type Work } from '../../events.ts'
+import type { Session } from '../../postgres/session.ts'
+import type { Input } from '../../sources/file/find.ts'
+import type { Reader } from '../../sources/file/reader.ts'
+import { type DirectPlan, planDirect, sendDirect } from './direct.ts'
+import type { Dispatch } from './dispatch.ts'
+import { together } from './together.ts'
+
+/**
+ * Each COPY into the leaves of a table begins with an empty cache of them. Where one connection does all the work, larger
+ * batches save that more often than they let it wait for the reader.
+ */
+const bytesForOne = 4 * 1024 * 1024
+
+/**
+ * Sends a whole input into a landing: from server to server where that is possible, else batch by batch. A file is hashed
+ * meanwhile.
+ *
+ * @returns what the ledger knows the input by
+ */
+export async function sendInput(
+  sessions: Session[],
+  work: Work,
+  input: Input,
+  reader: Reader,
+  dispatch: Dispatch,
+): Promise<{ bytes: number; sha256: string }> {
+  const { target, landing, rejects } = dispatch
+  const way = planDirect(reader, target, landing.kind)
+  let path = way && `, ${way.path}`
+  const progress = (done: number, rows: number) => {
+    const total = Math.max(done, input.bytes)
+    work.emit({ type: 'progress', step: 'send', done, total, unit: 'bytes', rows, rejects: rejects.count })
+  }
+  const send = async () => {
+    if (way && 'direct' in way) {
+      const rows = await sendAtOnce(sessions[0] as Session, work, way, dispatch, progress)
+      if (rows !== undefined) {
+        dispatch.landed += rows
+        return await input.digest(work)
+      }
+      path = ', row by row'
+    }
+    const [sha256] = await together(
+      work,
+      (work) => input.digest(work),
+      (work) => sendAll(sessions, work, reader, dispatch, (done) => progress(done, dispatch.landed)),
+    )
+    return sha256
+  }
+  const tell = () => {
+    const refused = rejects.count > 0 ? `, ${rejects.count.toLocaleString('en')} rejects` : ''
+    return `${dispatch.landed.toLocaleString('en')} rows${path ?? ''}${refused}`
+  }
+  // Of what is no file the size is known only now.
+  return step(work, 'send', async () => ({ sha256: await send(), bytes: input.bytes }), tell)
+}
+
+async function sendAtOnce(
+  session: Session,
+  work: Work,
+  way: DirectPlan,
+  { target, landing }: Dispatch,
+  progress: (bytes: number, rows: number) => void,
+): Promise<number | undefined> {
+  const told = setInterval(() => progress(way.direct.given.bytes, way.direct.given.rows), 500)
+  try {
+    return await sendDirect(session, work, way, target, landing)
+  } finally {
+    clearInterval(told)
+  }
+}
+
+/** Sends all batches of a reader on the connections of a crew, in order as they become free. */
+async function sendAll(
+  sessions: Session[],
+  work: Work,
+  reader: Reader,
+  dispatch: Dispatch,
+  progress: (bytesRead: number) => void,
+): Promise<void> {
+  const batches = reader
+    .batches(work, sessions.length === 1 ? bytesForOne : undefined)
+    [Symbol.asyncIterator]()
+  let next = batches.next()
+  let failed = false
+  const results = await Promise.allSettled(
+    sessions.map(async (session) => {
+      try {
+        while (!failed) {
+          const mine = await takeNext()
+          if (mine.done) return
+          work.signal.throwIfAborted()
+          using batch = mine.value
+          await dispatch.send(session, batch)
+          progress(batch.bytesRead)
+        }
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    }),
+  )
+  await batches.return?.()
+  const broken = results.find((result) => result.status === 'rejected')
+  if (broken) throw broken.reason
+
+  /** One batch is always read ahead. */
+  async function takeNext() {
+    const mine = next
+    next = mine.then((result) => (result.done ? result : batches.next()))
+    next.catch(() => {})
+    return mine
+  }
+}
