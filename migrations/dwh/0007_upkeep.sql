@@ -141,7 +141,7 @@ SELECT s.*,
        CASE
          WHEN s.outcome IN ('ran', 'late') AND s.exit_code IS DISTINCT FROM 0 THEN 'failed'
          WHEN s.outcome IS NOT NULL THEN s.outcome
-         WHEN l.work IS NOT NULL AND l.given_back_at IS NULL AND l.expires_at > clock_timestamp() THEN 'running'
+         WHEN l.expires_at > clock_timestamp() THEN 'running'
          WHEN s.started_at IS NOT NULL THEN 'died'
          ELSE 'due'
        END AS state
