@@ -52,10 +52,14 @@ CREATE TABLE dwh.slots (
   job        text        NOT NULL,
   due_at     timestamptz NOT NULL,
   planned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  queued_at  timestamptz,
   started_at timestamptz,
   epoch      bigint,
   holder     text,
+  attempts   integer     NOT NULL DEFAULT 0,
+  commands_done integer  NOT NULL DEFAULT 0,
   run        bigint      REFERENCES dwh.runs ON DELETE SET NULL,
+  cancel_at  timestamptz,
   ended_at   timestamptz,
   outcome    text,
   reason     text,
@@ -67,10 +71,15 @@ CREATE TABLE dwh.slots (
   CONSTRAINT slots_reason CHECK (outcome IS NULL OR outcome IN ('ran', 'late') OR reason IS NOT NULL)
 );
 COMMENT ON TABLE  dwh.slots           IS 'One due time of one job: each ends as ran, late, skipped or missed.';
+COMMENT ON COLUMN dwh.slots.planned_at IS 'When somebody first saw that it was due: late where nobody was there.';
+COMMENT ON COLUMN dwh.slots.queued_at IS 'Since when it waits for the one before it, or for another daemon.';
 COMMENT ON COLUMN dwh.slots.epoch     IS 'Of the lease `slot N` under which it was started last.';
-COMMENT ON COLUMN dwh.slots.run       IS 'Of the last of its commands.';
+COMMENT ON COLUMN dwh.slots.attempts  IS 'How often it was started: more than once where a daemon died.';
+COMMENT ON COLUMN dwh.slots.commands_done IS 'How many of its commands have succeeded.';
+COMMENT ON COLUMN dwh.slots.run       IS 'Of the command that works, or worked last.';
+COMMENT ON COLUMN dwh.slots.cancel_at IS 'Since when its holder is to end it, because the next one is due.';
 COMMENT ON COLUMN dwh.slots.outcome   IS 'ran and late tell when it was started, exit_code how it went; skipped by a policy or because the job was paused; missed: nobody was there.';
-CREATE INDEX slots_open ON dwh.slots (warehouse, due_at) WHERE ended_at IS NULL;
+CREATE INDEX slots_open ON dwh.slots (warehouse, job, due_at) WHERE ended_at IS NULL;
 
 CREATE TABLE dwh.alerts (
   alert           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -141,13 +150,19 @@ SELECT s.*,
        CASE
          WHEN s.outcome IN ('ran', 'late') AND s.exit_code IS DISTINCT FROM 0 THEN 'failed'
          WHEN s.outcome IS NOT NULL THEN s.outcome
-         WHEN l.expires_at > clock_timestamp() THEN 'running'
+         WHEN l.work IS NOT NULL THEN 'running'
          WHEN s.started_at IS NOT NULL THEN 'died'
+         WHEN s.queued_at IS NOT NULL THEN 'queued'
          ELSE 'due'
        END AS state
   FROM dwh.slots AS s
-  LEFT JOIN dwh.leases AS l ON l.work = 'slot ' || s.slot;
-COMMENT ON VIEW dwh.slot_states IS 'Slots with their state, derived: due, running, died, ran, late, failed, skipped or missed.';
+  LEFT JOIN dwh.leases AS l
+         ON s.ended_at IS NULL AND l.work = 'slot ' || s.slot AND l.expires_at > clock_timestamp()
+        -- As in find_lease: the connection that renews it ends with its client.
+        AND EXISTS (SELECT FROM pg_stat_activity AS a
+                     WHERE a.pid = l.backend_pids[1]
+                       AND coalesce(a.backend_start, l.backend_starts[1]) = l.backend_starts[1]);
+COMMENT ON VIEW dwh.slot_states IS 'Slots with their state, derived: due, queued, running, died, ran, late, failed, skipped or missed.';
 
 -- Down Migration
 

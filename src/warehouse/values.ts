@@ -1,7 +1,7 @@
-import { CronTime } from 'cron'
 import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
 import { parseRelation, type RelationName } from '../postgres/identifiers.ts'
+import { parseCron } from './cron.ts'
 
 // Every message begins with `expected`: what was found instead is put before it where mistakes are told. The same words
 // are the title of the schema, which docs/warehouse-file.md shows.
@@ -176,15 +176,7 @@ const cronExpected = 'expected five cron fields that name a day that exists, lik
 /** Five fields, parsed by the `cron` package; dates that never come, such as 31 February, are refused. */
 export const cronExpression = z
   .string(cronExpected)
-  .refine((expression) => {
-    if (expression.trim().split(/\s+/).length !== 5) return false
-    try {
-      new CronTime(expression, 'UTC').sendAt()
-      return true
-    } catch {
-      return false
-    }
-  }, cronExpected)
+  .refine((expression) => parseCron(expression) !== undefined, cronExpected)
   .meta(titled(cronExpected))
 
 const weekday = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
