@@ -76,7 +76,7 @@ export class Lease implements AsyncDisposable {
     try {
       await renewal.run(sql('ledger/open_lease'), [key])
       const epoch = await takeOver(renewal, key, run, seconds)
-      await join(session, key, epoch)
+      await joinLease(session, key, epoch)
       const lost = (error: Error) => work.emit({ type: 'warning', message: `lease ${key}: ${error.message}` })
       return new Lease(key, epoch, renewal, seconds, lost)
     } catch (error) {
@@ -92,7 +92,7 @@ export class Lease implements AsyncDisposable {
 
   /** Names another session that works under this lease, so that a take-over ends it too. */
   async join(session: Session): Promise<void> {
-    await join(session, this.work, this.epoch)
+    await joinLease(session, this.work, this.epoch)
   }
 
   /**
@@ -201,7 +201,12 @@ async function takeOver(renewal: Session, key: string, run: number, seconds: num
   }
 }
 
-async function join(session: Session, key: string, epoch: number): Promise<void> {
+/**
+ * Names a session that works under a lease, so that a take-over ends it too.
+ *
+ * @throws DwhError LEASE_LOST
+ */
+export async function joinLease(session: Session, key: string, epoch: number): Promise<void> {
   if (!(await session.row(sql('ledger/join_lease'), [key, epoch]))) throw leaseLost(key)
 }
 

@@ -3,6 +3,7 @@ import { sslModes } from '../postgres/target.ts'
 import { datasetSchema } from './dataset.ts'
 import {
   catalogueName,
+  commandLine,
   cronExpression,
   hostName,
   named,
@@ -45,14 +46,25 @@ const scheduleSchema = z.strictObject({
     z.strictObject({
       cron: cronExpression.describe('when'),
       zone: timeZone.optional().describe('instead of that of the schedule'),
-      run: z.array(text).min(1).describe('dwh commands, in order, such as maintain weekly'),
+      run: z
+        .array(commandLine)
+        .min(1)
+        .describe(
+          'dwh commands, in order, such as maintain weekly; nobody is asked: standing here is the yes',
+        ),
       misfire: z.enum(['once', 'all', 'skip']).default('once').describe('what is made up for after a pause'),
       overlap: z
         .enum(['skip', 'queue', 'cancel'])
         .default('skip')
         .describe('what happens while the one before still works'),
       window: timeWindow.optional().describe('it may start within'),
-      timeout: span.optional().describe('it is ended after'),
+      timeout: span.optional().describe('a command of it is ended when the job has worked for so long'),
+      late_after: span.prefault('60 seconds').describe('what starts later than this counts as late'),
+      dead_after: span
+        .optional()
+        .describe(
+          '`dwh doctor` complains when it has done nothing for so long; a little more than its longest period unless given',
+        ),
     }),
   )
     .default({})
@@ -98,24 +110,47 @@ const backupSchema = z
     ...whenRight('engine', 'pgbackrest'),
   })
 
+/** What people are told of. */
+export const alertConditions = ['failure', 'missed', 'silence', 'runway', 'drill', 'disk'] as const
+
+const variable = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]*$/, 'expected the name of an environment variable like ALERT_URL')
+
 const alertsSchema = z.strictObject({
   on: z
-    .array(z.enum(['failure', 'missed', 'runway', 'drill', 'disk']))
-    .default(['failure', 'missed', 'runway', 'drill', 'disk'])
+    .array(z.enum(alertConditions))
+    .default([...alertConditions])
     .describe('what is told'),
   webhook: z
-    .strictObject({ url: z.url().describe('gets a POST') })
+    .strictObject({
+      url: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('gets a POST'),
+      url_env: variable.optional().describe('variable that holds the URL, where that is a secret'),
+    })
+    .refine(
+      ({ url, url_env }) => (url === undefined) !== (url_env === undefined),
+      'expected either url or url_env',
+    )
     .optional()
     .describe('tells a web service'),
   mail: z
     .strictObject({
-      smtp: text.describe('the server'),
+      smtp: z.url({ protocol: /^smtps?$/ }).describe('the server, as smtp://host:587 or smtps://host'),
+      user: text.optional().describe('to log in as'),
+      password_env: variable.optional().describe('variable that holds its password'),
       from: z.email().describe('the sender'),
       to: z.array(z.email()).min(1).describe('the receivers'),
     })
     .optional()
     .describe('tells by mail'),
-  command: z.array(text).min(1).optional().describe('tells a program: its words'),
+  command: z
+    .array(text)
+    .min(1)
+    .optional()
+    .describe('tells a program: its words; it gets the JSON on its standard input'),
   runway: span.optional().describe('alert when the last bound is nearer than this'),
   disk: share.prefault('10%').describe('alert when less of the disk is free'),
 })

@@ -1,6 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
 import { parseRelation, type RelationName } from '../postgres/identifiers.ts'
+import { splitWords } from './command-line.ts'
 import { parseCron } from './cron.ts'
 
 // Every message begins with `expected`: what was found instead is put before it where mistakes are told. The same words
@@ -178,6 +179,14 @@ export const cronExpression = z
   .string(cronExpected)
   .refine((expression) => parseCron(expression) !== undefined, cronExpected)
   .meta(titled(cronExpected))
+
+const commandLineExpected = 'expected a command as it is typed behind dwh, with every quote closed'
+
+/** `maintain weekly`, `load orders "new files/*.csv"` */
+export const commandLine = z
+  .string(commandLineExpected)
+  .refine((text) => (splitWords(text)?.length ?? 0) > 0, commandLineExpected)
+  .meta(titled(commandLineExpected))
 
 const weekday = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 const clock = String.raw`(?:[01]\d|2[0-3]):[0-5]\d`
