@@ -19,6 +19,7 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   rejects: async () => (await import('./rejects/index.ts')).rejectsGroup,
   restore: async () => (await import('./restore/index.ts')).restore,
   schedule: async () => (await import('./schedule/index.ts')).scheduleGroup,
+  alert: async () => (await import('./alert/index.ts')).alertGroup,
   runs: async () => (await import('./runs/index.ts')).runsGroup,
   config: async () => (await import('./config/index.ts')).configGroup,
   dev: async () => (await import('./dev/index.ts')).dev,

@@ -145,3 +145,11 @@ export async function lastSlots(session: Session, warehouse: string, each: numbe
 export async function pruneSlots(session: Session, warehouse: string, seconds: number): Promise<void> {
   await session.run(sql('ledger/prune_slots'), [warehouse, seconds])
 }
+
+/** Jobs whose newest slot that has ended did so badly. */
+export async function endedBadly(session: Session, warehouse: string) {
+  return session.rows<Pick<SlotLine, 'job' | 'slot' | 'due_at' | 'state' | 'reason' | 'exit_code' | 'run'>>(
+    sql('ledger/ended_badly'),
+    [warehouse],
+  )
+}

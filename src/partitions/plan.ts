@@ -62,6 +62,15 @@ export function planLeaves(
   return planned
 }
 
+/** Days of a grain, the shortest that there are. */
+export const grainDays: Record<Policy['grain'], number> = {
+  day: 1,
+  week: 7,
+  month: 28,
+  quarter: 90,
+  year: 365,
+}
+
 /** Days from today to the end of the last leaf that follows without a gap; undefined without any leaf. */
 export function runwayDays(policy: Policy, leaves: Leaf[], today: Date): number | undefined {
   const spans = leaves.flatMap(({ range }) => (range ? [datesOf(policy, range)] : []))

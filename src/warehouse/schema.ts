@@ -200,3 +200,4 @@ export const warehouseSchema = z.strictObject({
 export type ConnectionSettings = z.output<typeof connectionSchema>
 export type WarehouseFile = z.output<typeof warehouseSchema>
 export type { DatasetFile, Grain, Policy } from './dataset.ts'
+export type AlertCondition = (typeof alertConditions)[number]

@@ -11,6 +11,7 @@ import { DwhError, toDwhError } from '../../errors.ts'
 import type { JobDefinition } from '../../ledger/jobs.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import { packageRoot } from '../../package.ts'
+import { alertPass } from '../../schedule/alerts/pass.ts'
 import { isAnythingDue } from '../../schedule/claim.ts'
 import { Daemon } from '../../schedule/daemon.ts'
 import { jobsOf } from '../../schedule/jobs.ts'
@@ -54,6 +55,7 @@ export const scheduleRun = command({
         program: programOf(context),
         grace: spanSeconds(grace),
         retention: spanSeconds(warehouse.retention.runs),
+        upkeep: () => alertPass({ target, warehouse, run, work }),
         changed: watchedJobs(warehouse.path, (message) => work.emit({ type: 'warning', message })),
       })
       context.say(`${plural(jobs.size, 'job')}: ${[...jobs.keys()].join(', ')}; run ${run}`)

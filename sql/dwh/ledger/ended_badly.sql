@@ -1,0 +1,12 @@
+-- Of each job the newest slot that has ended: those that failed, and those that nobody was there for.
+-- $1 warehouse
+-- Locks: ACCESS SHARE on the ledger.
+SELECT j.job, s.slot, s.due_at, s.state, s.reason, s.exit_code, s.run
+  FROM dwh.jobs AS j
+ CROSS JOIN LATERAL (
+         SELECT * FROM dwh.slot_states AS s
+          WHERE s.warehouse = j.warehouse AND s.job = j.job AND s.state IN ('ran', 'late', 'failed', 'missed')
+          ORDER BY s.due_at DESC
+          LIMIT 1) AS s
+ WHERE j.warehouse = $1::text AND j.gone_at IS NULL AND s.state IN ('failed', 'missed')
+ ORDER BY j.job
