@@ -2,7 +2,8 @@
 -- $1 warehouse, $2 how many of each
 -- Locks: ACCESS SHARE on the ledger.
 SELECT s.job, s.slot, s.due_at, s.started_at, s.ended_at, s.state, s.outcome, s.reason, s.exit_code, s.run, s.holder,
-       extract(epoch FROM coalesce(s.ended_at, clock_timestamp()) - s.started_at)::float8 AS seconds,
+       CASE WHEN s.ended_at IS NOT NULL OR s.state = 'running'
+            THEN extract(epoch FROM coalesce(s.ended_at, clock_timestamp()) - s.started_at)::float8 END AS seconds,
        extract(epoch FROM s.started_at - s.due_at)::float8 AS late_seconds
   FROM dwh.jobs AS j
  CROSS JOIN LATERAL (

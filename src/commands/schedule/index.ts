@@ -1,5 +1,6 @@
 import type { Group } from '../../cli/command.ts'
 import { scheduleExplain } from './explain.ts'
+import { scheduleInstall } from './install.ts'
 import { scheduleList } from './list.ts'
 import { schedulePause } from './pause.ts'
 import { scheduleResume } from './resume.ts'
@@ -8,5 +9,5 @@ import { scheduleRun } from './run.ts'
 export const scheduleGroup: Group = {
   name: 'schedule',
   summary: 'jobs of the warehouse file: what was due, what is, what will be',
-  commands: [scheduleRun, scheduleList, scheduleExplain, schedulePause, scheduleResume],
+  commands: [scheduleRun, scheduleList, scheduleExplain, scheduleInstall, schedulePause, scheduleResume],
 }
