@@ -20,6 +20,7 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   restore: async () => (await import('./restore/index.ts')).restore,
   schedule: async () => (await import('./schedule/index.ts')).scheduleGroup,
   alert: async () => (await import('./alert/index.ts')).alertGroup,
+  report: async () => (await import('./report/index.ts')).report,
   runs: async () => (await import('./runs/index.ts')).runsGroup,
   config: async () => (await import('./config/index.ts')).configGroup,
   dev: async () => (await import('./dev/index.ts')).dev,

@@ -70,3 +70,8 @@ export const questions: Question[] = [
   keptTables,
   deadRuns,
 ]
+
+/** Those that need no row of a user's table. */
+export const health: Question[] = questions.filter(
+  (question) => ![nullKeys, rowsOutside, duplicateKeys].includes(question),
+)

@@ -1,4 +1,3 @@
-import { statfs } from 'node:fs/promises'
 import { BackupFolder, backupsOf } from '../../backup/folder.ts'
 import { listBackups } from '../../backup/list.ts'
 import type { Finding } from '../../ledger/alerts.ts'
@@ -6,8 +5,8 @@ import { endedBadly } from '../../ledger/slots.ts'
 import { isPartitioned } from '../../partitions/create.ts'
 import { grainDays, runwayDays } from '../../partitions/plan.ts'
 import { inspectTarget, serverToday } from '../../partitions/tree.ts'
+import { serverDisk } from '../../postgres/disk.ts'
 import type { Session } from '../../postgres/session.ts'
-import { sql } from '../../postgres/sql-files.ts'
 import type { Warehouse } from '../../warehouse/load.ts'
 import type { AlertCondition } from '../../warehouse/schema.ts'
 import { spanSeconds } from '../../warehouse/values.ts'
@@ -85,17 +84,14 @@ async function lookAtDrills(_: Session, warehouse: Warehouse): Promise<Finding[]
 }
 
 async function lookAtDisk(session: Session, { alerts }: Warehouse): Promise<Finding[] | undefined> {
-  const { local, folder } = await session.one<{ local: boolean; folder: string | null }>(
-    sql('monitor/data_folder'),
-  )
-  const disk = local && folder !== null ? await statfs(folder).catch(() => undefined) : undefined
-  if (!disk || disk.blocks === 0) return undefined
-  const free = disk.bavail / disk.blocks
+  const disk = await serverDisk(session)
+  if (!disk) return undefined
+  const free = disk.free / disk.total
   if (free >= alerts.disk) return []
   return [
     {
-      ...{ condition: 'disk', subject: folder ?? '' },
-      message: `${(free * 100).toFixed(1)} % of the disk of ${folder} are free`,
+      ...{ condition: 'disk', subject: disk.folder },
+      message: `${(free * 100).toFixed(1)} % of the disk of ${disk.folder} are free`,
       hint: 'dwh report shows what grows',
     },
   ]
