@@ -69,6 +69,9 @@ export function bar(share: number, kind = 'c0'): Markup {
   return html`<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="rail" width="100" height="8"/><rect class="fill ${kind}" width="${long}" height="8"/></svg>`
 }
 
+/** Cells that a strip has room for at the least. */
+const fewest = 40
+
 export interface Cell {
   kind: string
   title: string
@@ -77,8 +80,11 @@ export interface Cell {
 /** A strip of cells, one a slot, in the order in which they were due. */
 export function strip(cells: Cell[]): Markup {
   const step = 10
-  return html`<svg class="strip" viewBox="0 0 ${Math.max(1, cells.length) * step} 20" preserveAspectRatio="none" role="img" aria-label="slots">
-${cells.map(({ kind, title }, index) => html`<rect class="${kind}" x="${index * step + 1}" y="0" width="${step - 2}" height="20"><title>${title}</title></rect>`)}</svg>`
+  // A few are no wider than many are.
+  const room = Math.max(fewest, cells.length)
+  const start = room - cells.length
+  return html`<svg class="strip" viewBox="0 0 ${room * step} 20" preserveAspectRatio="none" role="img" aria-label="slots">
+${cells.map(({ kind, title }, index) => html`<rect class="${kind}" x="${(start + index) * step + 1}" y="0" width="${step - 2}" height="20"><title>${title}</title></rect>`)}</svg>`
 }
 
 /** What is taken of a whole, by parts. */
@@ -99,11 +105,11 @@ function legend(names: string[]): Markup {
   return html`<figcaption class="legend">${names.map((name, index) => html`<span><i class="c${index % 8}"></i>${name}</span>`)}</figcaption>`
 }
 
-/** 1, 2 or 5 times a power of 1024, above the value: what the axis can be cut at. */
+/** Above the value, and such that its quarters are round: what the axis can be cut at. */
 function niceTop(value: number): number {
   const unit = 1024 ** Math.floor(Math.log2(value) / 10)
   const scaled = value / unit
-  const steps = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
+  const steps = [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
   return (steps.find((step) => step >= scaled) ?? 1024) * unit
 }
 

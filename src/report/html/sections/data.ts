@@ -7,7 +7,8 @@ import { html, type Markup } from '../markup.ts'
 const mostAreas = 7
 
 export function growthSection({ datasets, days, disk }: ReportFacts): Markup {
-  const sorted = datasets.toSorted((a, b) => b.bytes - a.bytes)
+  const measured = datasets.filter(({ growth }) => growth.series.length > 0)
+  const sorted = measured.toSorted((a, b) => b.bytes - a.bytes)
   const valuesOf = (all: DatasetFacts[]) =>
     days.map((day) => {
       const known = all.flatMap(({ growth }) => growth.series.find((one) => one.day === day)?.bytes ?? [])

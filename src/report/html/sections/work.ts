@@ -56,10 +56,10 @@ export function maintenanceSection({ tasks }: ReportFacts): Markup {
     return html`<section><h2>Maintenance</h2><p>None in this time: <code>dwh maintain weekly</code>.</p></section>`
   const freed = tasks.reduce((sum, one) => sum + one.freed, 0)
   return html`<section><h2>Maintenance</h2><p>${freed > 0 ? `${bytes(freed)} were given back to the disk.` : 'Nothing was given back to the disk.'}</p>
-<div class="scroll"><table><thead><tr><th>task<th class="n">done<th class="n">nothing to do<th class="n">not begun<th class="n">failed<th class="n wide">took<th class="n">freed</tr></thead><tbody>${tasks.map(
+<div class="scroll"><table><thead><tr><th>task<th class="n">done<th class="n wide">nothing to do<th class="n wide">not begun<th class="n">failed<th class="n wide">took<th class="n">freed</tr></thead><tbody>${tasks.map(
     (
       one,
-    ) => html`<tr><td>${one.name}</td><td class="n">${number(one.done)}</td><td class="n">${number(one.nothing)}</td><td class="n">${number(one.skipped)}</td>
+    ) => html`<tr><td>${one.name}</td><td class="n">${number(one.done)}</td><td class="n wide">${number(one.nothing)}</td><td class="n wide">${number(one.skipped)}</td>
 <td class="n">${one.failed > 0 ? html`<span class="pill bad">${one.failed}</span>` : '0'}</td><td class="n wide">${span(one.seconds)}</td><td class="n">${one.freed > 0 ? bytes(one.freed) : ''}</td></tr>`,
   )}</tbody></table></div></section>`
 }
