@@ -1,12 +1,13 @@
 import type { ReportFacts } from './facts.ts'
+import { lastDay } from './period.ts'
 import { tiles } from './tiles.ts'
 import { bytes, change, date, moment, number, percent, plural, span } from './words.ts'
 
 /** The report for a terminal, a mail or a wiki. */
 export function renderMarkdown(facts: ReportFacts): string {
-  const { warehouse, description, from, until, taken_at, server, database } = facts
+  const { warehouse, description, from, taken_at, server, database } = facts
   const parts = [
-    `# ${cell(description ?? warehouse)}: ${date(from)} to ${date(until)}`,
+    `# ${cell(description ?? warehouse)}: ${date(from)} to ${date(lastDay(facts))}`,
     table(
       ['', '', ''],
       tiles(facts).map(({ title, value, note }) => [title, `**${value}**`, note]),

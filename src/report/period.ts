@@ -8,9 +8,16 @@ export interface Period {
 
 /** A month of UTC, such as 2026-11; without one the last 30 days. */
 export function periodOf(month: string | undefined, now: Date): Period {
-  if (month === undefined)
-    return { from: new Date(now.getTime() - 30 * 86_400_000), until: new Date(now.getTime() + 1000) }
+  if (month === undefined) {
+    const day = 86_400_000
+    // With today as a whole, for what is counted by day.
+    const until = (Math.floor(now.getTime() / day) + 1) * day
+    return { from: new Date(until - 30 * day), until: new Date(until) }
+  }
   const first = Temporal.PlainYearMonth.from(month).toPlainDate({ day: 1 })
   const at = (date: Temporal.PlainDate) => new Date(date.toZonedDateTime('UTC').epochMilliseconds)
   return { from: at(first), until: at(first.add({ months: 1 })) }
 }
+
+/** The last day of it. */
+export const lastDay = ({ until }: Pick<Period, 'until'>) => new Date(until.getTime() - 1)

@@ -1,5 +1,6 @@
 import { packageVersion } from '../../package.ts'
 import type { ReportFacts } from '../facts.ts'
+import { lastDay } from '../period.ts'
 import { type Tile, tiles } from '../tiles.ts'
 import { date, moment } from '../words.ts'
 import { html, type Markup, Markup as Raw } from './markup.ts'
@@ -10,7 +11,8 @@ import { style } from './style.ts'
 
 /** A report as one page that fetches nothing: it can be mailed, kept and printed. */
 export function renderPage(facts: ReportFacts): string {
-  const { warehouse, description, database, from, until, taken_at, server } = facts
+  const { warehouse, description, database, from, taken_at, server } = facts
+  const last = date(lastDay(facts))
   const sections = [
     alertsSection(facts),
     growthSection(facts),
@@ -27,13 +29,13 @@ export function renderPage(facts: ReportFacts): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>${warehouse}: report ${date(from)} to ${date(until)}</title>
+<title>${warehouse}: report ${date(from)} to ${last}</title>
 <link rel="icon" href="data:,">
 <style>${new Raw(style)}</style>
 </head>
 <body>
 <main>
-<header><h1>${description ?? warehouse}</h1><p>${date(from)} to ${date(until)}</p></header>
+<header><h1>${description ?? warehouse}</h1><p>${date(from)} to ${last}</p></header>
 <div class="tiles">${tiles(facts).map(tile)}</div>
 ${sections}
 <footer>Database ${database}, PostgreSQL ${server.version}, taken ${moment(taken_at)} UTC by dwh ${packageVersion}. Rows are estimates of the server.</footer>
