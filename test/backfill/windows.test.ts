@@ -1,9 +1,9 @@
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
-import { isOpen, nextOpening, readHours } from '../../src/backfill/hours.ts'
 import { type ChunkSize, chunkSize, windowsOf } from '../../src/backfill/windows.ts'
 import { instantsOf } from '../../src/sources/window.ts'
 import { type Policy, policySchema } from '../../src/warehouse/dataset.ts'
+import { isOpen, nextOpening, readHours } from '../../src/warehouse/hours.ts'
 import { fc } from '../support/random.ts'
 
 const date = (text: string) => Temporal.PlainDate.from(text)

@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
-import { isOpen, nextOpening, readHours } from '../../backfill/hours.ts'
+import { isOpen, nextOpening, readHours } from '../../warehouse/hours.ts'
 import type { Cause } from './document.ts'
 import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
 import { withoutAddress } from './running.ts'
