@@ -1,9 +1,8 @@
 -- Of some tables those with the trigger or a table of a pg_repack that does not work on them.
 -- $1 oids of tables
 -- Locks: none.
-SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name
+SELECT c.oid::bigint AS oid
   FROM pg_class AS c
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE c.oid = ANY ($1::bigint[]::oid[])
    AND (EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = 'repack_trigger')
         OR EXISTS (SELECT FROM pg_class AS o

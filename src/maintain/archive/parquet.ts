@@ -112,7 +112,7 @@ export async function readParquet(
   const positions = columns.map((name) => reader.columns.indexOf(name))
   const missing = columns.filter((_, index) => (positions[index] ?? -1) < 0)
   if (missing.length > 0) throw new DwhError('INPUT_BROKEN', `${path} has no column ${missing.join(', ')}`)
-  return session.copyIn(copyStatement(relation(table), columns), csv(reader, work, positions))
+  return await session.copyIn(copyStatement(relation(table), columns), csv(reader, work, positions))
 }
 
 async function* csv(reader: Reader, work: Work, positions: number[]): AsyncGenerator<Buffer> {

@@ -93,15 +93,11 @@ async function isFree(session: Session, { oid }: CaredTable): Promise<boolean> {
   return free
 }
 
-interface Leftover {
-  oid: number
-  schema: string
-  name: string
-}
-
 /** Tables on which a pg_repack that was killed has left its trigger and its tables. */
 export async function findLeftovers(session: Session, tables: CaredTable[]): Promise<CaredTable[]> {
-  const rows = await session.rows<Leftover>(sql('maintain/repack_leftovers'), [tables.map(({ oid }) => oid)])
+  const rows = await session.rows<{ oid: number }>(sql('maintain/repack_leftovers'), [
+    tables.map(({ oid }) => oid),
+  ])
   return tables.filter(({ oid }) => rows.some((row) => row.oid === oid))
 }
 
@@ -116,8 +112,8 @@ export async function clearLeftovers(session: Session, work: Work, table: CaredT
   return climbInTransaction(session, work, { relations: [table] }, async () => {
     if (!(await isFree(session, table))) return false
     await session.run(`LOCK TABLE ONLY ${relation(table)} IN ACCESS EXCLUSIVE MODE`)
-    const { schema } = (await findExtension(session, 'pg_repack')) ?? { schema: 'repack' }
-    const own = (kind: string) => `${ident(schema)}.${ident(`${kind}_${table.oid}`)}`
+    // The extension itself is at home in another schema than what it makes.
+    const own = (kind: string) => relation({ schema: 'repack', name: `${kind}_${table.oid}` })
     await session.run(`
       DROP TRIGGER IF EXISTS repack_trigger ON ${relation(table)};
       DROP TABLE IF EXISTS ${own('table')}, ${own('log')};

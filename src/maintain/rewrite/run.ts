@@ -78,14 +78,18 @@ interface Gain {
   left: Bloat | undefined
 }
 
+/** Above this share of dead rows that are left it is worth knowing who keeps them. */
+const fewDead = 0.05
+
 /** Less than half of what was hoped for has its reason, which people must know to get it the next time. */
 async function gain(session: Session, { words, freed, rewrite, left }: Gain): Promise<string> {
   const { bloat, method } = rewrite
   const hoped = bloat.free + bloat.dead
   if (freed >= hoped / 2) return `${words} freed ${plainBytes(freed)}`
-  const holder = await whoHoldsHorizon(session)
-  const isVacuum = method === 'vacuum' && (left?.dead ?? 0) < hoped / 2
-  if (isVacuum) return `VACUUM gave ${plainBytes(Math.max(0, freed))} back; the rest is free for new rows`
+  const isKept = left !== undefined && !left.is_estimate && left.dead > fewDead * left.bytes
+  const holder = isKept || method !== 'vacuum' ? await whoHoldsHorizon(session) : undefined
+  if (method === 'vacuum' && !holder)
+    return `VACUUM gave ${plainBytes(Math.max(0, freed))} back; the rest is free for new rows`
   const why = holder ? `: ${holder}` : ', and nobody is seen who keeps dead rows'
   return `${words} freed only ${plainBytes(Math.max(0, freed))} of ${plainBytes(hoped)}${why}`
 }
