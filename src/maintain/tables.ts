@@ -4,7 +4,7 @@ import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Dataset } from '../warehouse/load.ts'
 
-/** A table of a dataset, or a leaf of one, and what the server knows of its care. Bytes of the heap are those of its maps too. */
+/** A table of a dataset, or a leaf of one, and what the server knows of its care. */
 export interface CaredTable extends RelationName {
   dataset: Dataset
   oid: number
@@ -17,6 +17,8 @@ export interface CaredTable extends RelationName {
   all_visible: number
   /** Estimated. */
   row_count: number
+  /** Of the pages that hold rows; `heap_bytes` has the maps of free space and visibility too. */
+  row_bytes: number
   heap_bytes: number
   toast_bytes: number
   index_bytes: number

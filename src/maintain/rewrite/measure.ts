@@ -83,13 +83,13 @@ async function estimate(session: Session, tables: CaredTable[]): Promise<Map<num
     [oids],
   )
   const found = new Map<number, Bloat>()
-  for (const { oid, heap_bytes } of tables) {
+  for (const { oid, row_bytes } of tables) {
     const live = expected.find((one) => one.oid === oid)?.bytes
     if (live === undefined || live === null) continue
-    const heapFree = Math.max(0, heap_bytes - live)
+    const heapFree = Math.max(0, row_bytes - live)
     const beside = toast.find((one) => one.oid === oid)
     const toastFree = beside?.is_known ? Math.max(0, beside.bytes - beside.live * chunkBytes) : 0
-    found.set(oid, bloat(heap_bytes + (beside?.bytes ?? 0), 0, heapFree + toastFree, true))
+    found.set(oid, bloat(row_bytes + (beside?.bytes ?? 0), 0, heapFree + toastFree, true))
   }
   return found
 }

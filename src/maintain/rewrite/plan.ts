@@ -27,7 +27,7 @@ export async function planRewrite({ session, warehouse, datasets, tablespace }: 
   const leftovers = await findLeftovers(session, tables)
   // What is small is not worth measuring.
   const large = tables.filter(
-    (table) => table.heap_bytes + table.toast_bytes >= warehouse.maintenance.min_size,
+    (table) => table.row_bytes + table.toast_bytes >= warehouse.maintenance.min_size,
   )
   const bloat = await measureBloat(session, large)
   const facts = await session.rows<Rewritable>(sql('maintain/rewritable'), [oids])
@@ -88,7 +88,7 @@ function repackObstacle(repack: Repack | string, { has_key, is_owner }: Rewritab
 
 /** Whether no row lies behind where all would end if they lay close together: then VACUUM cuts the file. */
 async function hasFreeTail(session: Session, table: CaredTable, bloat: Bloat): Promise<boolean> {
-  const pages = Math.floor(table.heap_bytes / 8192)
+  const pages = Math.floor(table.row_bytes / 8192)
   const first = Math.ceil(pages * (1 - 0.9 * bloat.share))
   if (pages - first < 8) return false
   const { found } = await session.one<{ found: boolean }>(

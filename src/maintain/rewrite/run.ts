@@ -61,14 +61,13 @@ async function act(
   { table, method, repack, tablespace }: Rewrite,
 ): Promise<void> {
   const name = relation(table)
-  if (method === 'repack' && repack) return repackTable(session, work, repack, table, tablespace)
-  if (method === 'vacuum') {
-    await session.run(`VACUUM (ANALYZE) ${name}`)
-    return
+  if (method === 'repack' && repack) await repackTable(session, work, repack, table, tablespace)
+  if (method === 'full') {
+    const rewrite = () => session.run(`VACUUM (FULL, ANALYZE) ${name}`)
+    await climbInSession(session, work, { relations: [table] }, rewrite)
   }
-  await climbInSession(session, work, { relations: [table] }, () =>
-    session.run(`VACUUM (FULL, ANALYZE) ${name}`),
-  )
+  // A rewritten table has no visibility map, without which no index alone answers a query.
+  await session.run(method === 'vacuum' ? `VACUUM (ANALYZE) ${name}` : `VACUUM ${name}`)
 }
 
 interface Gain {
