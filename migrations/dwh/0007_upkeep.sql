@@ -105,6 +105,7 @@ CREATE TABLE dwh.archives (
   dataset      text        NOT NULL,
   parent       text        NOT NULL,
   leaf         text        NOT NULL,
+  aside        text,
   bounds       text        NOT NULL,
   format       text        NOT NULL,
   folder       text        NOT NULL,
@@ -125,6 +126,7 @@ CREATE TABLE dwh.archives (
 );
 COMMENT ON TABLE  dwh.archives            IS 'Leaves in files. One is detached only after its files were restored and compared, and dropped only after it was compared once more.';
 COMMENT ON COLUMN dwh.archives.leaf       IS 'Quoted, with its schema.';
+COMMENT ON COLUMN dwh.archives.aside      IS 'What the detached leaf is called, quoted, with its schema.';
 COMMENT ON COLUMN dwh.archives.bounds     IS 'The words of ATTACH PARTITION.';
 COMMENT ON COLUMN dwh.archives.sha256     IS 'Of the manifest.';
 COMMENT ON COLUMN dwh.archives.keep_until IS 'The detached leaf stays in the database until then.';

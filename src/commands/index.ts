@@ -13,6 +13,8 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   load: async () => (await import('./load/index.ts')).load,
   backfill: async () => (await import('./backfill/index.ts')).backfillGroup,
   check: async () => (await import('./check/index.ts')).check,
+  maintain: async () => (await import('./maintain/index.ts')).maintain,
+  tune: async () => (await import('./tune/index.ts')).tune,
   dedup: async () => (await import('./dedup/index.ts')).dedupCommand,
   compress: async () => (await import('./compress/index.ts')).compressGroup,
   backup: async () => (await import('./backup/index.ts')).backupGroup,

@@ -33,15 +33,25 @@ export interface Job {
 /** `clock` stands in for the server's own in tests. */
 export type Clock = Date | null
 
-/** Writes down what the warehouse file has. */
+/** Writes down what the warehouse file has of some jobs. */
+export async function seeSome(
+  session: Session,
+  warehouse: string,
+  jobs: Iterable<[string, JobDefinition]>,
+  clock: Clock = null,
+): Promise<void> {
+  for (const [job, definition] of jobs)
+    await session.run(sql('ledger/see_job'), [warehouse, job, JSON.stringify(definition), clock])
+}
+
+/** Writes down what the warehouse file has; what it has no more is gone. */
 export async function seeJobs(
   session: Session,
   warehouse: string,
   jobs: ReadonlyMap<string, JobDefinition>,
   clock: Clock = null,
 ): Promise<void> {
-  for (const [job, definition] of jobs)
-    await session.run(sql('ledger/see_job'), [warehouse, job, JSON.stringify(definition), clock])
+  await seeSome(session, warehouse, jobs, clock)
   await session.run(sql('ledger/forget_jobs'), [warehouse, [...jobs.keys()]])
 }
 

@@ -24,6 +24,8 @@ export interface LedgerPresence {
   has_checks: boolean
   has_backfills: boolean
   has_slots: boolean
+  has_archives: boolean
+  has_tasks: boolean
 }
 
 export async function ledgerPresence(session: Session): Promise<LedgerPresence> {

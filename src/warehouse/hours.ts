@@ -68,3 +68,14 @@ export function nextOpening(hours: Hours, now: Temporal.Instant): Temporal.Insta
   }
   return now
 }
+
+/** When hours that are open close. */
+export function nextClosing({ from, to, zone }: Hours, now: Temporal.Instant): Temporal.Instant {
+  const clock = now.toZonedDateTimeISO(zone)
+  const isBehindMidnight = to <= from && clock.hour * 60 + clock.minute < to
+  const date = clock.toPlainDate().add({ days: to > from || isBehindMidnight ? 0 : 1 })
+  return date
+    .toPlainDateTime({ hour: Math.floor(to / 60), minute: to % 60 })
+    .toZonedDateTime(zone)
+    .toInstant()
+}

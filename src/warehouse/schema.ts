@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { sslModes } from '../postgres/target.ts'
 import { datasetSchema } from './dataset.ts'
 import {
+  byteSize,
   catalogueName,
   commandLine,
   cronExpression,
@@ -69,6 +70,62 @@ const scheduleSchema = z.strictObject({
   )
     .default({})
     .describe('by name'),
+})
+
+/** What `dwh maintain` can do, in the order in which it is worth doing. */
+export const maintenanceTasks = [
+  'partitions',
+  'rewrite',
+  'reindex',
+  'vacuum',
+  'freeze',
+  'retention',
+  'checks',
+] as const
+
+const tasks = (...standard: (typeof maintenanceTasks)[number][]) =>
+  z
+    .array(z.enum(maintenanceTasks))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, 'expected each task once')
+    .default(standard)
+
+const maintenanceSchema = z.strictObject({
+  window: timeWindow
+    .optional()
+    .describe('outside of it nothing but new leaves is begun, and what still runs at its end is stopped'),
+  timeout: span.optional().describe('a task is stopped after it'),
+  jobs: z.int().min(1).max(32).default(2).describe('tables that are vacuumed at the same time'),
+  weekly: tasks('partitions', 'vacuum', 'freeze', 'retention').describe('the tasks of `dwh maintain weekly`'),
+  monthly: tasks(...maintenanceTasks).describe('the tasks of `dwh maintain monthly`'),
+  bloat: share.prefault('30%').describe('a leaf is rewritten when this much of it is free'),
+  min_size: byteSize.prefault('8 MB').describe('what is smaller is not rewritten'),
+  methods: z
+    .array(z.enum(['vacuum', 'repack', 'full']))
+    .min(1)
+    .default(['vacuum', 'repack', 'full'])
+    .describe('how leaves may be rewritten: VACUUM, pg_repack, VACUUM FULL'),
+  allow_blocking: z
+    .boolean()
+    .default(false)
+    .describe('a rewrite may keep readers out: without it VACUUM FULL is never used'),
+  tablespace: catalogueName.optional().describe('where rewritten leaves and indexes go'),
+  freeze_after: span
+    .prefault('7 days')
+    .describe('a leaf is frozen when its dates have been over for so long'),
+  archive: z
+    .strictObject({
+      folder: text
+        .default('archive')
+        .describe(
+          'of leaves in files, relative to this file; of a warehouse that ships, in the state folder',
+        ),
+      keep: span
+        .prefault('30 days')
+        .describe('how long an archived leaf stays in the database, detached, before it may be dropped'),
+    })
+    .prefault({})
+    .describe('leaves that are put away'),
 })
 
 const backupSchema = z
@@ -176,15 +233,7 @@ export const warehouseSchema = z.strictObject({
   migrations: text.default('migrations').describe('folder of the migrations, relative to this file'),
   sql: text.default('sql').describe('folder of the SQL of models and checks, relative to this file'),
   datasets: named(ownName, datasetSchema).default({}).describe('the tables that receive data, by name'),
-  maintenance: z
-    .strictObject({
-      window: timeWindow.optional().describe('when heavy work may be done'),
-      bloat: share.prefault('30%').describe('a leaf is rewritten when this much of it is free'),
-      allow_blocking: z.boolean().default(false).describe('a rewrite may keep readers out'),
-      tablespace: catalogueName.optional().describe('where rewritten leaves go'),
-    })
-    .prefault({})
-    .describe('upkeep of all datasets'),
+  maintenance: maintenanceSchema.prefault({}).describe('upkeep of all datasets'),
   schedule: scheduleSchema.prefault({}).describe('what is done when'),
   backup: backupSchema.prefault({}).describe('backups'),
   alerts: alertsSchema.prefault({}).describe('who is told what'),

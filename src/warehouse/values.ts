@@ -172,6 +172,21 @@ export const share = z
   })
   .meta(titled(shareExpected))
 
+const sizeExpected = 'expected a size like 64 MB or 2 GB'
+
+/** `64 MB`, `2 GB`, in bytes; powers of 1024, as in PostgreSQL. */
+export const byteSize = z
+  .string(sizeExpected)
+  .transform((text, context): number => {
+    const [, amount, unit = ''] = /^(\d{1,6})\s*(kB|MB|GB|TB)$/.exec(text.trim()) ?? []
+    if (amount === undefined) {
+      context.addIssue({ code: 'custom', message: sizeExpected })
+      return z.NEVER
+    }
+    return Number(amount) * 1024 ** (['kB', 'MB', 'GB', 'TB'].indexOf(unit) + 1)
+  })
+  .meta(titled(sizeExpected))
+
 const cronExpected = 'expected five cron fields that name a day that exists, like 0 2 * * 1'
 
 /** Five fields, parsed by the `cron` package; dates that never come, such as 31 February, are refused. */

@@ -4,7 +4,7 @@ import { plural } from '../../cli/format.ts'
 import { jobsArgument, namedJobs } from '../../cli/jobs.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
-import { pauseJobs, seeJobs } from '../../ledger/jobs.ts'
+import { pauseJobs, seeSome } from '../../ledger/jobs.ts'
 
 export const schedulePause = command({
   name: 'pause',
@@ -15,11 +15,12 @@ export const schedulePause = command({
   examples: ['dwh schedule pause weekly', 'dwh schedule pause --all'],
   async run(context, { job: names, all, json }) {
     if (names.length === 0 && !all) throw new DwhError('USAGE', 'name jobs, or say --all')
-    const jobs = [...namedJobs(context, names).keys()]
+    const chosen = namedJobs(context, names)
+    const jobs = [...chosen.keys()]
     const { name } = context.warehouse()
     await recorded(context, [], async ({ session }) => {
       // Nobody may have run them yet.
-      await seeJobs(session, name, namedJobs(context, []))
+      await seeSome(session, name, chosen)
       await pauseJobs(session, name, jobs, userInfo().username)
       return { paused: jobs }
     })
