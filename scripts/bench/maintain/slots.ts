@@ -28,7 +28,10 @@ const warehouse = {
   name: 'bench',
   schedule: {
     jobs: Object.fromEntries(
-      names.map((name) => [name, { cron: '0 0 1 1 *', late_after: '10 min', run: [`schedule pause ${name}`] }]),
+      names.map((name) => [
+        name,
+        { cron: '0 0 1 1 *', late_after: '10 min', run: [`schedule pause ${name}`] },
+      ]),
     ),
   },
 }
@@ -158,6 +161,8 @@ class Crew implements AsyncDisposable {
       member.kill('SIGCONT')
       member.kill('SIGKILL')
     }
-    await Promise.all(all.map((member) => (member.exitCode ?? member.signalCode) === null && once(member, 'close')))
+    await Promise.all(
+      all.map((member) => (member.exitCode ?? member.signalCode) === null && once(member, 'close')),
+    )
   }
 }
