@@ -135,7 +135,7 @@ function policiesOf({ definition, now, paused_at, paused_by, gone_at }: Job): Po
       : undefined
   const instant = Temporal.Instant.fromEpochMilliseconds(now.getTime())
   const isWithinWindow = window === null || isOpen(readHours(window), instant)
-  return { misfire, overlap, lateAfter: late_after * 1000, closed, isWithinWindow }
+  return { misfire, overlap, lateAfter: late_after * 1000, closed, isGone: gone_at !== null, isWithinWindow }
 }
 
 async function take(

@@ -6,8 +6,10 @@ export interface Policies {
   overlap: 'skip' | 'queue' | 'cancel'
   /** Milliseconds after which a slot counts as late. */
   lateAfter: number
-  /** Why nothing of it may begin now, such as that it was paused. */
+  /** Why no slot of it may begin now, such as that it was paused; what had begun goes on. */
   closed?: string | undefined
+  /** Nobody knows any more what is to be done. */
+  isGone?: boolean
   /** Whether a slot may begin at this time of the day, where there is a window. */
   isWithinWindow: boolean
 }
@@ -29,20 +31,20 @@ const mostAttempts = 3
  * @param now milliseconds, by the clock of the server
  */
 export function decide(policies: Policies, slots: OpenSlot[], now: number): Decision[] {
-  const hopeless = slots.filter(({ state, attempts }) => state === 'died' && attempts >= mostAttempts)
-  const died = slots.filter(({ state, attempts }) => state === 'died' && attempts < mostAttempts)
+  const { closed, isGone = false } = policies
+  const isHopeless = ({ attempts }: OpenSlot) => isGone || attempts >= mostAttempts
+  const died = slots.filter(({ state }) => state === 'died')
   const running = slots.find(({ state }) => state === 'running')
   const waiting = slots.filter(({ state }) => state === 'due' || state === 'queued')
-  const decisions: Decision[] = hopeless.map(({ slot }) => ({
+  const decisions: Decision[] = died.filter(isHopeless).map(({ slot, attempts }) => ({
     slot,
     act: 'give up',
-    reason: `its daemon died ${mostAttempts} times`,
+    reason: isGone ? `its daemon died, and ${closed}` : `its daemon died ${attempts} times`,
   }))
-  const { closed } = policies
+  const again = running ? undefined : died.find((slot) => !isHopeless(slot))
+  if (again) decisions.push({ slot: again.slot, act: 'run' })
   if (closed !== undefined)
     return [...decisions, ...waiting.map(({ slot }) => leave(slot, 'skipped', closed))]
-  const again = running ? undefined : died[0]
-  if (again) decisions.push({ slot: again.slot, act: 'run' })
   const busy = running ?? again
   return [...decisions, ...(busy ? overlapping(policies, busy, waiting) : free(policies, waiting, now))]
 }

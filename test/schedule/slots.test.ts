@@ -253,5 +253,18 @@ describe.each(servers)('slots on $name', (server) => {
     )
     expect(await again.at('11:00:30')).toBeUndefined()
     expect(await again.slots()).toEqual(['10:00 ran', '11:00 failed: its daemon died 3 times'])
+    // What had begun goes on through a pause; of a job that is gone nobody knows how.
+    await again.at('12:00')
+    await other.run(`UPDATE dwh.leases SET backend_pids = '{1}'`)
+    await pauseJobs(other, 'test', ['job'], 'eve')
+    const paused = await again.at('13:00')
+    expect(paused).toMatchObject({ slot: { due_at: clock('12:00'), attempts: 1 } })
+    await seeJobs(other, 'test', new Map(), clock('13:01'))
+    await other.run(`UPDATE dwh.leases SET backend_pids = '{1}'`)
+    expect(await again.at('13:02')).toBeUndefined()
+    expect((await again.slots()).slice(2)).toEqual([
+      '12:00 failed: its daemon died, and the warehouse file has the job no more',
+      expect.stringMatching(/^13:00 skipped: paused since .* by eve$/),
+    ])
   })
 })

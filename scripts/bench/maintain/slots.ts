@@ -97,8 +97,13 @@ async function judge(session: Session, say: (line: string) => void): Promise<Fig
   return { seconds: found.worst ?? 0 }
 }
 
+/** @throws Error after three minutes: what has not come then is lost */
 async function until(session: Session, question: string): Promise<void> {
-  while (!Object.values(await session.one(question))[0]) await sleep(50)
+  const deadline = performance.now() + 180_000
+  while (!Object.values(await session.one(question))[0]) {
+    if (performance.now() > deadline) throw new Error(`never came: ${question}`)
+    await sleep(50)
+  }
 }
 
 function shuffled<T>(all: T[]): T[] {
