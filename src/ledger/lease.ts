@@ -31,6 +31,8 @@ export class Lease implements AsyncDisposable {
   readonly epoch: number
   readonly #renewal: Session
   readonly #timer: NodeJS.Timeout
+  readonly #seconds: number
+  readonly #lost: (error: Error) => void
   #isRenewed = true
 
   private constructor(
@@ -43,15 +45,14 @@ export class Lease implements AsyncDisposable {
     this.work = work
     this.epoch = epoch
     this.#renewal = renewal
+    this.#seconds = seconds
+    this.#lost = lost
     let renewing = false
     this.#timer = setInterval(
       async () => {
         if (renewing) return
         renewing = true
-        await renewal.rows(sql('ledger/renew_lease'), [work, epoch, seconds]).catch((error) => {
-          this.#isRenewed = false
-          lost(error)
-        })
+        await this.renew()
         renewing = false
       },
       (seconds * 1000) / 3,
@@ -88,6 +89,22 @@ export class Lease implements AsyncDisposable {
   /** False once the connection that renews it has gone: whoever wants it may take it then. */
   get isRenewed(): boolean {
     return this.#isRenewed
+  }
+
+  /** Prolongs it now; false where that is no longer ours to do. */
+  async renew(): Promise<boolean> {
+    try {
+      const renewed = await this.#renewal.rows(sql('ledger/renew_lease'), [
+        this.work,
+        this.epoch,
+        this.#seconds,
+      ])
+      return renewed.length > 0
+    } catch (error) {
+      this.#isRenewed = false
+      this.#lost(error as Error)
+      return false
+    }
   }
 
   /** Names another session that works under this lease, so that a take-over ends it too. */

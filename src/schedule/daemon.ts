@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
@@ -60,6 +61,8 @@ export class Daemon {
       if (event.type !== 'statement') work.emit(event)
     }
     this.#quiet = { emit, signal: new AbortController().signal }
+    // Every connection listens to it.
+    setMaxListeners(0, this.#quiet.signal)
     work.signal.addEventListener('abort', () => this.#wake.abort())
   }
 

@@ -25,6 +25,8 @@ export interface SlotResult {
   reason: string | null
 }
 
+const lost = 'its lease is lost, and whoever has it goes on'
+
 /** Seconds that a server which has gone is waited for with the outcome of a slot. */
 const patience = 120
 
@@ -116,8 +118,10 @@ export class SlotRun {
 
   async #conclude({ code, error }: CommandEnd): Promise<SlotResult> {
     const { slot, lease, definition } = this.claim
+    // A command whose connections were ended by a take-over, or by a restart of the server, did not fail: it was not finished.
+    if (code !== 0 && !this.#stop && !(await lease.renew())) this.#stop = 'lost'
     const stop = this.#stop
-    if (stop === 'lost') return { exitCode: code, outcome: undefined, reason: 'another daemon took it over' }
+    if (stop === 'lost') return { exitCode: code, outcome: undefined, reason: lost }
     if (stop === 'handed over' && code !== 0) {
       await this.#underLease((session) => handOverSlot(session, slot.slot, lease.epoch))
       return { exitCode: code, outcome: undefined, reason: 'handed over' }
@@ -132,7 +136,7 @@ export class SlotRun {
     const outcome = await this.#underLease((session) =>
       finishSlot(session, slot.slot, lease.epoch, exitCode, reason),
     )
-    return { exitCode, outcome, reason }
+    return { exitCode, outcome, reason: this.#stop === 'lost' ? lost : reason }
   }
 
   /** In a transaction that keeps the slot ours until its commit, whatever it takes to reach the server. */

@@ -1,8 +1,11 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { ensureLedger } from '../../src/migrate/apply.ts'
-import type { Session } from '../../src/postgres/session.ts'
+import { startServer, stopServer } from '../../src/postgres/server/server.ts'
+import { TemporaryServer, throwAway } from '../../src/postgres/server/temporary.ts'
+import { Session } from '../../src/postgres/session.ts'
 import { dwh } from '../support/cli.ts'
 import { startDaemon } from '../support/daemons.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
@@ -98,7 +101,7 @@ describe('daemons of a schedule', () => {
     const handed = await atTheGate(session, stopped.run)
     second.child.kill('SIGCONT')
     await gone(stopped.pid)
-    await second.says(/not ended, exit code \d+: another daemon took it over/)
+    await second.says(/not ended, exit code \d+: its lease is lost/)
 
     // Told to stop: what does not end within its grace is the other's.
     third.child.kill('SIGTERM')
@@ -179,5 +182,47 @@ describe('daemons of a schedule', () => {
       { job: 'hasty', last: [{ state: 'failed', outcome: 'ran' }] },
       { job: 'wrong', last: [{ state: 'failed', run: null }] },
     ])
+  })
+
+  test('the server is restarted under a job, and its warehouse file changed: the daemon goes on', async () => {
+    const work = quietWork()
+    await using own = await TemporaryServer.start(work, { binaries: server.binaries })
+    using warehouse = gated()
+    {
+      await using session = await Session.open(own.target, 'dwh test', work)
+      await ensureLedger(session, work)
+      await session.run('CREATE TABLE public.gate (); CREATE TABLE public.effects (what text)')
+    }
+    await using daemon = startDaemon(warehouse.at(own.target))
+    await daemon.says(/3 jobs/)
+    {
+      await using session = await Session.open(own.target, 'dwh test', work)
+      await until(session, 'SELECT FROM dwh.jobs')
+      await due(session, 'gated')
+      const { pid } = await atTheGate(session, 0)
+      await stopServer(own.folder, work, 'immediate')
+      await gone(pid)
+      await startServer(own.folder, work, { binaries: server.binaries, settings: throwAway })
+    }
+    await using session = await Session.open(own.target, 'dwh test', work)
+    await daemon.says(/whose daemon died, is taken up again/)
+    await session.run('INSERT INTO public.gate DEFAULT VALUES')
+    await until(session, 'SELECT FROM dwh.slots WHERE ended_at IS NOT NULL')
+    expect(await slots(session)).toMatchObject([{ job: 'gated', state: 'ran', attempts: 2, exit_code: 0 }])
+    expect(await session.rows('SELECT what FROM public.effects')).toEqual([{ what: 'gated' }])
+
+    const file = join(warehouse.folder, 'dwh.yaml')
+    writeFileSync(file, 'name: test\nschedule: { jobs: { gated: { cron: 0 0 31 2 * } } }\n')
+    await daemon.says(/names? a day that exists[\s\S]*the jobs are still those of before/)
+    expect(await session.rows('SELECT job FROM dwh.jobs WHERE gone_at IS NULL')).toHaveLength(3)
+    writeFileSync(
+      file,
+      "name: test\nschedule: { jobs: { other: { cron: '0 0 1 1 *', run: [migrate status] } } }\n",
+    )
+    await daemon.says(/its jobs are those of now/)
+    await until(session, "SELECT FROM dwh.jobs WHERE job = 'other'")
+    expect(await session.rows('SELECT job FROM dwh.jobs WHERE gone_at IS NULL')).toEqual([{ job: 'other' }])
+    daemon.child.kill('SIGTERM')
+    expect(await daemon.ended).toBe(0)
   })
 })

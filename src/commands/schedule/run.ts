@@ -16,7 +16,7 @@ import { isAnythingDue } from '../../schedule/claim.ts'
 import { Daemon } from '../../schedule/daemon.ts'
 import { jobsOf } from '../../schedule/jobs.ts'
 import { refusePooling } from '../../schedule/pooler.ts'
-import { loadWarehouse } from '../../warehouse/load.ts'
+import { loadWarehouse, type Warehouse } from '../../warehouse/load.ts'
 import { span, spanSeconds } from '../../warehouse/values.ts'
 
 export const scheduleRun = command({
@@ -49,14 +49,15 @@ export const scheduleRun = command({
     }
     await recorded(context, [], async ({ run, work }) => {
       const { target } = context.connection()
+      const file = new WatchedFile(warehouse, (message) => work.emit({ type: 'warning', message }))
       const daemon = new Daemon(work, {
         ...{ warehouse: warehouse.name, run, jobs, clock: null, target, once },
         holder: `${hostname()}:${process.pid}`,
         program: programOf(context),
         grace: spanSeconds(grace),
         retention: spanSeconds(warehouse.retention.runs),
-        upkeep: () => alertPass({ target, warehouse, run, work }),
-        changed: watchedJobs(warehouse.path, (message) => work.emit({ type: 'warning', message })),
+        upkeep: () => alertPass({ target, warehouse: file.warehouse, run, work }),
+        changed: () => file.changed(),
       })
       context.say(`${plural(jobs.size, 'job')}: ${[...jobs.keys()].join(', ')}; run ${run}`)
       await daemon.run()
@@ -79,19 +80,33 @@ function programOf(context: Context): string[] {
   return [process.execPath, join(packageRoot, 'bin', 'dwh.js'), '-w', context.warehouse().path, ...flags]
 }
 
-/** A file that is wrong changes nothing: the jobs that are known go on. */
-function watchedJobs(path: string, warn: (message: string) => void) {
-  const changedAt = () => statSync(path, { throwIfNoEntry: false })?.mtimeMs
-  let seen = changedAt()
-  return (): ReadonlyMap<string, JobDefinition> | undefined => {
-    const now = changedAt()
-    if (now === seen || now === undefined) return undefined
-    seen = now
+/** A warehouse file that may change. One that is wrong changes nothing: what is known goes on. */
+class WatchedFile {
+  warehouse: Warehouse
+  readonly #warn: (message: string) => void
+  #seen: number | undefined
+
+  constructor(warehouse: Warehouse, warn: (message: string) => void) {
+    this.warehouse = warehouse
+    this.#warn = warn
+    this.#seen = this.#changedAt
+  }
+
+  /** The jobs, where it has changed since it was asked last. */
+  changed(): ReadonlyMap<string, JobDefinition> | undefined {
+    const now = this.#changedAt
+    if (now === this.#seen || now === undefined) return undefined
+    this.#seen = now
     try {
-      return jobsOf(loadWarehouse(path))
+      this.warehouse = loadWarehouse(this.warehouse.path)
+      return jobsOf(this.warehouse)
     } catch (error) {
-      warn(`${toDwhError(error).message}\nthe jobs are still those of before`)
+      this.#warn(`${toDwhError(error).message}\nthe jobs are still those of before`)
       return undefined
     }
+  }
+
+  get #changedAt(): number | undefined {
+    return statSync(this.warehouse.path, { throwIfNoEntry: false })?.mtimeMs
   }
 }
