@@ -140,7 +140,8 @@ export interface LaterLoad {
 export type LoadedChunk = Pick<
   Chunk,
   'chunk' | 'backfill' | 'dataset' | 'source' | 'parameters' | 'zone' | 'window_from' | 'window_to'
->
+> &
+  Pick<ChunkFigures, 'inserted' | 'updated' | 'moved' | 'replaced'>
 
 /** Loads into the table of a chunk that have come after its end. */
 export async function laterLoads(
