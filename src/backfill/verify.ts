@@ -23,6 +23,7 @@ import {
   standingOf,
 } from './chunk-proof.ts'
 import { chunkName } from './chunk-work.ts'
+import { isEdited } from './edited.ts'
 import { type Days, findGaps, type Gap, without } from './gaps.ts'
 import { failures } from './gates.ts'
 
@@ -145,6 +146,10 @@ async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Prom
     const isEmpty = chunk.figures?.records === 0
     const note = isEmpty ? 'the source had no rows' : 'it was not proved when it ended'
     return { finding: isEmpty ? 'empty' : 'unproved', rows: null, expected: null, note }
+  }
+  if (proof.condition !== undefined && isEdited(warehouse, chunk)) {
+    const note = 'the warehouse file says something else about its rows than when it was loaded'
+    return { finding: 'unproved', rows: null, expected: proof.rows, note }
   }
   const found = await proveStanding(session, standing)
   const counts = { rows: found.rows, expected: proof.rows }
