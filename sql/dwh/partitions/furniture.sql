@@ -27,12 +27,11 @@ SELECT pg_get_userbyid(c.relowner)::text AS owner,
        (SELECT json_object_agg(a.attname, a.attstattarget)
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0) AS statistics,
-       -- Servers since November 2026 keep a version of each column among its options, which is nobody's to set.
-       (SELECT json_object_agg(a.attname, a.options)
-          FROM (SELECT b.attname, array(SELECT o FROM unnest(b.attoptions) AS o WHERE NOT starts_with(o, 'pg_attver=')) AS options
-                  FROM pg_attribute AS b
-                 WHERE b.attrelid = c.oid AND b.attnum > 0 AND NOT b.attisdropped) AS a
-         WHERE cardinality(a.options) > 0) AS column_options,
+       -- Without what the server keeps there for itself, as 15.20 does: pg_attver, a number that nobody else can set.
+       (SELECT json_object_agg(a.attname, o.options)
+          FROM pg_attribute AS a,
+               LATERAL (SELECT array_agg(one) AS options FROM unnest(a.attoptions) AS one WHERE one NOT LIKE 'pg\_%') AS o
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND o.options IS NOT NULL) AS column_options,
        coalesce(model.options, '{}') AS storage
   FROM pg_class AS c
   LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace
