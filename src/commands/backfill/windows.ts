@@ -42,7 +42,6 @@ export function stretches(windows: Window[], each: boolean): Stretch[] {
 
 function stretchOf(window: Window): Stretch {
   const { figures, progress, state, attempts } = window
-  const isLoaded = state === 'done' || state === 'flagged'
   return {
     chunk: window.chunk,
     name: `${window.dataset}/${window.source} ${parametersText(window.parameters)}`.trimEnd(),
@@ -51,7 +50,10 @@ function stretchOf(window: Window): Stretch {
     windows: 1,
     state,
     records: figures?.records ?? (state === 'running' && progress ? progress.rows : null),
-    rows: figures && isLoaded ? figures.inserted + figures.updated + figures.unchanged + figures.moved : null,
+    rows:
+      figures && state !== 'quarantined'
+        ? figures.inserted + figures.updated + figures.unchanged + figures.moved
+        : null,
     rejects: figures?.rejected ?? null,
     seconds: figures?.seconds ?? null,
     tries: attempts,
