@@ -57,6 +57,8 @@ function why({ state, error, gates, progress, load, figures }: Window): string {
     return progress?.waiting ? `waits: ${progress.waiting.reason}` : (progress?.step ?? 'begun')
   const failed = gates?.filter(({ passed }) => !passed) ?? []
   if (failed.length > 0) return printable(failed.map(({ gate, note }) => `${gate}: ${note}`).join('; '))
+  if (figures?.unplanned)
+    return `${count(figures.unplanned)} rows of it lie in no window that is planned or done: take more days`
   if (figures && figures.rejected > 0) return `dwh rejects list --load ${load}`
   return printable(error?.split('\n')[0] ?? '')
 }
