@@ -74,7 +74,8 @@ export async function attempt(
     throw new DwhError('INPUT_MISSING', fetched.missing)
   if (fetched.input) return await loadRows(doing, fetched.input, dataset)
   // What is there gives way to nothing.
-  if (settings.force) return await loadRows(doing, noRows(dataset), { ...dataset, map: {} })
+  if (settings.force)
+    return await loadRows(doing, await noRows(tools.session, dataset), { ...dataset, map: {} })
   return await endEmpty(doing)
 }
 

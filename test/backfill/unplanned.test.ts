@@ -21,7 +21,7 @@ test('rows that no window takes are told, and those that another one takes are n
   ])
   const status = await dwhDone(['backfill', 'status', String(first.backfill)], place.at)
   expect(status.stdout).toMatch(
-    /2024-01-08 .* 3 rows of it lie in no window that is planned or done: take more days/,
+    /2024-01-08 to 2024-01-15\n {2}3 rows of it lie in no window that is planned or done: take more days/,
   )
 
   // The window beside is planned, and the one before is done; but for the first day that the file holds.

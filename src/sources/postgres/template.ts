@@ -30,6 +30,11 @@ export function speaksOfWindow(text: string): boolean {
   return queryNames(text).some((name) => /^from(_key|_instant)?$|^(year|quarter|month|day)$/.test(name))
 }
 
+/** Whether a query gives something else for another window. */
+export function dependsOnWindow(text: string): boolean {
+  return speaksOfWindow(text) || queryNames(text).some((name) => /^to(_key|_instant)?$/.test(name))
+}
+
 function literalOf(name: string, wish: Wish): string {
   const { window, parameters, after } = wish
   if (!Object.hasOwn(parameters, name)) {
