@@ -31,6 +31,8 @@ export interface Foreman {
   wants(hand: number): boolean
   /** Whether a chunk may be begun now. */
   mayBegin(): boolean
+  /** A hand rests for so many milliseconds, for it has found no chunk. */
+  idle(milliseconds: number): Promise<void>
   /** An attempt is at work until what comes back is disposed of. */
   begin(claim: Claim, work: ChunkWork): Disposable
   tell(claim: Claim, settled: Settled, error?: DwhError): void
@@ -62,7 +64,7 @@ export class Hand {
           : undefined
         if (found === 'busy') await sleep(5 + Math.random() * 20)
         else if (found) await this.#do(tools, found)
-        else await sleep(idlePause * (0.5 + Math.random()), undefined, { signal: this.#work.signal })
+        else await shift.idle(idlePause * (0.5 + Math.random()))
       }
     } catch (error) {
       if (!this.#work.signal.aborted) shift.stop(toDwhError(error))
