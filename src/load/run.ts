@@ -200,6 +200,7 @@ class Attempt {
     const { target, dates } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
+    landing.isOfChunk = this.#options.chunk !== undefined
     await landing.reach(session, dates)
     const rejects = this.#rejects()
     const dispatch = new Dispatch(this.#reader, target, landing, rejects)
