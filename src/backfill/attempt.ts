@@ -138,6 +138,7 @@ function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoa
     window: dataset.partition && windowOf(claim),
     replaces: settings.force,
     isPart: doing.isPart,
+    isOncePerKey: doing.fetched.isOncePerKey,
     tables: generationTables(claim),
     judge: (facts) => judge(doing, facts),
     concluding: async (session, end) => {

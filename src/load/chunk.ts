@@ -16,6 +16,8 @@ export interface ChunkLoad {
   replaces: boolean
   /** The input has only rows that are new since the last time: it stands for no others. */
   isPart?: boolean
+  /** The source has let no key come twice, as far as it knows. */
+  isOncePerKey?: boolean | undefined
   /** Conditions of rows that sources of a higher priority have brought: those stay as they are. */
   yields?: string[]
   /** Rows that others have brought and that must not give way; asked in the last transaction, under its locks. */

@@ -38,6 +38,8 @@ export interface Fetched extends AsyncDisposable {
   fingerprint: string
   /** Rows that the source said there are, where it does. */
   announced: number | undefined
+  /** The source itself lets no key come twice, so that looking for those that do is hardly worth it. */
+  isOncePerKey?: boolean
   /** The greatest value of a watermark column, from where the next one goes on. */
   watermark?: string | undefined
   /** Requests that were made, tries among them, and bytes that came. */

@@ -27,7 +27,11 @@ export async function publish(
   const { chunk } = options
   const outside =
     territory && !arrival.kept ? await keepWithin(work, hands.crew, target, landing, territory) : 0
-  const preparing: PrepareOptions = { ...options, replaced: chunk?.replaces ? territory : undefined }
+  const preparing: PrepareOptions = {
+    ...options,
+    isOncePerKey: landing.isPiped || chunk?.isOncePerKey,
+    replaced: chunk?.replaces ? territory : undefined,
+  }
   const prepared = await step(
     work,
     'leaves',

@@ -44,7 +44,11 @@ export class Observations implements Source {
     const fetching = new Fetching(this.#archive, this.#settings, this.#wanted(wish), work)
     const name = `${this.#settings.product}${wish.window ? ` ${windowText(wish.window)}` : ''}`
     const rows = await spoolRows(name, fetching.rows(), this.#surroundings.spoolFolder, work)
-    return { ...rows, fingerprint: fetching.fingerprint, announced: undefined, ...fetching.cost }
+    return {
+      ...{ ...rows, fingerprint: fetching.fingerprint, announced: undefined, ...fetching.cost },
+      // Each hour of a station is taken of one file.
+      isOncePerKey: true,
+    }
   }
 
   #wanted(wish: Wish): Wanted {
