@@ -95,7 +95,7 @@ export class Hand {
         this.#work.signal.aborted || isOfWorker(error),
       )
       shift.tell(claim, settled, error)
-      if (isOfWorker(error)) throw named(error, name)
+      if (isOfWorker(error)) throw named(error, name, shift.backfill)
     }
   }
 
@@ -141,11 +141,15 @@ function isOfWorker(error: DwhError): boolean {
   )
 }
 
-/** Which of many sources it was. */
-function named(error: DwhError, chunk: string): DwhError {
+/** Which of many sources it was; a backfill that has filled a disk is paused. */
+function named(error: DwhError, chunk: string, backfill: number): DwhError {
+  const hint =
+    error.code === 'DISK_FULL'
+      ? `backfill ${backfill} is paused: free some room, and then: dwh backfill retry ${backfill}`
+      : error.hint
   return new DwhError(error.code, `${chunk}: ${error.message}`, {
     cause: error,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(hint === undefined ? {} : { hint }),
   })
 }
 
