@@ -16,7 +16,7 @@ export type DwhEvent =
       step: string
       done: number
       total: number
-      unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables' | 'segments' | 'windows' | 'files'
+      unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables' | 'segments' | 'windows' | 'files' | 'values'
       /** Of a load: rows that have arrived, and records that were refused. */
       rows?: number
       rejects?: number

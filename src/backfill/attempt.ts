@@ -24,6 +24,7 @@ import { judgeChunk } from './gates.ts'
 import { dropWithheld, generationTables, settleGenerations } from './generations.ts'
 import type { OpenSources } from './open-source.ts'
 import { rowsWithPrecedence } from './precedence.ts'
+import { rowsOfOthers } from './shared-rows.ts'
 
 /** What one process brings to all its attempts. */
 export interface Bench {
@@ -109,6 +110,7 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
         result = end
       }),
       yields: await rowsWithPrecedence(session, bench.warehouse, claim),
+      others: (session) => rowsOfOthers(session, bench.warehouse, claim),
     },
   }
   const file = await planFile(session, work, dataset, renamed(input, chunkName(claim)), options, false)

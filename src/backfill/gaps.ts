@@ -92,3 +92,14 @@ function within(spans: Days[], [low, high]: Days): Days[] {
     return start < end ? [[start, end]] : []
   })
 }
+
+/** Spans that touch or overlap become one. */
+export function joined(spans: Days[]): Days[] {
+  const all: Days[] = []
+  for (const [from, to] of spans.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const last = all.at(-1)
+    if (last && from <= last[1]) last[1] = to > last[1] ? to : last[1]
+    else all.push([from, to])
+  }
+  return all
+}

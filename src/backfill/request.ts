@@ -3,6 +3,7 @@ import { DwhError } from '../errors.ts'
 import { addPeriods, periodOf } from '../partitions/periods.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { didYouMean } from '../warehouse/nearest.ts'
+import { parametersOfSource } from '../warehouse/of-source.ts'
 import type { Grain } from '../warehouse/schema.ts'
 import { queryText, type SourceSettings } from './code.ts'
 import { type ChunkSize, chunkSize, type DaySpan } from './windows.ts'
@@ -92,16 +93,13 @@ function sourcesOf({ name, sources }: Dataset, { all, source }: Choice): string[
 
 function pairOf(warehouse: Warehouse, dataset: Dataset, source: string, choice: Choice): Pair {
   const settings = dataset.sources[source] as SourceSettings
-  const own = Object.fromEntries(
-    Object.entries(settings.parameters).map(([name, value]) => [name, String(value)]),
-  )
   const known = asked(warehouse, dataset, settings)
   const given = Object.entries(choice.parameters).filter(([name]) => known.has(name))
   return {
     dataset,
     source,
     settings,
-    parameters: { ...own, ...Object.fromEntries(given) },
+    parameters: parametersOfSource(dataset, source, Object.fromEntries(given)),
     size: choice.chunk ?? (chunkSize(settings.chunk) as ChunkSize),
     hasWindows: dataset.partition !== undefined ? !isIncremental(settings) : asksForDays(warehouse, settings),
   }

@@ -103,6 +103,7 @@ const singular = {
   segments: 'segment',
   windows: 'window',
   files: 'file',
+  values: 'value',
 }
 
 function describeProgress(event: Extract<DwhEvent, { type: 'progress' }>, seconds: number): string {

@@ -75,6 +75,8 @@ export interface StoredProof {
   hash_1: string
   hash_2: string
   algorithm: string
+  /** SQL, true for those rows and for no others; older proofs do not say it. */
+  condition?: string
 }
 
 /** A chunk as the ledger has it. */

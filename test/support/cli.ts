@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { DwhEvent } from '../../src/events.ts'
 import { packageRoot } from '../../src/package.ts'
+import { runWarm } from './warm.ts'
 
 export interface CliOptions {
   cwd?: string
@@ -33,9 +34,9 @@ export interface CliResult {
   stderr: string
 }
 
-/** Runs `dwh WORDS` as a real process, to its end. */
+/** Runs `dwh WORDS` to its end: in a process of its own where that matters, see `runWarm`. */
 export async function dwh(words: string[], options: CliOptions = {}): Promise<CliResult> {
-  return ended(startDwh(words, options), options.input)
+  return (await runWarm(words, options)) ?? ended(startDwh(words, options), options.input)
 }
 
 /** The result of a process that `startDwh` started; to be called in the same breath, so that no output is lost. */

@@ -46,6 +46,10 @@ function testServer(binaries: Binaries): TestServer {
 const settings = {
   ...throwAway,
   shared_buffers: '256MB',
+  // Its folder may lie in memory.
+  max_wal_size: '256MB',
+  wal_compression: 'off',
+  wal_init_zero: false,
   max_connections: 200,
   max_prepared_transactions: 10,
 }

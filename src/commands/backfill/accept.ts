@@ -1,4 +1,5 @@
 import { type AcceptPlan, accept, planAccept } from '../../backfill/accept.ts'
+import { requireAsLoaded } from '../../backfill/edited.ts'
 import { requireBackfills, stayingLines } from '../../cli/backfill.ts'
 import { command, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
@@ -28,6 +29,10 @@ export const backfillAccept = command({
   examples: ['dwh backfill accept 12 --dry-run', 'dwh backfill accept 12 --chunk 345 --yes'],
   async run(context, { run, chunk, jobs, dryRun, yes, timeout, json }) {
     const plan = await look(context, run, chunk)
+    requireAsLoaded(
+      context.warehouse(),
+      plan.chunks.map(({ chunk }) => chunk),
+    )
     if (dryRun && json) return context.printJson(planJson(plan))
     if (dryRun) return context.print(lines(plan))
     context.say(lines(plan).trimEnd())

@@ -62,7 +62,7 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
   }
   const asksSources = request.taking === 'stale'
   const plan = await planBackfill(session, warehouse, request, now, asksSources ? hasChanged : undefined)
-  if (input.force) refuseSharedTerritory(warehouse, plan)
+  if (input.force) await refuseSharedTerritory(session, warehouse, plan)
   const missing = await missingTables(session, targetsOf(pairs))
   const probe = new Probe(context.work)
   const estimated = await estimate(session, plan, input.parallel, probe, ask)

@@ -1,4 +1,5 @@
 import { differenceText } from '../../backfill/difference-text.ts'
+import { requireAsLoaded } from '../../backfill/edited.ts'
 import { openGenerations } from '../../backfill/generations.ts'
 import { letGoOf, planUndo, requireUnchanged, type UndoPlan, undo } from '../../backfill/undo.ts'
 import { requireBackfills, stayingLines } from '../../cli/backfill.ts'
@@ -40,6 +41,10 @@ export const backfillUndo = command({
   async run(context, input) {
     const plan = await look(context, input.run, input.chunk)
     if (input.finish) return finish(context, plan, input)
+    requireAsLoaded(
+      context.warehouse(),
+      plan.chunks.map(({ chunk }) => chunk),
+    )
     const { dryRun, yes, json, jobs, timeout } = input
     const talk = (text: string) => (dryRun && !json ? context.print(text) : context.say(text.trimEnd()))
     talk(lines(plan))

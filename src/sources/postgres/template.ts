@@ -22,9 +22,15 @@ export function fillQuery(text: string, wish: Wish): string {
 
 /** Whether a query cuts the window itself. */
 export function speaksOfWindow(text: string): boolean {
-  const names = [...text.matchAll(token)].flatMap(([, , name]) => name ?? [])
-  return names.some((name) => /^from(_key|_instant)?$|^(year|quarter|month|day)$/.test(name))
+  return namesOf(text).some((name) => /^from(_key|_instant)?$|^(year|quarter|month|day)$/.test(name))
 }
+
+/** Whether a query gives something else for another window. */
+export function dependsOnWindow(text: string): boolean {
+  return speaksOfWindow(text) || namesOf(text).some((name) => /^to(_key|_instant)?$/.test(name))
+}
+
+const namesOf = (text: string) => [...text.matchAll(token)].flatMap(([, , name]) => name ?? [])
 
 function literalOf(name: string, wish: Wish): string {
   const { window, parameters, after } = wish
