@@ -18,6 +18,7 @@ export function endLine(
     ...(['updated', 'moved', 'unchanged', 'replaced', 'duplicates', 'outside'] as const).flatMap((key) =>
       figures[key] > 0 ? [`${count(figures[key])} ${key}`] : [],
     ),
+    ...(figures.unplanned ? [`${count(figures.unplanned)} of them in no window`] : []),
     ...(rejected > 0 ? [`${count(rejected)} rejects${load === null ? '' : ` (load ${load})`}`] : []),
     ...(attempts > 1 ? [`attempt ${attempts}`] : []),
   ]

@@ -98,8 +98,8 @@ export function joined(spans: Days[]): Days[] {
   const all: Days[] = []
   for (const [from, to] of spans.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const last = all.at(-1)
-    if (last && from <= last[1]) last[1] = to > last[1] ? to : last[1]
-    else all.push([from, to])
+    if (!last || from > last[1]) all.push([from, to])
+    else if (to > last[1]) last[1] = to
   }
   return all
 }
