@@ -4,7 +4,7 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type BackfillSettings, type OpenWork, openWork } from '../ledger/backfills.ts'
-import { type Claim, tellProgress } from '../ledger/chunks.ts'
+import { type Claim, failDependents, tellProgress } from '../ledger/chunks.ts'
 import { releaseDead } from '../ledger/workers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Target } from '../postgres/target.ts'
@@ -158,6 +158,7 @@ export class Shift implements Foreman {
         `the connection that renews the lease of run ${this.run} has gone`,
       )
     await releaseDead(this.control, this.#work, this.run, this.backfill)
+    if (this.settings.after) await this.#failDependents()
     const state = await openWork(this.control, this.backfill, this.run)
     if (!state) throw new DwhError('LEASE_LOST', `backfill ${this.backfill} is not in the ledger any more`)
     if (state.wanted !== this.#state.wanted && state.wanted !== 'cancel')
@@ -176,6 +177,12 @@ export class Shift implements Foreman {
       const working = new Hand(this, this.#work, hand).work().finally(() => this.#hands.delete(hand))
       this.#hands.set(hand, working)
     }
+  }
+
+  /** Computed of days that have not come they would be empty, and count as done. */
+  async #failDependents(): Promise<void> {
+    for (const chunk of await failDependents(this.control, this.backfill))
+      this.#work.emit({ type: 'warning', message: `${chunkName(chunk)}: failed: ${chunk.error}` })
   }
 
   async #tellProgress(): Promise<void> {

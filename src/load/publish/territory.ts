@@ -150,6 +150,12 @@ function dayArray(policy: Policy, days: Temporal.PlainDate[]): string {
   return `ARRAY[${days.map((day) => positionOf(policy, day)).join(', ')}]::${positionType(policy)}[]`
 }
 
+/** SQL, true for the rows of the days of some windows. */
+export function daysCondition(policy: Policy, windows: Window[]): string {
+  const each = windows.map((window) => `(${betweenDates(policy, wholePeriods(policy, window))})`)
+  return each.length === 0 ? 'false' : each.join(' OR ')
+}
+
 /** A quarter that a window cuts belongs to it whole: rows know no more of their date. */
 function wholePeriods(policy: Policy, { from, to }: Window) {
   if (policy.kind !== 'year_quarter') return { from, to }
