@@ -20,6 +20,8 @@ export type DwhEvent =
       /** Of a load: rows that have arrived, and records that were refused. */
       rows?: number
       rejects?: number
+      /** Of a backfill: windows that ended without their rows being there. */
+      short?: number
       /** As of a step. */
       of?: string
     }

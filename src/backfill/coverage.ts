@@ -282,7 +282,7 @@ function commandsFor(
   return [...commands, ...withheld.map((backfill) => `dwh backfill accept ${backfill}`)]
 }
 
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w.:@/+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 

@@ -166,7 +166,7 @@ export class Shift implements Foreman {
 
   async #tellProgress(): Promise<void> {
     const attempts = [...this.#attempts.values()]
-    const { chunks, open } = this.#state
+    const { chunks, open, short } = this.#state
     const sum = (of: (work: ChunkWork) => number) => attempts.reduce((all, { work }) => all + of(work), 0)
     this.#work.emit({
       type: 'progress',
@@ -174,6 +174,7 @@ export class Shift implements Foreman {
       done: chunks - open,
       total: chunks,
       unit: 'windows',
+      short,
       rows: this.#rows + sum(({ progress }) => progress.rows),
       rejects: this.#rejects + sum(({ progress }) => progress.rejects),
     })

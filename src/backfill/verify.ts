@@ -78,7 +78,8 @@ export interface Certificate {
   differences: number
 }
 
-const different: Finding[] = ['deleted', 'added', 'changed', 'doubled', 'thin']
+/** The findings that are differences. */
+export const different: Finding[] = ['deleted', 'added', 'changed', 'doubled', 'thin']
 
 /**
  * Holds what the ledger says of backfills against the rows that are there: counts and hashes of each chunk that counts, and the

@@ -22,7 +22,7 @@ export interface BackfillSettings {
 }
 
 /** What a backfill is, derived from its chunks. */
-export type BackfillState = 'running' | 'paused' | 'waiting' | 'cancelled' | 'done' | 'partly'
+export type BackfillState = 'running' | 'paused' | 'waiting' | 'cancelled' | 'done' | 'partly' | 'failed'
 
 /** A backfill with its chunks counted by state. */
 export interface Backfill {
@@ -125,6 +125,7 @@ export function stateOf(backfill: Backfill): BackfillState {
   const { chunks, wanted, at_work, ended_at, cancelled, failed, quarantined } = backfill
   if (ended_at === null) return wanted === 'pause' ? 'paused' : at_work ? 'running' : 'waiting'
   if (cancelled > 0 && cancelled === chunks) return 'cancelled'
+  if (failed > 0 && failed === chunks) return 'failed'
   return cancelled + failed + quarantined > 0 ? 'partly' : 'done'
 }
 

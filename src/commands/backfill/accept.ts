@@ -15,7 +15,11 @@ export const backfillAccept = command({
     'where it was forced. Each window in one transaction; those that fell short of a threshold stay flagged.',
   arguments: { run: backfillArgument },
   options: {
-    chunk: option('--chunk <n>', 'only this window, by its number', positiveInteger.optional()),
+    chunk: option(
+      '--chunk <n>',
+      'only this window, by its number in dwh backfill status',
+      positiveInteger.optional(),
+    ),
     jobs: option('--jobs <n>', 'connections that build indexes', positiveInteger.max(64).default(2)),
     dryRun: shared.dryRun,
     yes: shared.yes,

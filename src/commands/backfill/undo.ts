@@ -19,7 +19,11 @@ export const backfillUndo = command({
     'is kept aside of the backfill, and nothing of it can be undone or accepted afterwards.',
   arguments: { run: backfillArgument },
   options: {
-    chunk: option('--chunk <n>', 'only this window, by its number', positiveInteger.optional()),
+    chunk: option(
+      '--chunk <n>',
+      'only this window, by its number in dwh backfill status',
+      positiveInteger.optional(),
+    ),
     force: flag('--force', 'also where rows have changed since'),
     finish: flag('--finish', 'drop the rows that are kept aside instead'),
     jobs: option('--jobs <n>', 'connections that build indexes', positiveInteger.max(64).default(2)),
