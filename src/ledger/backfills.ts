@@ -17,7 +17,7 @@ export interface BackfillSettings {
   stop_on_error: boolean
   /** Such as `Mon-Fri 20:00-06:00 Europe/Paris`: outside, no chunk is begun. */
   hours: string | null
-  /** By dataset: those whose chunks of the same days must have ended before one of it is begun. */
+  /** By dataset: those whose chunks of the same days must have come before one of it is begun. */
   after?: Record<string, string[]>
 }
 

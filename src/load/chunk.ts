@@ -12,6 +12,8 @@ import type { Window } from '../sources/window.ts'
 export interface ChunkLoad {
   /** Rows of the input that lie outside are left out and counted; undefined where the dataset has no windows. */
   window: Window | undefined
+  /** The days of other windows, that are planned or done: rows outside of this one that lie in none of them are nobody's. */
+  beside?: () => Promise<Window[]>
   /** Rows of scope and window that are there already give way to those of the input, and are kept aside. */
   replaces: boolean
   /** The input has only rows that are new since the last time: it stands for no others. */
@@ -67,4 +69,6 @@ export interface ChunkEnd {
 export interface ChunkFigures extends LoadFigures {
   /** Rows of the input that lie outside the window. */
   outside: number
+  /** Those of them that lie in no other window either. */
+  unplanned: number
 }

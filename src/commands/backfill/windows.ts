@@ -1,4 +1,5 @@
 import type { BackfillDocument } from '../../cli/backfill.ts'
+import { count } from '../../cli/format.ts'
 import { withoutAddress } from '../../sources/http/trouble.ts'
 import { parametersText } from '../../sources/window.ts'
 
@@ -117,6 +118,8 @@ function why({ state, error, gates, progress, load, figures, worker }: Window): 
   if (state === 'died') return `worker ${worker} has died; another takes it over`
   const failed = gates?.filter(({ passed }) => !passed) ?? []
   if (failed.length > 0) return failed.map(({ gate, note }) => `${gate}: ${note}`).join('; ')
+  if (figures?.unplanned)
+    return `${count(figures.unplanned)} rows of it lie in no window that is planned or done: take more days`
   if (state === 'done' && figures && figures.rejected > 0)
     return `refused rows: dwh rejects list --load ${load}`
   return state === 'done' || state === 'cancelled' ? '' : withoutAddress(error?.split('\n')[0] ?? '')

@@ -53,12 +53,12 @@ export async function conclude(
   }
   requireWhole(conclusion, leaves, sum)
   for (const landing of conclusion.landings) await landing.drop(session)
-  const { outside, ...counted } = figures
+  const { outside, unplanned, ...counted } = figures
   const result: LoadFigures = { ...counted, ...sum, replaced: room.rows, leaves: settled.map(loadedLeaf) }
   const end: ChunkEnd = {
     load,
     outcome: 'published',
-    figures: { ...result, outside },
+    figures: { ...result, outside, unplanned },
     generations: room.generations,
     proof: chunk && conclusion.prove ? await proveTerritory(session, conclusion, held, settled) : undefined,
   }

@@ -22,7 +22,7 @@ export async function withhold(
   lease: Lease,
   { load, landing, plan: { target } }: Arrival,
   { leaves }: Prepared,
-  figures: Pick<ChunkFigures, 'records' | 'duplicates' | 'rejected' | 'outside'>,
+  figures: Pick<ChunkFigures, 'records' | 'duplicates' | 'rejected' | 'outside' | 'unplanned'>,
   { chunk }: LoadOptions,
 ): Promise<LoadFigures> {
   if (!chunk) throw new DwhError('FAILED', 'what is no chunk cannot be withheld')
@@ -37,7 +37,7 @@ export async function withhold(
       `INSERT INTO ${relation(table)} (${columns}) SELECT ${columns} FROM ${relation(leaf)}`,
     )
   await landing.drop(session)
-  const { outside, ...counted } = figures
+  const { outside, unplanned, ...counted } = figures
   const none = { inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0, leaves: [] }
   const result: LoadFigures = { ...counted, ...none }
   // The cancel of a Ctrl-C that comes between two statements cancels nothing.
@@ -46,7 +46,7 @@ export async function withhold(
   await chunk.concluding(session, {
     load,
     outcome: 'withheld',
-    figures: { ...result, outside },
+    figures: { ...result, outside, unplanned },
     generations: [{ ...table, kind: 'withheld', rows, difference: undefined }],
     proof: undefined,
   })
