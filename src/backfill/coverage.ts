@@ -8,6 +8,7 @@ import { sql } from '../postgres/sql-files.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { codeOf } from './code.ts'
 import {
+  byParameters,
   type CoverageState,
   type CoveredWindow,
   type DayMap,
@@ -32,7 +33,7 @@ export interface CoverageWish {
   rows: boolean
 }
 
-/** What the ledger says of the days of a dataset, one map a source. */
+/** What the ledger says of the days of a dataset, one map for each source and set of parameters. */
 export interface Coverage {
   dataset: string
   by: CoverageUnit
@@ -44,7 +45,7 @@ export interface Coverage {
 
 export interface SourceCoverage {
   source: string
-  /** Each set of parameters that it was asked with: a day is as good as the worst of them. */
+  /** With which it was asked; empty where it was not asked yet. */
   parameters: Record<string, string>[]
   /** Days by state; a dataset without windows has one. */
   totals: Record<CoverageState, number>
@@ -100,31 +101,28 @@ export async function coverage(
   const names = wish.source
     ? [wish.source]
     : [...new Set([...Object.keys(dataset.sources), ...chunks.map(({ source }) => source)])]
-  const maps = names.map((source) => ({
-    source,
-    ...daysOf(
-      chunks.filter((chunk) => chunk.source === source),
-      span,
-      currentCode(warehouse, dataset, source),
-    ),
-  }))
+  const maps = names.flatMap((source) => {
+    const own = chunks.filter((chunk) => chunk.source === source)
+    const code = currentCode(warehouse, dataset, source)
+    return byParameters(own).map((set) => ({ source, ...daysOf(set, span, code) }))
+  })
   const counted = wish.rows ? await countRows(session, dataset, span, maps) : undefined
   return {
     dataset: dataset.name,
     by,
     from: String(span.from),
     to: String(span.to),
-    sources: maps.map((map): SourceCoverage => {
+    sources: maps.map((map, n): SourceCoverage => {
       const gaps = gapsOf(map, span)
       return {
         source: map.source,
         parameters: map.parameters,
         totals: totalsOf(map.states),
-        periods: periodsOf(map, span, by, counted?.days.get(map.source)),
+        periods: periodsOf(map, span, by, counted?.days[n]),
         windows: map.windows,
         gaps,
         commands: commandsFor(dataset, map, gaps),
-        differences: counted?.differences.get(map.source) ?? null,
+        differences: counted?.differences[n] ?? null,
       }
     }),
   }

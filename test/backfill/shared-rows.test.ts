@@ -23,7 +23,7 @@ test('scopes of other texts that share rows are told, and those rows do not give
   const count = 'SELECT theme, count(*)::int AS n FROM measure GROUP BY 1 ORDER BY 1'
 
   // The plan looks at the rows that are there.
-  const force = (source: string) =>
+  const force = (source: string, ...more: string[]) =>
     dwh(
       [
         'backfill',
@@ -36,6 +36,7 @@ test('scopes of other texts that share rows are told, and those rows do not give
         '--dry-run',
         '--source',
         source,
+        ...more,
       ],
       place.at,
     )
@@ -46,6 +47,7 @@ test('scopes of other texts that share rows are told, and those rows do not give
     ),
   })
   expect(await force('temp')).toMatchObject({ code: 0 })
+  expect(await force('temp', '--missing')).toMatchObject({ code: 2, stderr: like(/leave one of them out/) })
   // Whoever was planned before those rows came learns of them in his last transaction.
   await expect(place.backfill('measure', of('wide'), { force: true })).rejects.toMatchObject({
     code: 'ROWS_UNFIT',

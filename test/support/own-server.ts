@@ -9,6 +9,7 @@ import { serverAccount } from '../../src/postgres/server/account.ts'
 import type { Binaries } from '../../src/postgres/server/binaries.ts'
 import { deleteFolder } from '../../src/postgres/server/folder.ts'
 import { initialise } from '../../src/postgres/server/initialise.ts'
+import { runnableBy } from '../../src/postgres/server/runnable.ts'
 import { socketTarget } from '../../src/postgres/server/running.ts'
 import { startServer, stopServer } from '../../src/postgres/server/server.ts'
 import type { Settings } from '../../src/postgres/server/settings.ts'
@@ -49,7 +50,10 @@ const copy = promisify(execFile)
 export async function initialised(folder: string, binaries: Binaries): Promise<void> {
   if (existsSync(folder)) return
   const model = join(inject('runFolder'), 'initialised', String(binaries.major))
-  if (!existsSync(model)) await initialise(model, binaries, serverAccount(model), quietWork(), false)
+  if (!existsSync(model)) {
+    const account = serverAccount(model)
+    await initialise(model, runnableBy(account, binaries), account, quietWork(), false)
+  }
   mkdirSync(dirname(folder), { recursive: true })
   const partial = `${folder}.${randomBytes(3).toString('hex')}`
   await copy('cp', ['-a', model, partial])

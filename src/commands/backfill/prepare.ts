@@ -111,6 +111,11 @@ function takingOf({ missing, failed, stale, allWindows, force }: PlanInput): Tak
   const named = Object.entries({ missing, failed, stale, all: allWindows }).filter(([, isNamed]) => isNamed)
   if (named.length > 1)
     throw new DwhError('USAGE', 'one of --missing, --failed, --stale and --all-windows says which windows')
+  if (force && missing)
+    throw new DwhError(
+      'USAGE',
+      '--missing takes windows that were never loaded, and --force replaces what is there: leave one of them out; nothing was changed',
+    )
   // What is there is to be replaced: that means windows that are done.
   return (named[0]?.[0] as Taking | undefined) ?? (force ? 'all' : 'usual')
 }

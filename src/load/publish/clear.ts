@@ -52,7 +52,7 @@ export function keepsFormer({ clears, chunk }: Pick<Clearing, 'clears' | 'chunk'
 export async function lookAtFormer(
   session: Session,
   { target, territory, leaves }: Clearing,
-  { touched, destinations }: Held,
+  { touched, destinations, emptied }: Held,
   columns: MergeColumns,
 ): Promise<Former> {
   const condition = territory?.own ?? 'true'
@@ -62,8 +62,8 @@ export async function lookAtFormer(
     next: leaves.map((leaf) => leaf.rebuilt?.leaf ?? leaf),
   })
   const whole: Former['leaves'] = []
-  for (const { twin: leaf, how } of destinations) {
-    if (how !== 'exchange' || !leaf) continue
+  const exchanged = destinations.flatMap(({ twin, how }) => (twin && how === 'exchange' ? [twin] : []))
+  for (const leaf of [...exchanged, ...emptied]) {
     const { rows } = await session.one<{ rows: number }>(
       `SELECT count(*) AS rows FROM ONLY ${relation(leaf)}`,
     )
@@ -122,12 +122,13 @@ async function clearTerritory(
   session: Session,
   target: LoadTarget,
   territory: Territory,
-  { destinations, touched }: Held,
+  { destinations, touched, emptied }: Held,
   into: RelationName | undefined,
 ): Promise<number> {
-  const gone = new Set(
-    destinations.flatMap(({ twin, how }) => (twin && how === 'exchange' ? [twin.oid] : [])),
-  )
+  const gone = new Set([
+    ...destinations.flatMap(({ twin, how }) => (twin && how === 'exchange' ? [twin.oid] : [])),
+    ...emptied.map(({ oid }) => oid),
+  ])
   const parts = touched?.filter(({ oid }) => !gone.has(oid)) ?? [target.dataset.target]
   let rows = 0
   for (const part of parts)

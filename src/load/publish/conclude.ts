@@ -12,6 +12,7 @@ import type { ChunkEnd } from '../chunk.ts'
 import { type Former, keepsFormer, lookAtFormer, makeRoom } from './clear.ts'
 import type { Conclusion } from './conclusion.ts'
 import { type Held, lockAll } from './destinations.ts'
+import { exchangeForEmpty } from './emptied.ts'
 import { type Merged, mergeColumns } from './merge.ts'
 import type { ReadyLeaf } from './ready-leaf.ts'
 import { refuseOthers } from './refuse-others.ts'
@@ -39,10 +40,15 @@ export async function conclude(
     if (keepsFormer(conclusion)) former = await lookAtFormer(session, conclusion, held, columns)
   }
   const held = await climbInSavepoint(session, work, { relations: [target.dataset.target] }, () =>
-    lockAll(session, { ...conclusion, look: conclusion.clears && chunk ? look : undefined }),
+    lockAll(session, {
+      ...conclusion,
+      empties: keepsFormer(conclusion),
+      look: conclusion.clears && chunk ? look : undefined,
+    }),
   )
   const { destinations } = held
   const room = await makeRoom(session, conclusion, held, former)
+  await exchangeForEmpty(session, target, held.emptied, room.leaves)
   const sum: Merged = { inserted: 0, updated: 0, unchanged: 0, moved: 0 }
   const settled: Settled[] = []
   for (const destination of destinations) {

@@ -144,7 +144,10 @@ export async function occupiedLeaves(
 }
 
 /** The oids of the twins of some leaves on which something hangs that is not of the parent. */
-export async function hungLeaves(session: Session, leaves: LandingLeaf[]): Promise<Set<number>> {
+export async function hungLeaves(
+  session: Session,
+  leaves: Pick<LandingLeaf, 'twin'>[],
+): Promise<Set<number>> {
   const twins = leaves.flatMap(({ twin }) => (twin ? [twin.oid] : []))
   const rows = await session.rows<{ oid: number }>(sql('load/hangers'), [twins])
   return new Set(rows.map(({ oid }) => oid))

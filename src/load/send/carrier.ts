@@ -7,6 +7,9 @@ import type { Landing } from '../landing.ts'
 import type { LoadTarget } from '../target.ts'
 import { isOfData } from './care.ts'
 
+/** A connection that loads one chunk after another needs no new memory for each. */
+const scratches = new WeakMap<Session, Scratch>()
+
 /** One connection of a load, with what it brings rows by: one batch after another. */
 export class Carrier {
   readonly session: Session
@@ -14,13 +17,15 @@ export class Carrier {
   readonly landing: Landing
   /** Of the reader, for bytes that are sent as they stand. */
   readonly dialect: Dialect
-  readonly scratch = new Scratch()
+  readonly scratch: Scratch
 
   constructor(session: Session, target: LoadTarget, landing: Landing, { dialect }: Reader) {
     this.session = session
     this.target = target
     this.landing = landing
     this.dialect = dialect
+    this.scratch = scratches.get(session) ?? new Scratch()
+    scratches.set(session, this.scratch)
   }
 
   /**

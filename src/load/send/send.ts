@@ -11,7 +11,7 @@ import { together } from './together.ts'
  * Each COPY into the leaves of a table begins with an empty cache of them. Where one connection does all the work, larger
  * batches save that more often than they let it wait for the reader.
  */
-const bytesForOne = 4 * 1024 * 1024
+const bytesForOne = 2 * 1024 * 1024
 
 /**
  * Sends a whole input into a landing: from server to server where that is possible, else batch by batch. A file is hashed
