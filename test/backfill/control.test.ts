@@ -111,7 +111,7 @@ test('Ctrl-C lets windows go, and the same command takes them over; one that is 
     dwh(words, at),
     // One at a time, and that one is taken: it can begin when there is room for it.
     dwh(['backfill', 'resume', '2', '--parallel', '2', '--json'], at).then(() =>
-      dwh(['backfill', 'work', '2', '--yes', '--timeout', '60s'], {
+      dwh(['backfill', 'work', '2', '--yes', '--timeout', '600s'], {
         ...at,
         // The last one but that which stands still.
         killAt: { type: 'step', step: 'sales/shop 2024-06-01 to 2024-07-01', state: 'done' },

@@ -17,14 +17,13 @@ let warm: Warm | undefined
 
 /**
  * Runs `dwh WORDS` to its end in a process that has its code loaded and serves one command after another; undefined where
- * the command needs a process of its own: it is given input, a user, a signal at an event, it starts servers or passes on
- * its streams, or another runs at the same time.
+ * the command needs a process of its own: it is given input, a user or a signal at an event, or another runs at the same
+ * time.
  */
 export async function runWarm(words: string[], options: CliOptions): Promise<CliResult | undefined> {
-  const { cwd = process.cwd(), env = {}, ...more } = options
-  const isOwn = Object.values(more).some((value) => value !== undefined)
-  if (isOwn || words.includes('dev') || words.includes('-') || env.NODE_OPTIONS || warm?.busy)
-    return undefined
+  const { cwd = process.cwd(), env = {}, input, uid, gid, killAt, stopAt, interruptAt } = options
+  const isOwn = [input, uid, gid, killAt, stopAt, interruptAt].some((one) => one !== undefined)
+  if (isOwn || words.includes('-') || env.NODE_OPTIONS || warm?.busy) return undefined
   warm ??= start()
   const { child } = warm
   warm.busy = true
