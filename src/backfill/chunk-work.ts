@@ -88,7 +88,8 @@ export class ChunkWork implements Work {
     progress.done = done
     progress.total = total
     if (unit === 'rows') progress.rows = done
-    if (rows !== undefined) progress.rows = rows
+    // The rows that are loaded are those that were fetched: they are not counted from nothing again.
+    if (rows !== undefined) progress.rows = Math.max(progress.rows, rows)
     if (rejects !== undefined) progress.rejects = rejects
     if (unit === 'bytes' && progress.requests === 0) progress.bytes = Math.max(progress.bytes, done)
   }

@@ -121,7 +121,7 @@ export async function coverage(
         periods: periodsOf(map, span, by, counted?.days[n]),
         windows: map.windows,
         gaps,
-        commands: commandsFor(dataset.name, map, gaps),
+        commands: commandsFor(dataset, map, gaps),
         differences: counted?.differences[n] ?? null,
       }
     }),
@@ -251,7 +251,7 @@ function gapsOf({ states, why, isWindowless }: DayMap, { from }: Span): Gap[] {
 
 /** One a state, over all its gaps: what is done in between is left out by the plan. */
 function commandsFor(
-  dataset: string,
+  dataset: Dataset,
   { source, parameters, isWindowless, states, withheld }: DayMap & { source: string },
   gaps: Gap[],
 ): string[] {
@@ -262,13 +262,8 @@ function commandsFor(
     thin: '--force',
   }
   const [only] = parameters
-  const params =
-    parameters.length === 1 && only
-      ? Object.entries(only)
-          .map(([name, value]) => ` --param ${name}=${shellWord(value)}`)
-          .join('')
-      : ''
-  const run = `dwh backfill run --dataset ${dataset} --source ${source}`
+  const params = parameters.length === 1 && only ? paramFlags(dataset, source, only) : ''
+  const run = `dwh backfill run --dataset ${dataset.name} --source ${source}`
   if (isWindowless) return wanting.includes(states[0] ?? 'missing') ? [`${run}${params}`] : []
   const commands = wanting.flatMap((state) => {
     const own = gaps.filter((gap) => gap.state === state)
@@ -280,7 +275,20 @@ function commandsFor(
   return [...commands, ...withheld.map((backfill) => `dwh backfill accept ${backfill}`)]
 }
 
-export function shellWord(text: string): string {
+/** ` --param region=north`: what the warehouse file does not say itself. */
+export function paramFlags(
+  dataset: Dataset | undefined,
+  source: string,
+  parameters: Record<string, string>,
+): string {
+  const own = dataset?.sources[source]?.parameters ?? {}
+  return Object.entries(parameters)
+    .filter(([name, value]) => String(own[name] ?? '') !== value)
+    .map(([name, value]) => ` --param ${name}=${shellWord(value)}`)
+    .join('')
+}
+
+function shellWord(text: string): string {
   return /^[\w.:@/+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 

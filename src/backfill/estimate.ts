@@ -25,6 +25,8 @@ const probes = 3
 const usualRow = 150
 /** Rows a second of one hand, where nothing was loaded yet. */
 const usualRate = 20_000
+/** Seconds that a window takes beside its rows, where nothing was loaded yet. */
+const perWindow = 0.3
 
 /** By what the same source has brought before, else by asking it about a few windows. Every source is asked whether it is there. */
 export async function estimate(
@@ -50,7 +52,7 @@ export async function estimate(
     if (fromHistory === undefined) by = 'the sources'
     sum.rows += rows
     sum.bytes += rows * (sizes.get(tableOf(first)) ?? usualRow)
-    sum.seconds += rows * secondsPerRow(known)
+    sum.seconds += rows * secondsPerRow(known) + (known.length > 0 ? 0 : group.length * perWindow)
   }
   if (by === 'nothing') return { rows: undefined, bytes: undefined, seconds: undefined, by }
   return {

@@ -254,9 +254,9 @@ const dwd = z.strictObject({
     .enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover'])
     .describe('what was measured'),
   content: z
-    .enum(['observations', 'stations'])
+    .enum(['observations', 'stations', 'locations'])
     .default('observations')
-    .describe('its hours, or the list of the stations that measure it'),
+    .describe('its hours, the list of the stations that measure it, or where those have stood and when'),
   stations: z.array(text).min(1).optional().describe('their numbers; all unless named'),
   ...politeness,
   ...ofEvery,

@@ -47,7 +47,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await clearAbandoned()
   const runFolder = mkdtempSync(join(places.find(isRoomy) ?? tmpdir(), `dwh-test-${process.pid}-`))
   chmodSync(runFolder, 0o755)
-  mkdirSync(join(runFolder, 'servers'))
+  for (const name of ['servers', 'initialised']) mkdirSync(join(runFolder, name))
   for (const name of Object.keys(process.env))
     if (/^(PG|DATABASE_URL$|DWH_(?!TEST_|PG_BIN$))/.test(name)) delete process.env[name]
   process.env.TMPDIR = runFolder
@@ -110,7 +110,7 @@ async function databasesLeft(runFolder: string): Promise<string[]> {
 }
 
 function foldersLeft(runFolder: string): string[] {
-  const expected = ['servers', 'state', 'compiled']
+  const expected = ['servers', 'initialised', 'state', 'compiled']
   const made = [...readdirSync(runFolder).filter((name) => !expected.includes(name)), ...serversOf(runFolder)]
   return made.map((name) => `folder ${name}`)
 }

@@ -1,6 +1,6 @@
 import { type AcceptPlan, accept, planAccept } from '../../backfill/accept.ts'
 import { requireAsLoaded } from '../../backfill/edited.ts'
-import { requireBackfills } from '../../cli/backfill.ts'
+import { requireBackfills, stayingLines } from '../../cli/backfill.ts'
 import { command, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { count, plural } from '../../cli/format.ts'
@@ -65,7 +65,7 @@ function lines({ chunks, others }: AcceptPlan): string {
     const rows = withheld.reduce((sum, generation) => sum + generation.rows, 0)
     return `${name}: ${count(rows)} rows${why.length > 0 ? `; ${why.join('; ')}` : ''}`
   })
-  return [...each, ...others.map(({ name, why }) => `${name}: stays: it ${why}`), ''].join('\n')
+  return [...each, ...stayingLines(others), ''].join('\n')
 }
 
 function planJson({ chunks, others }: AcceptPlan) {

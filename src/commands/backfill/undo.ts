@@ -2,7 +2,7 @@ import { differenceText } from '../../backfill/difference-text.ts'
 import { requireAsLoaded } from '../../backfill/edited.ts'
 import { openGenerations } from '../../backfill/generations.ts'
 import { letGoOf, planUndo, requireUnchanged, type UndoPlan, undo } from '../../backfill/undo.ts'
-import { requireBackfills } from '../../cli/backfill.ts'
+import { requireBackfills, stayingLines } from '../../cli/backfill.ts'
 import { command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { count, plural } from '../../cli/format.ts'
@@ -118,7 +118,7 @@ function lines({ chunks, others }: UndoPlan): string {
       ...since.map((text) => `  changed since: ${text}`),
     ]
   })
-  return [...each, ...others.map(({ name, why }) => `${name}: stays: it ${why}`), ''].join('\n')
+  return [...each, ...stayingLines(others), ''].join('\n')
 }
 
 function planJson({ chunks, others }: UndoPlan) {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { shellWord } from '../../backfill/coverage.ts'
+import { paramFlags } from '../../backfill/coverage.ts'
 import { type Certificate, different, type Verified, verify } from '../../backfill/verify.ts'
 import { requireBackfills } from '../../cli/backfill.ts'
 import { argument, command, option, positiveInteger, shared } from '../../cli/command.ts'
@@ -53,21 +53,28 @@ export const backfillVerify = command({
       'CHECK_FAILED',
       `${plural(differences, 'difference')}; ${plural(chunks.length, 'window')} looked at, nothing was changed`,
       {
-        hint: mending(certificate),
+        hint: mending(context, certificate),
       },
     )
   },
 })
 
 /** Commands that load what differs, and what is not there, once more. */
-function mending({ chunks, gaps }: Certificate): string {
+function mending(context: Context, { chunks, gaps }: Certificate): string {
   const changed = chunks
     .filter(({ finding }) => different.includes(finding))
     .map(({ window_from: from, window_to: to, ...rest }) => ({ ...rest, from, to }))
-  const commands = [...again(changed, '--force'), ...again(gaps, '--missing')]
+  const apart = gaps.filter(({ state }) => state === 'quarantined')
+  const absent = gaps.filter(({ state }) => state !== 'quarantined')
+  const backfills = new Set(apart.map(({ backfill }) => backfill))
+  const commands = [
+    ...again(context, changed, ' --force'),
+    ...again(context, absent, ''),
+    ...[...backfills].map((backfill) => `dwh backfill accept ${backfill}`),
+  ]
   const shown = commands.slice(0, 3)
   const more = commands.length - shown.length
-  return `to load them once more: ${shown.join('; ')}${more > 0 ? `; and ${more} more like these` : ''}`
+  return `${shown.join('; ')}${more > 0 ? `; and ${more} more like these` : ''}`
 }
 
 interface Differing {
@@ -79,20 +86,17 @@ interface Differing {
 }
 
 /** Days that follow one another are one command. */
-function again(differing: Differing[], how: string): string[] {
+function again(context: Context, differing: Differing[], how: string): string[] {
   const commands: { of: string; from: string | null; to: string | null }[] = []
   for (const { dataset, source, parameters, from, to } of differing) {
-    const params = Object.entries(parameters)
-      .map(([name, value]) => ` --param ${name}=${shellWord(value)}`)
-      .join('')
-    const of = `--dataset ${dataset} --source ${source}${params}`
+    const described = context.warehouse().datasets.find(({ name }) => name === dataset)
+    const of = `--dataset ${dataset} --source ${source}${paramFlags(described, source, parameters)}`
     const before = commands.find((one) => one.of === of && one.to !== null && one.to === from)
     if (before) before.to = to
     else commands.push({ of, from, to })
   }
-  return commands.map(
-    ({ of, from, to }) => `dwh backfill run ${of}${from && to ? ` --from ${from} --to ${to}` : ''} ${how}`,
-  )
+  const days = (from: string | null, to: string | null) => (from && to ? ` --from ${from} --to ${to}` : '')
+  return commands.map(({ of, from, to }) => `dwh backfill run ${of}${days(from, to)}${how}`)
 }
 
 /** What is as it was is counted, all else is listed. */

@@ -11,6 +11,7 @@ import { cut } from '../../cli/fit.ts'
 import { count, plural } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
+import { withoutAddress } from '../../sources/http/trouble.ts'
 import { parametersText } from '../../sources/window.ts'
 import { textWidth } from '../../text-width.ts'
 
@@ -217,7 +218,7 @@ function gapLines(stream: Stream, gaps: Gap[]): string[] {
       { title: 'from', value: ({ from }) => from },
       { title: 'to', value: ({ to }) => to },
       { title: 'days', value: ({ days }) => count(days), align: 'right' },
-      { title: 'why', value: ({ why }) => (why === null ? '' : cut(why, room)) },
+      { title: 'why', value: ({ why }) => (why === null ? '' : cut(withoutAddress(why), room)) },
     ],
     shown,
   )

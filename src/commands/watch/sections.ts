@@ -8,6 +8,7 @@ import type {
   WatchedPeriod,
   WatchedWorker,
 } from '../../monitor/watch/document.ts'
+import { withoutAddress } from '../../sources/http/trouble.ts'
 import { gridSection, type Look, type Section } from './section.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
 
@@ -184,7 +185,7 @@ function troubled(backfills: WatchedBackfill[], look: Look): Section | undefined
       { title: 'window', value: ({ name }) => name, least: 20 },
       { title: 'tries', value: ({ attempts }) => String(attempts), align: 'right', spare: 2 },
       { title: 'at', value: ({ at }) => (at ? clock(at) : ''), spare: 1 },
-      { title: 'why', value: ({ why }) => why, least: 32 },
+      { title: 'why', value: ({ why }) => withoutAddress(why), least: 32 },
     ],
   })
 }
