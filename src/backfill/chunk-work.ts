@@ -1,13 +1,17 @@
 import { Temporal } from 'temporal-polyfill'
 import type { DwhEvent, Work } from '../events.ts'
 import type { ChunkProgress, Claim } from '../ledger/chunks.ts'
-import { type Window, type Wish, windowText } from '../sources/window.ts'
+import { parametersText, type Window, type Wish, windowText } from '../sources/window.ts'
 
 /** `measure/piezo 2024-01-01 to 2024-02-01 region=north` */
 export function chunkName(chunk: Pick<Claim, 'dataset' | 'source' | 'parameters' | WindowColumns>): string {
   const window = windowOf(chunk)
-  const given = Object.entries(chunk.parameters).map(([name, value]) => `${name}=${value}`)
-  return [`${chunk.dataset}/${chunk.source}`, ...(window ? [windowText(window)] : []), ...given].join(' ')
+  const given = parametersText(chunk.parameters)
+  return [
+    `${chunk.dataset}/${chunk.source}`,
+    ...(window ? [windowText(window)] : []),
+    ...(given ? [given] : []),
+  ].join(' ')
 }
 
 type WindowColumns = 'window_from' | 'window_to' | 'zone'

@@ -123,7 +123,7 @@ export async function coverage(
         periods: periodsOf(map, span, by, counted?.days.get(map.source)),
         windows: map.windows,
         gaps,
-        commands: commandsFor(dataset.name, map, gaps),
+        commands: commandsFor(dataset, map, gaps),
         differences: counted?.differences.get(map.source) ?? null,
       }
     }),
@@ -253,7 +253,7 @@ function gapsOf({ states, why, isWindowless }: DayMap, { from }: Span): Gap[] {
 
 /** One a state, over all its gaps: what is done in between is left out by the plan. */
 function commandsFor(
-  dataset: string,
+  dataset: Dataset,
   { source, parameters, isWindowless, states, withheld }: DayMap & { source: string },
   gaps: Gap[],
 ): string[] {
@@ -264,13 +264,8 @@ function commandsFor(
     thin: '--force',
   }
   const [only] = parameters
-  const params =
-    parameters.length === 1 && only
-      ? Object.entries(only)
-          .map(([name, value]) => ` --param ${name}=${shellWord(value)}`)
-          .join('')
-      : ''
-  const run = `dwh backfill run --dataset ${dataset} --source ${source}`
+  const params = parameters.length === 1 && only ? paramFlags(dataset, source, only) : ''
+  const run = `dwh backfill run --dataset ${dataset.name} --source ${source}`
   if (isWindowless) return wanting.includes(states[0] ?? 'missing') ? [`${run}${params}`] : []
   const commands = wanting.flatMap((state) => {
     const own = gaps.filter((gap) => gap.state === state)
@@ -280,6 +275,19 @@ function commandsFor(
     return [`${run} --from ${first.from} --to ${own.at(-1)?.to} ${flag}${params}`]
   })
   return [...commands, ...withheld.map((backfill) => `dwh backfill accept ${backfill}`)]
+}
+
+/** ` --param region=north`: what the warehouse file does not say itself. */
+export function paramFlags(
+  dataset: Dataset | undefined,
+  source: string,
+  parameters: Record<string, string>,
+): string {
+  const own = dataset?.sources[source]?.parameters ?? {}
+  return Object.entries(parameters)
+    .filter(([name, value]) => String(own[name] ?? '') !== value)
+    .map(([name, value]) => ` --param ${name}=${shellWord(value)}`)
+    .join('')
 }
 
 function shellWord(text: string): string {

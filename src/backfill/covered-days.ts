@@ -12,6 +12,7 @@ export interface PastWindow {
   parameters: Record<string, string>
   code: string
   attempts: number
+  error_code: string | null
   error: string | null
   window_from: string | null
   window_to: string | null
@@ -130,10 +131,11 @@ function isThere(state: CoverageState): boolean {
 }
 
 function stateOf(
-  { outcome, code: own, rows, failed_gates }: PastWindow,
+  { outcome, code: own, error_code, rows, failed_gates }: PastWindow,
   code: string | undefined,
 ): CoverageState {
   if (outcome === null) return 'open'
+  if (error_code === 'INPUT_MISSING') return 'missing'
   if (outcome === 'failed' || outcome === 'quarantined') return outcome
   if (code !== undefined && own !== code) return 'stale'
   if (rows === 0 || failed_gates.includes('coverage') || failed_gates.includes('volume')) return 'thin'

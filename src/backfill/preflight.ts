@@ -2,7 +2,6 @@ import { statfs } from 'node:fs/promises'
 import { type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import type { Estimate } from './estimate.ts'
 
 /** What the server says of itself before work begins. */
 export interface ServerFacts {
@@ -24,7 +23,7 @@ export interface ServerFacts {
 
 /** A look at one thing that a backfill needs; `no` keeps it from beginning. */
 export interface Check {
-  what: 'server' | 'tables' | 'connections' | 'disk' | 'health'
+  what: 'server' | 'tables' | 'sources' | 'connections' | 'disk' | 'health'
   state: 'yes' | 'warning' | 'no' | 'unknown'
   finding: string
   hint?: string
@@ -50,17 +49,21 @@ export async function missingTables(session: Session, tables: RelationName[]): P
  * Looks at the server before a plan is carried out; nothing is changed.
  *
  * @param missing tables of the plan that are not there
+ * @param sources what asking them has shown
+ * @param bytes of disk that it will take, where that is known
  */
 export async function preflight(
   facts: ServerFacts,
   missing: RelationName[],
+  sources: Check[],
   parallel: number,
-  { bytes }: Pick<Estimate, 'bytes'>,
+  bytes: number | undefined,
   spoolFolder: string,
 ): Promise<Check[]> {
   return [
     server(facts),
     tables(missing),
+    ...sources,
     connections(facts, parallel),
     await disk(facts, bytes, spoolFolder),
     ...health(facts),

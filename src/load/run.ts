@@ -197,11 +197,10 @@ class Attempt {
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
   async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
-    const { target, dates } = this.#plan
+    const { target } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
     landing.isOfChunk = this.#options.chunk !== undefined
-    await landing.reach(session, dates)
     const rejects = this.#rejects()
     const dispatch = new Dispatch(this.#reader, target, landing, rejects)
     const digest = await this.#send(dispatch)
@@ -225,6 +224,6 @@ class Attempt {
   }
 
   #send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }> {
-    return sendInput(this.#crew.sessions, this.#work, this.#input, this.#reader, dispatch)
+    return sendInput(this.#crew.sessions, this.#work, this.#input, this.#reader, dispatch, this.#plan.dates)
   }
 }

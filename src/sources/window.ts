@@ -79,3 +79,9 @@ function windowValues(window: Window): Record<string, string> {
     after: String(to.add({ days: 1 })),
   }
 }
+
+/** `region=north network=BRGM`: what is empty was not given, and asks for all there is. */
+export function parametersText(parameters: Record<string, string>): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== '')
+  return given.map(([name, value]) => `${name}=${value}`).join(' ')
+}

@@ -12,6 +12,7 @@ const window = (from: string | null, to: string | null, more: Partial<PastWindow
   parameters: {},
   code: 'now',
   attempts: 1,
+  error_code: null,
   error: null,
   window_from: from,
   window_to: to,

@@ -198,6 +198,18 @@ test('an input without rows that is forced is set apart; accepted it takes what 
   expect(await place.rows('SELECT * FROM measure ORDER BY 1, 2')).toEqual(before)
 })
 
+test('a source that has nothing any more is set apart too, whatever columns its rows must have', async () => {
+  await using place = await chunkPlace(server, template, { log })
+  await place.session.run('ALTER TABLE log ADD COLUMN kind text NOT NULL')
+  place.put('data/2024-01-01.csv', 'taken_on,line,kind\n2024-01-05,a,b\n')
+  await place.backfill('log', [january])
+  place.remove('data/2024-01-01.csv')
+  const { backfill, chunks } = await place.backfill('log', [january], { force: true })
+  expect(chunks).toMatchObject([{ outcome: 'quarantined', figures: { records: 0 } }])
+  await place.accept(backfill)
+  expect(await place.rows('SELECT * FROM log')).toEqual([])
+})
+
 test('rows that others refer to cannot give way; nothing is changed', async () => {
   await using place = await chunkPlace(server, template, { measure })
   place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01'))

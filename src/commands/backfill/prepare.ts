@@ -1,10 +1,12 @@
 import { Temporal } from 'temporal-polyfill'
 import type { z } from 'zod'
 import { type Estimate, estimate } from '../../backfill/estimate.ts'
+import { isOpen, readHours } from '../../backfill/hours.ts'
 import { OpenSources } from '../../backfill/open-source.ts'
 import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfill/plan.ts'
 import { SharedPoliteness } from '../../backfill/politeness.ts'
 import { type Check, missingTables, preflight, serverFacts } from '../../backfill/preflight.ts'
+import { Probe } from '../../backfill/reach.ts'
 import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
 import { refuseSharedTerritory } from '../../backfill/shared-territory.ts'
 import { sourcePlace } from '../../cli/backfill.ts'
@@ -60,13 +62,17 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
   }
   const asksSources = request.taking === 'stale'
   const plan = await planBackfill(session, warehouse, request, now, asksSources ? hasChanged : undefined)
-  if (input.force) refuseSharedTerritory(warehouse, plan)
+  if (input.force) await refuseSharedTerritory(session, warehouse, plan)
   const missing = await missingTables(session, targetsOf(pairs))
-  const estimated = await estimate(session, context.work, plan, input.parallel, ask)
+  const probe = new Probe(context.work)
+  const estimated = await estimate(session, plan, input.parallel, probe, ask)
+  const isLater = input.window !== undefined && !isOpen(readHours(input.window), now)
+  const sourceChecks = probe.checks(isLater)
+  const { spoolFolder } = place.surroundings
   return {
     plan,
     estimate: estimated,
-    checks: await preflight(facts, missing, input.parallel, estimated, place.surroundings.spoolFolder),
+    checks: await preflight(facts, missing, sourceChecks, input.parallel, estimated.bytes, spoolFolder),
     parallel: input.parallel,
     settings: {
       force: input.force,

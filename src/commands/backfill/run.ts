@@ -25,6 +25,7 @@ export const backfillRun = command({
     'replaced, and kept for dwh backfill undo.',
   options: { ...planFlags, dryRun: shared.dryRun, yes: shared.yes, json: shared.json },
   exits: {
+    1: 'failed; or no source of the plan can be reached, and nothing was changed',
     4: 'the server is not fit for it; nothing was changed',
     5: 'some windows failed, or their rows were set apart; the others are done',
     6: 'another run has these windows already',
@@ -66,13 +67,13 @@ function nothingToDo(context: Context, { plan }: Prepared, json: boolean): void 
   if (json) context.printJson(null)
 }
 
-/** @throws DwhError CHECK_FAILED */
+/** @throws DwhError CHECK_FAILED; SOURCE_FAILED where no source of the plan can give anything */
 function refuseUnfit({ checks }: Prepared): void {
   const failed = checks.filter(({ state }) => state === 'no')
   if (failed.length === 0) return
   const hints = failed.flatMap(({ hint }) => (hint ? [hint] : []))
   throw new DwhError(
-    'CHECK_FAILED',
+    failed.every(({ what }) => what === 'sources') ? 'SOURCE_FAILED' : 'CHECK_FAILED',
     `${failed.map(({ what, finding }) => `${what}: ${finding}`).join('; ')}; nothing was changed`,
     hints.length > 0 ? { hint: hints.join('; ') } : {},
   )

@@ -12,6 +12,7 @@ import {
 import type { Session } from '../../postgres/session.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import type { ChunkLoad } from '../chunk.ts'
+import { readTableColumns } from '../columns.ts'
 import type { LoadTarget } from '../target.ts'
 import type { Conclusion } from './conclusion.ts'
 import type { Held } from './destinations.ts'
@@ -173,6 +174,11 @@ export async function createGeneration(
   )
 }
 
+/** Quoted, of the target under the locks of the last transaction: a column may have come while its rows were made ready. */
+async function columnsNow(session: Session, { oid }: LoadTarget): Promise<string> {
+  return identList((await readTableColumns(session, oid)).map(({ name }) => name))
+}
+
 async function move(
   session: Session,
   target: LoadTarget,
@@ -181,7 +187,7 @@ async function move(
 ): Promise<number> {
   try {
     if (!into) return await session.run(`DELETE FROM ${from}`)
-    const list = identList(target.columns.map(({ name }) => name))
+    const list = await columnsNow(session, target)
     return await session.run(
       `WITH gone AS (DELETE FROM ${from} RETURNING t.*) INSERT INTO ${relation(into)} (${list}) SELECT ${list} FROM gone`,
     )

@@ -14,6 +14,7 @@ import type { Conclusion } from './conclusion.ts'
 import { type Held, lockAll } from './destinations.ts'
 import { type Merged, mergeColumns } from './merge.ts'
 import type { ReadyLeaf } from './ready-leaf.ts'
+import { refuseOthers } from './refuse-others.ts'
 import { type Settled, settle } from './settle.ts'
 import { proveTerritory, requireStanding } from './territory-proof.ts'
 
@@ -33,11 +34,12 @@ export async function conclude(
   await using transaction = await Transaction.begin(session)
   let former: Former | undefined
   const look = async (held: Held) => {
+    await refuseOthers(session, conclusion)
     if (chunk?.expects) await requireStanding(session, conclusion, held, chunk.expects)
-    former = await lookAtFormer(session, conclusion, held, columns)
+    if (keepsFormer(conclusion)) former = await lookAtFormer(session, conclusion, held, columns)
   }
   const held = await climbInSavepoint(session, work, { relations: [target.dataset.target] }, () =>
-    lockAll(session, { ...conclusion, look: keepsFormer(conclusion) ? look : undefined }),
+    lockAll(session, { ...conclusion, look: conclusion.clears && chunk ? look : undefined }),
   )
   const { destinations } = held
   const room = await makeRoom(session, conclusion, held, former)
@@ -51,12 +53,12 @@ export async function conclude(
   }
   requireWhole(conclusion, leaves, sum)
   for (const landing of conclusion.landings) await landing.drop(session)
-  const { outside, ...counted } = figures
+  const { outside, unplanned, ...counted } = figures
   const result: LoadFigures = { ...counted, ...sum, replaced: room.rows, leaves: settled.map(loadedLeaf) }
   const end: ChunkEnd = {
     load,
     outcome: 'published',
-    figures: { ...result, outside },
+    figures: { ...result, outside, unplanned },
     generations: room.generations,
     proof: chunk && conclusion.prove ? await proveTerritory(session, conclusion, held, settled) : undefined,
   }

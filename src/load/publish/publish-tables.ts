@@ -35,7 +35,7 @@ export interface KeptRows {
   /** What they are called in the ledger. */
   name: string
   how: 'accept' | 'undo' | 'scope'
-  chunk: Pick<ChunkLoad, 'replaces' | 'yields' | 'expects' | 'keepsAs' | 'tables' | 'concluding'>
+  chunk: Pick<ChunkLoad, 'replaces' | 'yields' | 'others' | 'expects' | 'keepsAs' | 'tables' | 'concluding'>
 }
 
 /**

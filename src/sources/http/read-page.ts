@@ -2,6 +2,7 @@ import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import type { Wish } from '../window.ts'
 import type { HttpClient } from './client.ts'
+import type { Each } from './each.ts'
 import type { Answer, HttpRequest } from './exchange.ts'
 import type { Page, Protocol } from './protocol.ts'
 import { BrokenPage, RecordCutter } from './record-cutter.ts'
@@ -12,6 +13,8 @@ import { Refused, TryAgain } from './trouble.ts'
 export interface Reading {
   client: HttpClient
   protocol: Protocol
+  /** Where a parameter stands for a list of values. */
+  each: Each | undefined
   spool: RecordSpool
   work: Work
 }

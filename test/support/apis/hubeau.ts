@@ -130,3 +130,13 @@ export function level(measure: { station: string; time: number; level: number; d
 export function within(rows: Row[], { from, to }: { from: string; to: string }, day = 'date_mesure'): Row[] {
   return rows.filter((row) => String(row[day]) >= from && String(row[day]) <= to)
 }
+
+/** The rows of the stations that a question names; all where it names none. */
+export function ofStations(
+  rows: Row[],
+  { parameters }: { parameters: URLSearchParams },
+  name = 'code_bss',
+): Row[] {
+  const codes = parameters.get(name)?.split(',')
+  return codes ? rows.filter((row) => codes.includes(String(row[name]))) : rows
+}
