@@ -46,8 +46,6 @@ export class Landing {
   readonly leaves: LandingLeaf[] = []
   /** Its rows have come from another table in one piece. */
   isPiped = false
-  /** They are those of a chunk of a backfill, among which a key that comes twice is rare. */
-  isOfChunk = false
   /** Columns that must have a value here, and need not in the target. */
   readonly required: string[] = []
   /** Columns that have a default here that they do not have in the target. */

@@ -200,7 +200,6 @@ class Attempt {
     const { target } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
-    landing.isOfChunk = this.#options.chunk !== undefined
     const rejects = this.#rejects()
     const dispatch = new Dispatch(this.#reader, target, landing, rejects)
     const digest = await this.#send(dispatch)

@@ -195,7 +195,7 @@ const forEach = z
       ),
   })
   .refine(({ list, file, sql }) => [list, file, sql].filter((one) => one !== undefined).length === 1, {
-    message: 'expected one of `list`, `file` and `sql`',
+    message: 'expected just one of `list`, `file` and `sql`',
     path: ['list'],
     ...whenRight('list', 'file', 'sql'),
   })

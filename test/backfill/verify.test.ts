@@ -56,6 +56,9 @@ test('a certificate, and every kind of difference', async () => {
   const text = await dwh(['backfill', 'verify', '--dataset', 'measure'], place.at)
   expect(text).toMatchObject({
     code: 4,
+    stderr: like(
+      /hint +dwh backfill run --dataset measure --source probe --from 2024-01-01 --to 2024-03-01 --force; .* --from 2024-05-01 --to 2024-06-01 --force; .* --from 2024-04-01 --to 2024-05-01\n/,
+    ),
     stdout: like(
       /measure\/probe 2024-01-01 to 2024-02-01 .* deleted +60 +62 +by no load[\s\S]*measure\/probe 2024-04-01 to 2024-05-01: never loaded/,
     ),

@@ -63,7 +63,13 @@ export const backfillRun = command({
 function nothingToDo(context: Context, { plan }: Prepared, json: boolean): void {
   const busy = plan.chunks.find(({ standing }) => standing === 'at work')
   if (busy) throw atWork(busy.past)
-  context.say('nothing to do: --force replaces what is done, --all-windows loads it once more')
+  const standings = new Set(plan.chunks.map(({ standing }) => standing))
+  const advice = [
+    ...(standings.has('done') ? ['--force replaces what is done, --all-windows loads it once more'] : []),
+    ...(standings.has('quarantined') ? ['what is set apart waits for dwh backfill accept, or --failed'] : []),
+    ...(standings.has('to come') ? ['days that have not begun are left out'] : []),
+  ]
+  context.say(`nothing to do${advice.length > 0 ? `: ${advice.join('; ')}` : ''}`)
   if (json) context.printJson(null)
 }
 

@@ -6,12 +6,22 @@ import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import type { Policy } from '../../warehouse/schema.ts'
 import type { LoadTarget } from '../target.ts'
-import type { Arrived, Destination } from './destinations.ts'
 import { keepLeaf } from './former-leaf.ts'
-import { hungLeaves, occupiedLeaves } from './ready-leaf.ts'
+import { hungLeaves, occupiedLeaves, type ReadyLeaf } from './ready-leaf.ts'
+import type { Territory } from './territory.ts'
+
+/** A load that may empty leaves of its target. */
+interface Emptying {
+  target: LoadTarget
+  territory: Territory | undefined
+  /** What it replaces is kept: a leaf that goes whole needs no copy. */
+  empties?: boolean | undefined
+  /** What has arrived. */
+  leaves: Pick<ReadyLeaf, 'twin'>[]
+}
 
 /** Leaves of the target that may give way whole and that no row of the input goes to, as the target was when it was read. */
-export function mayBeEmptied({ target, territory, empties, leaves }: Arrived): Leaf[] {
+export function mayBeEmptied({ target, territory, empties, leaves }: Emptying): Leaf[] {
   if (!empties || !territory || target.obstacles.length > 0 || !target.isAligned) return []
   const filled = new Set(leaves.flatMap(({ twin }) => (twin ? [twin.oid] : [])))
   return (target.leaves ?? []).filter(
@@ -25,8 +35,8 @@ export function mayBeEmptied({ target, territory, empties, leaves }: Arrived): L
  */
 export async function findEmptied(
   session: Session,
-  arrived: Arrived,
-  destinations: Destination[],
+  arrived: Emptying,
+  destinations: { twin: Leaf | undefined }[],
   touched: Leaf[] | undefined,
 ): Promise<Leaf[]> {
   const known = new Set(mayBeEmptied(arrived).map(({ oid }) => oid))

@@ -29,7 +29,7 @@ export async function prepare(
   work: Work,
   target: LoadTarget,
   landing: Landing,
-  { onDuplicate, prove, replaced }: PrepareOptions,
+  { onDuplicate, prove, isOncePerKey, replaced }: PrepareOptions,
 ): Promise<Prepared> {
   await refuseSealedTwins(session, target, landing)
   const isSifted = target.dataset.key === undefined
@@ -40,8 +40,8 @@ export async function prepare(
   let done = 0
   await crew.each(landing.leaves.toSorted(byDate), async (worker, leaf) => {
     const isAttachable = isFree(ready, leaf)
-    const seldomTwice = landing.isPiped || landing.isOfChunk
-    const isKnownUnique = seldomTwice && isAttachable && (await buildKey(worker, target, leaf, ready.indexes))
+    const isKnownUnique =
+      isOncePerKey && isAttachable && (await buildKey(worker, target, leaf, ready.indexes))
     if (!isSifted && target.isAligned && !isKnownUnique) {
       const duplicates = await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
       prepared.duplicates += duplicates

@@ -29,7 +29,12 @@ export async function publish(
     territory && !arrival.kept
       ? await keepWithin(work, hands.crew, target, landing, territory, chunk)
       : { outside: 0, unplanned: 0 }
-  const preparing: PrepareOptions = { ...options, replaced: chunk?.replaces ? territory : undefined }
+  const preparing: PrepareOptions = {
+    ...options,
+    // Neither a table nor one window of a source has a key twice, but by mistake.
+    isOncePerKey: landing.isPiped || chunk !== undefined,
+    replaced: chunk?.replaces ? territory : undefined,
+  }
   const prepared = await step(
     work,
     'leaves',

@@ -45,6 +45,8 @@ export interface Versions {
 export interface PrepareOptions {
   onDuplicate: OnDuplicate
   prove: boolean
+  /** Doubled keys are rare: whether there are any is told by their index. */
+  isOncePerKey?: boolean | undefined
   /** Rows of it that are there give way to those that come. */
   replaced?: Territory | undefined
 }

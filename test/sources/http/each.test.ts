@@ -236,7 +236,9 @@ test('the warehouse file says one of a list, a file and a query', () => {
       for_each: { parameter: 'code', ...for_each },
     })
   expect(parse({ sql: 'stations.sql', batch: 50 }).success).toBe(true)
-  expect(parse({}).error?.issues[0]).toMatchObject({ message: 'expected one of `list`, `file` and `sql`' })
+  expect(parse({}).error?.issues[0]).toMatchObject({
+    message: 'expected just one of `list`, `file` and `sql`',
+  })
   expect(parse({ list: ['a'], file: 'x' }).success).toBe(false)
   expect(parse({ list: [] }).success).toBe(false)
   // Unquoted, 01 would be 1.
