@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import type { ErrorCode } from '../errors.ts'
 import { type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -27,6 +28,8 @@ export interface Check {
   state: 'yes' | 'warning' | 'no' | 'unknown'
   finding: string
   hint?: string
+  /** Of the error that it ends with, where it is no finding of ours. */
+  code?: ErrorCode
 }
 
 /** Of the connections that a process holds whatever it does: the run, its lease, its ledger, its control. */
