@@ -1,7 +1,8 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { type BackfillSettings, openBackfill } from '../ledger/backfills.ts'
-import { chunkHistory, type NewChunk, type PastChunk, planChunks, takeChunksOver } from '../ledger/chunks.ts'
+import type { NewChunk, PastChunk } from '../ledger/chunk.ts'
+import { chunkHistory, planChunks, takeChunksOver } from '../ledger/chunks.ts'
 import { ledgerPresence } from '../ledger/migrations.ts'
 import type { Session } from '../postgres/session.ts'
 import { hasState, sqlstate } from '../postgres/sqlstate.ts'
@@ -181,6 +182,7 @@ function judgeEnded(
   if (last.undone) return decide('missing', `${by} was undone`, last)
   if (last.outcome === 'quarantined') return decide('quarantined', `${by} has set its rows apart`, last)
   if (last.outcome === 'cancelled') return decide('missing', `${by} was cancelled`, last)
+  if (last.error_code === 'INPUT_MISSING') return decide('missing', `${by}: ${last.error}`, last)
   return decide('failed', `${by}: ${last.error?.split('\n')[0] ?? 'failed'}`, last)
 }
 

@@ -3,7 +3,8 @@ import type { SourcePlace } from '../backfill/open-source.ts'
 import type { BackfillPlan } from '../backfill/plan.ts'
 import { DwhError } from '../errors.ts'
 import { type Backfill, type BackfillState, findBackfill, stateOf } from '../ledger/backfills.ts'
-import { type Chunk, listChunks } from '../ledger/chunks.ts'
+import type { Chunk } from '../ledger/chunk.ts'
+import { listChunks } from '../ledger/chunks.ts'
 import { ledgerPresence } from '../ledger/migrations.ts'
 import { makePrivate } from '../postgres/server/folder.ts'
 import type { Session } from '../postgres/session.ts'
@@ -78,6 +79,16 @@ export function refuseShort({ backfill, ...counts }: BackfillDocument): void {
       `why: dwh backfill status ${backfill}` +
       `${failed > 0 ? `; once it is mended: dwh backfill retry ${backfill}` : ''}` +
       `${quarantined > 0 ? `; if the rows are right after all: dwh backfill accept ${backfill}` : ''}`,
+  })
+}
+
+/** A line a reason, for windows that stay as they are: one is named, several are counted. */
+export function stayingLines(others: { name: string; why: string }[]): string[] {
+  return [...Map.groupBy(others, ({ why }) => why)].map(([why, group]) => {
+    const [first] = group
+    return first && group.length === 1
+      ? `${first.name}: stays: it ${why}`
+      : `${group.length} windows stay: each ${why}`
   })
 }
 

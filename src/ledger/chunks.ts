@@ -3,141 +3,8 @@ import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Wanted } from './backfills.ts'
+import type { Chunk, ChunkOutcome, ChunkProgress, ChunkResult, Claim, NewChunk, PastChunk } from './chunk.ts'
 import { storable } from './storable.ts'
-
-/** How a chunk has ended. */
-export type ChunkOutcome = 'done' | 'flagged' | 'quarantined' | 'failed' | 'cancelled'
-
-export type ChunkState = 'planned' | 'waiting' | 'running' | 'died' | ChunkOutcome | 'superseded' | 'undone'
-
-/** A chunk to be done: one window of one dataset and source with its parameters. */
-export interface NewChunk {
-  dataset: string
-  source: string
-  schema_name: string
-  table_name: string
-  /** The first day, and the day after the last, such as 2024-01-31; null for a dataset without windows. */
-  window_from: string | null
-  window_to: string | null
-  /** IANA name of the zone whose days these are. */
-  zone: string
-  parameters: Record<string, string>
-  /** Hash of what turns the source into rows. */
-  code: string
-}
-
-/** How far an attempt is. */
-export interface ChunkProgress {
-  step: 'fetch' | 'load' | 'publish'
-  rows: number
-  bytes: number
-  requests: number
-  rejects: number
-  /** Of `total`, where a total is known: bytes of the input. */
-  done: number
-  total: number
-  /** Why nothing happens at the moment. */
-  waiting?: { host: string; until: string; reason: string }
-}
-
-/** What a chunk has brought. */
-export interface ChunkFigures {
-  records: number
-  inserted: number
-  updated: number
-  unchanged: number
-  moved: number
-  replaced: number
-  duplicates: number
-  rejected: number
-  /** Rows of the input outside the window, left out. */
-  outside: number
-  /** Rows that the source said there are. */
-  announced: number | null
-  requests: number
-  /** That came from the source. */
-  bytes: number
-  seconds: number
-}
-
-/** What a gate has found; `found` and `wanted` are shares, or rows. */
-export interface GateResult {
-  gate: 'coverage' | 'volume' | 'invalid' | 'alignment'
-  passed: boolean
-  found: number | null
-  wanted: number | null
-  note: string
-}
-
-/** Rows and hash of scope and window, as src/proof/hash.ts makes them. */
-export interface StoredProof {
-  rows: number
-  hash_1: string
-  hash_2: string
-  algorithm: string
-}
-
-/** A chunk as the ledger has it. */
-export interface Chunk extends NewChunk {
-  chunk: number
-  backfill: number
-  place: number
-  attempts: number
-  /** The run that has claimed it. */
-  worker: number | null
-  claimed_at: Date | null
-  retry_at: Date | null
-  progress: ChunkProgress | null
-  progressed_at: Date | null
-  ended_at: Date | null
-  outcome: ChunkOutcome | null
-  error_code: string | null
-  error: string | null
-  fingerprint: string | null
-  watermark: string | null
-  load: number | null
-  figures: ChunkFigures | null
-  gates: GateResult[] | null
-  proof: StoredProof | null
-  superseded_by: number | null
-  undone_at: Date | null
-  state: ChunkState
-}
-
-/** What has become of a window before. */
-export interface PastChunk extends Pick<Chunk, 'chunk' | 'backfill' | 'dataset' | 'source' | 'window_from'> {
-  window_to: string | null
-  parameters: Record<string, string>
-  code: string
-  outcome: ChunkOutcome | null
-  ended_at: Date | null
-  undone: boolean
-  error: string | null
-  fingerprint: string | null
-  watermark: string | null
-  rows: number
-  seconds: number
-  /** Of its backfill. */
-  wanted: Wanted
-  /** It has not ended, and somebody alive works on its backfill. */
-  at_work: boolean
-}
-
-/** A chunk that a worker may work on; nobody else may. */
-export interface Claim extends Omit<NewChunk, 'schema_name' | 'table_name'> {
-  chunk: number
-  backfill: number
-  place: number
-  worker: number
-  /** Number of this attempt, from 1. */
-  attempts: number
-  /** The same, since somebody has opened the chunk once more. */
-  tries: number
-  /** That the chunk which counts for its window until now has brought; null where there is none. */
-  former_rows: number | null
-  /** Where the last one of this window and these parameters has stopped. */
-  watermark: string | null
-}
 
 /** In the order of the array; the unique index chunks_open refuses a window that is open already. */
 export async function planChunks(
@@ -192,6 +59,14 @@ export async function claimChunk(
   })
 }
 
+/** The days that other chunks of the same source and parameters have brought, or shall bring. */
+export async function windowsBeside(
+  session: Session,
+  { chunk }: Pick<Claim, 'chunk'>,
+): Promise<{ window_from: string; window_to: string }[]> {
+  return session.rows(sql('ledger/windows_beside'), [chunk])
+}
+
 /** Writes how far the attempts of a worker are, all in one statement. */
 export async function tellProgress(
   session: Session,
@@ -199,18 +74,6 @@ export async function tellProgress(
   attempts: { chunk: number; attempt: number; progress: ChunkProgress }[],
 ): Promise<void> {
   if (attempts.length > 0) await session.run(sql('ledger/progress_chunk'), [worker, JSON.stringify(attempts)])
-}
-
-/** The end of a chunk that has come to its end. */
-export interface ChunkResult {
-  outcome: 'done' | 'flagged' | 'quarantined'
-  /** Undefined for a window without rows. */
-  load: number | undefined
-  fingerprint: string
-  watermark: string | undefined
-  figures: ChunkFigures
-  gates: GateResult[]
-  proof: StoredProof | undefined
 }
 
 /**
@@ -259,6 +122,17 @@ export async function failChunk(
     seconds ?? null,
   ])
   return failed !== undefined
+}
+
+/**
+ * Ends the chunks of a backfill that read windows which have failed, were cancelled or are set apart: they fail with that as
+ * their reason. Those that read them in turn fail when it is called again.
+ */
+export async function failDependents(session: Session, backfill: number) {
+  return session.rows<Omit<NewChunk, 'schema_name' | 'table_name' | 'code'> & { error: string }>(
+    sql('ledger/fail_dependents'),
+    [backfill],
+  )
 }
 
 /** Lets a chunk go that a worker was told to stop with; as `failChunk` otherwise. */

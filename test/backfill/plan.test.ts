@@ -9,14 +9,8 @@ import { choosePairs, type Taking } from '../../src/backfill/request.ts'
 import { type ChunkSize, chunkSize } from '../../src/backfill/windows.ts'
 import { DwhError } from '../../src/errors.ts'
 import { want } from '../../src/ledger/backfills.ts'
-import {
-  type ChunkResult,
-  type Claim,
-  cancelChunks,
-  claimChunk,
-  failChunk,
-  finishChunk,
-} from '../../src/ledger/chunks.ts'
+import type { ChunkResult, Claim } from '../../src/ledger/chunk.ts'
+import { cancelChunks, claimChunk, failChunk, finishChunk } from '../../src/ledger/chunks.ts'
 import { Lease } from '../../src/ledger/lease.ts'
 import { startRun } from '../../src/ledger/runs.ts'
 import { workerLease } from '../../src/ledger/workers.ts'
