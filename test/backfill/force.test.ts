@@ -192,11 +192,18 @@ test('an input without rows that is forced is set apart; accepted it takes what 
   const oid =
     "SELECT 'measure_2024_01'::regclass::oid::bigint AS oid, pg_relation_size('measure_2024_01')::int AS bytes"
   const [leaf] = await place.rows(oid)
+  await place.session.run(
+    'GRANT SELECT ON measure_2024_01 TO PUBLIC; ALTER TABLE measure_2024_01 SET (fillfactor = 70)',
+  )
+  const own =
+    "SELECT relacl::text AS grants, reloptions::text AS storage FROM pg_class WHERE oid = 'measure_2024_01'::regclass"
+  const furniture = await place.rows(own)
   await place.accept(backfill)
   // The leaf has gone as it was, and another is in its place.
   const [other] = await place.rows(oid)
   expect(other).toMatchObject({ bytes: 0 })
   expect(other?.oid).not.toBe(leaf?.oid)
+  expect(await place.rows(own)).toEqual(furniture)
   expect((await place.generations(chunks[0]?.chunk ?? 0)).at(-1)).toMatchObject({
     kind: 'former',
     table_name: like(/_2024_01"$/),
