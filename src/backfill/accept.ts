@@ -1,6 +1,6 @@
 import type { Work } from '../events.ts'
 import { findBackfill } from '../ledger/backfills.ts'
-import type { Chunk } from '../ledger/chunks.ts'
+import type { Chunk } from '../ledger/chunk.ts'
 import { acceptChunk, findChunks, type Generation } from '../ledger/generations.ts'
 import type { ChunkEnd } from '../load/chunk.ts'
 import type { Session } from '../postgres/session.ts'

@@ -1,14 +1,8 @@
 import { DwhError } from '../errors.ts'
 import { step } from '../events.ts'
 import type { BackfillSettings } from '../ledger/backfills.ts'
-import {
-  type ChunkFigures,
-  type ChunkResult,
-  type Claim,
-  finishChunk,
-  type GateResult,
-  windowsBeside,
-} from '../ledger/chunks.ts'
+import type { ChunkFigures, ChunkResult, Claim, GateResult } from '../ledger/chunk.ts'
+import { finishChunk, windowsBeside } from '../ledger/chunks.ts'
 import type { Lease } from '../ledger/lease.ts'
 import type { ArrivedFacts, ChunkEnd, ChunkLoad } from '../load/chunk.ts'
 import { type FileOptions, planFile } from '../load/files.ts'

@@ -1,4 +1,4 @@
-import type { Chunk, StoredProof } from '../ledger/chunks.ts'
+import type { Chunk, StoredProof } from '../ledger/chunk.ts'
 import { type LoadedChunk, listGenerations } from '../ledger/generations.ts'
 import { readTableColumns } from '../load/columns.ts'
 import { relation } from '../postgres/identifiers.ts'

@@ -1,4 +1,4 @@
-import type { Chunk, StoredProof } from '../ledger/chunks.ts'
+import type { Chunk, StoredProof } from '../ledger/chunk.ts'
 import { Territory, touchedLeaves } from '../load/publish/territory.ts'
 import { inspectTarget } from '../partitions/tree.ts'
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'

@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import type { DwhEvent, Work } from '../events.ts'
-import type { ChunkProgress, Claim } from '../ledger/chunks.ts'
+import type { ChunkProgress, Claim } from '../ledger/chunk.ts'
 import { parametersText, type Window, type Wish, windowText } from '../sources/window.ts'
 
 /** `measure/piezo 2024-01-01 to 2024-02-01 region=north` */

@@ -1,5 +1,5 @@
 import { DwhError } from '../errors.ts'
-import type { Chunk } from '../ledger/chunks.ts'
+import type { Chunk } from '../ledger/chunk.ts'
 import { Territory } from '../load/publish/territory.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { chunkName, windowOf } from './chunk-work.ts'

@@ -1,5 +1,5 @@
 import type { DwhError } from '../errors.ts'
-import type { ChunkFigures, ChunkResult, Claim } from '../ledger/chunks.ts'
+import type { ChunkFigures, ChunkResult, Claim } from '../ledger/chunk.ts'
 import { withoutAddress } from '../sources/http/trouble.ts'
 import { chunkName } from './chunk-work.ts'
 import type { Settled } from './settle.ts'

@@ -1,4 +1,4 @@
-import type { PastChunk } from '../ledger/chunks.ts'
+import type { PastChunk } from '../ledger/chunk.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Source } from '../sources/source.ts'

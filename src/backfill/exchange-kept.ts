@@ -1,5 +1,5 @@
 import { step, type Work } from '../events.ts'
-import type { Chunk } from '../ledger/chunks.ts'
+import type { Chunk } from '../ledger/chunk.ts'
 import type { Generation } from '../ledger/generations.ts'
 import { underLease } from '../ledger/lease.ts'
 import { type KeptRows, publishTables } from '../load/publish/publish-tables.ts'

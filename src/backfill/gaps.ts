@@ -1,4 +1,4 @@
-import type { Chunk } from '../ledger/chunks.ts'
+import type { Chunk } from '../ledger/chunk.ts'
 import type { ChunkFilter } from '../ledger/generations.ts'
 import { withoutAddress } from '../sources/http/trouble.ts'
 

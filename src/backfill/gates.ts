@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
-import type { GateResult } from '../ledger/chunks.ts'
+import type { GateResult } from '../ledger/chunk.ts'
 import type { ArrivedFacts } from '../load/chunk.ts'
 import { Territory } from '../load/publish/territory.ts'
 import { periodsBetween } from '../partitions/periods.ts'

@@ -1,4 +1,4 @@
-import type { PastChunk } from '../ledger/chunks.ts'
+import type { PastChunk } from '../ledger/chunk.ts'
 import { fillScope } from '../load/publish/territory.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { sourceOf } from './code.ts'

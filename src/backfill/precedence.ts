@@ -1,4 +1,4 @@
-import type { Claim } from '../ledger/chunks.ts'
+import type { Claim } from '../ledger/chunk.ts'
 import { findChunks } from '../ledger/generations.ts'
 import { Territory } from '../load/publish/territory.ts'
 import type { Session } from '../postgres/session.ts'

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import type { ErrorCode } from '../errors.ts'
 import { type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -23,10 +24,12 @@ export interface ServerFacts {
 
 /** A look at one thing that a backfill needs; `no` keeps it from beginning. */
 export interface Check {
-  what: 'server' | 'tables' | 'sources' | 'connections' | 'disk' | 'health'
+  what: 'server' | 'tables' | 'leaves' | 'sources' | 'connections' | 'disk' | 'health'
   state: 'yes' | 'warning' | 'no' | 'unknown'
   finding: string
   hint?: string
+  /** Of the error that it ends with, where it is no finding of ours. */
+  code?: ErrorCode
 }
 
 /** Of the connections that a process holds whatever it does: the run, its lease, its ledger, its control. */
@@ -49,12 +52,14 @@ export async function missingTables(session: Session, tables: RelationName[]): P
  * Looks at the server before a plan is carried out; nothing is changed.
  *
  * @param missing tables of the plan that are not there
+ * @param leaves what is known of windows that get none
  * @param sources what asking them has shown
  * @param bytes of disk that it will take, where that is known
  */
 export async function preflight(
   facts: ServerFacts,
   missing: RelationName[],
+  leaves: Check[],
   sources: Check[],
   parallel: number,
   bytes: number | undefined,
@@ -63,6 +68,7 @@ export async function preflight(
   return [
     server(facts),
     tables(missing),
+    ...leaves,
     ...sources,
     connections(facts, parallel),
     await disk(facts, bytes, spoolFolder),

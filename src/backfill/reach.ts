@@ -13,6 +13,7 @@ const enough = 2
 interface Trouble {
   /** Nothing can come of it as things are. */
   isSure: boolean
+  code: ErrorCode
   text: string
   hint: string | undefined
 }
@@ -79,12 +80,14 @@ export class Probe {
     const isHopeless = troubled.every(([, { isSure }]) => isSure) && troubled.length === asked.length
     return [...Map.groupBy(troubled, ([, { text }]) => text)].map(([text, group]): Check => {
       const names = group.map(([name]) => name)
-      const hint = group[0]?.[1].hint
+      const { hint, code } = (group[0] as [string, Trouble])[1]
+      const isInTheWay = isHopeless && !mayWait
       return {
         what: 'sources',
-        state: isHopeless && !mayWait ? 'no' : 'warning',
+        state: isInTheWay ? 'no' : 'warning',
         finding: `${listed(names)}: ${text}`,
         ...(hint === undefined ? {} : { hint }),
+        ...(isInTheWay ? { code } : {}),
       }
     })
   }
@@ -104,18 +107,23 @@ function listed(names: string[]): string {
 function tooSlow(last: string | undefined): Trouble {
   const seconds = patience / 1000
   const text = `no answer within ${seconds} s${last === undefined ? '' : `: ${last}`}`
-  return { isSure: false, text, hint: undefined }
+  return { isSure: false, code: 'SOURCE_FAILED', text, hint: undefined }
 }
 
 /** What of one window is refused fails that window alone; a host out of reach, a login, a setting fail all of them. */
 function troubleOf(error: DwhError, { isAnswered, unreached }: Heard): Trouble {
   const { code, message, hint } = error
   if (unreached !== undefined && code === 'SOURCE_FAILED')
-    return { isSure: true, text: unreached, hint: 'see that this machine reaches it: name, network, proxy' }
+    return {
+      isSure: true,
+      code,
+      text: unreached,
+      hint: 'see that this machine reaches it: name, network, proxy',
+    }
   const isPassing = code === 'SOURCE_FAILED' && isAnswered
   const isOfOne = error instanceof Refused && code !== 'LOGIN_REFUSED'
   const isSure = lasting.includes(code) && !isPassing && !isOfOne
-  return { isSure, text: message.split('\n')[0] ?? '', hint }
+  return { isSure, code, text: message.split('\n')[0] ?? '', hint }
 }
 
 const lasting: ErrorCode[] = [

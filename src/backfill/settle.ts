@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DwhError, ErrorCode } from '../errors.ts'
 import { type BackfillSettings, want } from '../ledger/backfills.ts'
-import { type ChunkResult, type Claim, endOfAttempt, failChunk, releaseChunk } from '../ledger/chunks.ts'
+import type { ChunkResult, Claim } from '../ledger/chunk.ts'
+import { endOfAttempt, failChunk, releaseChunk } from '../ledger/chunks.ts'
 import type { Session } from '../postgres/session.ts'
 
 /** What trying again may mend. */

@@ -1,4 +1,4 @@
-import type { PastChunk } from '../ledger/chunks.ts'
+import type { PastChunk } from '../ledger/chunk.ts'
 import { findChunks } from '../ledger/generations.ts'
 import type { OthersRows } from '../load/chunk.ts'
 import { Territory } from '../load/publish/territory.ts'

@@ -1,6 +1,6 @@
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import type { Chunk } from '../ledger/chunks.ts'
+import type { Chunk } from '../ledger/chunk.ts'
 import {
   endGenerations,
   findChunks,

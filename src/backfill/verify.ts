@@ -1,5 +1,5 @@
 import type { Work } from '../events.ts'
-import type { Chunk, StoredProof } from '../ledger/chunks.ts'
+import type { Chunk, StoredProof } from '../ledger/chunk.ts'
 import {
   type ChunkFilter,
   findChunks,

@@ -2,7 +2,7 @@ import { DwhError } from '../errors.ts'
 import { type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import type { Chunk, ChunkFigures, StoredProof } from './chunks.ts'
+import type { Chunk, ChunkFigures, StoredProof } from './chunk.ts'
 
 /** How the rows that were replaced differ from those that took their place. */
 export interface Difference {

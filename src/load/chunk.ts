@@ -1,4 +1,4 @@
-import type { StoredProof } from '../ledger/chunks.ts'
+import type { StoredProof } from '../ledger/chunk.ts'
 import type { GenerationTable } from '../ledger/generations.ts'
 import type { LoadFigures } from '../ledger/loads.ts'
 import type { Session } from '../postgres/session.ts'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { claimChunk, type NewChunk, planChunks } from '../../src/ledger/chunks.ts'
+import type { NewChunk } from '../../src/ledger/chunk.ts'
+import { claimChunk, planChunks } from '../../src/ledger/chunks.ts'
 import { seedBackfill } from '../support/backfills.ts'
 import { freshDatabase } from '../support/database.ts'
 import { server } from '../support/servers.ts'

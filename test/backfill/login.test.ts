@@ -102,7 +102,7 @@ test('tokens that end in the middle of windows are renewed, by the next process 
   expect(wrong).toMatchObject({
     code: 3,
     stderr: says(
-      /\nerror LOGIN_REFUSED measure\/piezo 2024-01-01 to 2024-02-01: http\S+\/token answered 401: .*invalid_client.*\*\*\*.*\nhint .*oauth.*/,
+      /\nerror LOGIN_REFUSED sources: measure\/piezo: http\S+\/token answered 401: .*invalid_client.*\*\*\*.*\nhint .*oauth.*/,
     ),
   })
   expect(wrong.stderr.match(/^error /gm)).toHaveLength(1)
@@ -119,7 +119,7 @@ test('tokens that end in the middle of windows are renewed, by the next process 
   expect(ledger).not.toMatch(secrets)
   const files = readdirSync(join(home.env.DWH_STATE_DIR, 'logs'), { recursive: true, withFileTypes: true })
   const logs = files.filter((file) => file.isFile())
-  expect(logs.length).toBeGreaterThan(2)
+  expect(logs).toHaveLength(2)
   for (const { parentPath, name } of logs)
     expect(readFileSync(join(parentPath, name), 'utf8')).not.toMatch(secrets)
 })

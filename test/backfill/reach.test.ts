@@ -43,7 +43,7 @@ test('a host that nobody reaches is told after two tries, and before anything is
     new RegExp(`^measure/piezo, measure/temp: ${dead} cannot be reached: .*ECONNREFUSED`),
   )
   expect(alone.checks(false)).toEqual([
-    { what: 'sources', state: 'no', finding: unreached, hint: like(/network/) },
+    { what: 'sources', state: 'no', finding: unreached, hint: like(/network/), code: 'SOURCE_FAILED' },
   ])
   // Work that begins at night may find it there.
   expect(alone.checks(true)).toMatchObject([{ state: 'warning', finding: unreached }])
@@ -77,6 +77,12 @@ test('a host that nobody reaches is told after two tries, and before anything is
   expect(own.checks(false)).toEqual([])
   await own.ask({ name: 'a/b', isOutside: true }, lacking, async () => 7)
   expect(own.checks(false)).toEqual([
-    { what: 'sources', state: 'no', finding: 'a/b: the variable TOKEN is not set', hint: 'set it' },
+    {
+      what: 'sources',
+      state: 'no',
+      finding: 'a/b: the variable TOKEN is not set',
+      hint: 'set it',
+      code: 'CONFIG_INVALID',
+    },
   ])
 })

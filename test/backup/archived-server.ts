@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { vi } from 'vitest'
 import { findPgBackRest } from '../../src/backup/pgbackrest/program.ts'
 import type { Repository } from '../../src/backup/pgbackrest/repository.ts'
 import type { DwhError } from '../../src/errors.ts'
@@ -71,7 +72,7 @@ export class ArchivedServer implements AsyncDisposable {
     const program = join(folder, 'pgbackrest')
     writeFileSync(program, `#!/bin/sh\n{ echo "$@"; env; } >> '${notes}'\nexec ${path} "$@"\n`)
     chmodSync(program, 0o755)
-    process.env.PATH = `${folder}${delimiter}${process.env.PATH}`
+    vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`)
     return notes
   }
 

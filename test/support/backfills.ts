@@ -1,5 +1,6 @@
 import { openBackfill } from '../../src/ledger/backfills.ts'
-import { type ChunkFigures, type ChunkProgress, planChunks } from '../../src/ledger/chunks.ts'
+import type { ChunkFigures, ChunkProgress } from '../../src/ledger/chunk.ts'
+import { planChunks } from '../../src/ledger/chunks.ts'
 import { Lease } from '../../src/ledger/lease.ts'
 import { startRun } from '../../src/ledger/runs.ts'
 import { workerLease } from '../../src/ledger/workers.ts'

@@ -4,7 +4,7 @@ import { command, flag, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { plural } from '../../cli/format.ts'
 import { findBackfill } from '../../ledger/backfills.ts'
-import type { ChunkOutcome } from '../../ledger/chunks.ts'
+import type { ChunkOutcome } from '../../ledger/chunk.ts'
 import { backfillArgument } from './flags.ts'
 import { working } from './working.ts'
 

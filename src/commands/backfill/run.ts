@@ -73,13 +73,14 @@ function nothingToDo(context: Context, { plan }: Prepared, json: boolean): void 
   if (json) context.printJson(null)
 }
 
-/** @throws DwhError CHECK_FAILED; SOURCE_FAILED where no source of the plan can give anything */
+/** @throws DwhError CHECK_FAILED; where no source of the plan can give anything what that ends with, such as LOGIN_REFUSED */
 function refuseUnfit({ checks }: Prepared): void {
   const failed = checks.filter(({ state }) => state === 'no')
   if (failed.length === 0) return
   const hints = failed.flatMap(({ hint }) => (hint ? [hint] : []))
+  const [code, ...others] = new Set(failed.map(({ code }) => code ?? 'CHECK_FAILED'))
   throw new DwhError(
-    failed.every(({ what }) => what === 'sources') ? 'SOURCE_FAILED' : 'CHECK_FAILED',
+    code !== undefined && others.length === 0 ? code : 'CHECK_FAILED',
     `${failed.map(({ what, finding }) => `${what}: ${finding}`).join('; ')}; nothing was changed`,
     hints.length > 0 ? { hint: hints.join('; ') } : {},
   )

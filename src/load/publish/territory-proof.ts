@@ -1,5 +1,5 @@
 import { DwhError } from '../../errors.ts'
-import type { StoredProof } from '../../ledger/chunks.ts'
+import type { StoredProof } from '../../ledger/chunk.ts'
 import { type RelationName, relation, shown } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { proofColumns } from '../../proof/columns.ts'
