@@ -129,7 +129,7 @@ export class Hand {
 async function renew({ session, crew }: Tools): Promise<void> {
   for (const member of [session, ...crew.sessions]) {
     await member.run('DISCARD ALL')
-    await member.rows(sql('postgres/pin_session'))
+    await member.rows(sql('postgres/pin_session'), [null])
   }
 }
 

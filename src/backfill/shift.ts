@@ -148,6 +148,8 @@ export class Shift implements Foreman {
     await Promise.all(this.#hands.values())
     if (this.#failure) throw this.#failure
     this.#work.signal.throwIfAborted()
+    // Somebody may have taken over what a hand had begun, and done all the rest.
+    await this.bench.lease.check(this.control)
   }
 
   async #beat(): Promise<void> {

@@ -174,7 +174,12 @@ export class Landing {
    */
   async reachWithin(session: Session, dates: Temporal.PlainDate[]): Promise<LandingLeaf[]> {
     const before = this.leaves.length
-    await this.#reach(session, dates, (create) => create())
+    try {
+      await this.#reach(session, dates, (create) => create())
+    } catch (error) {
+      this.forget(this.leaves.slice(before))
+      throw error
+    }
     return this.leaves.slice(before)
   }
 

@@ -10,19 +10,17 @@ const patience = 5000
 
 /**
  * Refuses a pooler that gives the connection of a session to others between two transactions: settings, temporary tables and
- * locks of a session would be those of somebody else.
+ * locks of a session would be those of somebody else. To be asked where the server says another process id than the one that
+ * answered the login, before any setting is made: it would stay behind with a connection that others work on.
  *
- * @param isPooled the server says another process id than the one that answered the login
  * @param connect opens another connection to the same place
  * @throws DwhError CONFIG_INVALID
  */
 export async function refuseTransactionPooling(
   target: Target,
   client: pg.Client,
-  isPooled: boolean,
   connect: () => Promise<pg.Client>,
 ): Promise<void> {
-  if (!isPooled) return
   const name = describeTarget(target)
   const found = known.get(name) ?? sharesSessions(client, connect)
   known.set(name, found)
@@ -40,6 +38,8 @@ export async function refuseTransactionPooling(
 /** While another one is in a transaction, a session that is idle keeps its backend, or has lost it. */
 async function sharesSessions(client: pg.Client, connect: () => Promise<pg.Client>): Promise<boolean> {
   const before = await backendOf(client)
+  // Its connections may be given out in turn.
+  if ((await backendOf(client)) !== before) return true
   const other = await connect()
   try {
     const begun = other.query('BEGIN').then(() => backendOf(other))

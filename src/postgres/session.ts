@@ -77,17 +77,25 @@ export class Session implements AsyncDisposable {
     })
     work.signal.addEventListener('abort', session.#cancel)
     try {
-      const { pid } = await session.one<{ pid: number }>(sql('postgres/pin_session'))
-      session.#pid = pid
-      // What the server named in its BackendKeyData; the typings leave it out.
-      const { processID } = client as pg.Client & { processID: number }
-      const another = async () => (await connect(target, application)).client
-      await refuseTransactionPooling(target, client, pid !== processID, another)
+      session.#pid = await session.#pin(application)
       return session
     } catch (error) {
       await session[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  /** @returns the process id of the backend */
+  async #pin(application: string): Promise<number> {
+    const pin = sql('postgres/pin_session')
+    const client = this.#client
+    // What the server named in its BackendKeyData; the typings leave it out.
+    const { processID } = client as pg.Client & { processID: number | null }
+    const pinned = await this.row<{ pid: number }>(pin, [processID ?? 0])
+    if (pinned) return pinned.pid
+    const another = async () => (await connect(this.target, application)).client
+    await refuseTransactionPooling(this.target, client, another)
+    return (await this.one<{ pid: number }>(pin, [null])).pid
   }
 
   /** Of its backend. */

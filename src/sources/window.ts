@@ -84,3 +84,10 @@ export function parametersText(parameters: Record<string, string>): string {
   const given = Object.entries(parameters).filter(([, value]) => value !== '')
   return given.map(([name, value]) => `${name}=${value}`).join(' ')
 }
+
+/** @param what of a dataset that has none, with its verb: `a list of stations has` */
+export function withoutWindows(what: string, window: Window, newest: string): DwhError {
+  return new DwhError('CONFIG_INVALID', `${what} no windows, such as ${windowText(window)}`, {
+    hint: `run it without dates, as a whole: --force takes the newest ${newest}`,
+  })
+}

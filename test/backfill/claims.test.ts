@@ -33,7 +33,10 @@ test('windows wait for those of the same days that they are computed from, and f
     'quarters 2024-04-01',
     undefined,
   ])
+  // Of what has not come nothing is computed.
   await session.run("UPDATE dwh.chunks SET ended_at = now(), outcome = 'failed' WHERE dataset = 'hours'")
+  expect(await claim()).toBe(undefined)
+  await session.run("UPDATE dwh.chunks SET outcome = 'done' WHERE dataset = 'hours'")
   expect(await claim()).toBe('quarters 2024-01-01')
 })
 

@@ -74,6 +74,8 @@ describe.each(servers)('force on $name', (server) => {
     place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01'))
     await place.backfill('measure', [january])
     const week = { from: '2024-01-08', to: '2024-01-15' }
+    // Who may read every new table shall not find there what the table need not show.
+    await place.rows('ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC')
     // An API gives a day more on either side.
     place.put('data/2024-01-08.csv', days('2024-01-07', '2024-01-16', { perDay: 1, value: () => 5 }))
     const forced = await place.backfill('measure', [week], { force: true })
@@ -90,6 +92,11 @@ describe.each(servers)('force on $name', (server) => {
         difference: { added: 0, removed: 7, changed: 7, columns: { value: 7 } },
       },
     ])
+    expect(
+      await place.rows(
+        `SELECT has_table_privilege('public', oid, 'SELECT') AS readable FROM pg_class WHERE relname = 'dwh_chunk_${chunk?.chunk}'`,
+      ),
+    ).toEqual([{ readable: false }])
     expect(
       await place.rows(
         `SELECT count(*) AS rows, count(*) FILTER (WHERE value = 5 AND taken_on BETWEEN '2024-01-08' AND '2024-01-14') AS fives FROM measure`,
@@ -192,11 +199,18 @@ test('an input without rows that is forced is set apart; accepted it takes what 
   const oid =
     "SELECT 'measure_2024_01'::regclass::oid::bigint AS oid, pg_relation_size('measure_2024_01')::int AS bytes"
   const [leaf] = await place.rows(oid)
+  await place.session.run(
+    'GRANT SELECT ON measure_2024_01 TO PUBLIC; ALTER TABLE measure_2024_01 SET (fillfactor = 70)',
+  )
+  const own =
+    "SELECT relacl::text AS grants, reloptions::text AS storage FROM pg_class WHERE oid = 'measure_2024_01'::regclass"
+  const furniture = await place.rows(own)
   await place.accept(backfill)
   // The leaf has gone as it was, and another is in its place.
   const [other] = await place.rows(oid)
   expect(other).toMatchObject({ bytes: 0 })
   expect(other?.oid).not.toBe(leaf?.oid)
+  expect(await place.rows(own)).toEqual(furniture)
   expect((await place.generations(chunks[0]?.chunk ?? 0)).at(-1)).toMatchObject({
     kind: 'former',
     table_name: like(/_2024_01"$/),

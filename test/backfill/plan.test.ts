@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { leaflessWindows } from '../../src/backfill/leafless.ts'
 import { atWork, type BackfillPlan, planBackfill, writePlan } from '../../src/backfill/plan.ts'
 import { choosePairs, type Taking } from '../../src/backfill/request.ts'
 import { type ChunkSize, chunkSize } from '../../src/backfill/windows.ts'
@@ -233,4 +234,27 @@ test('of many claims at once no more are given than may be, and no window twice'
     }),
   )
   expect(claimed.toSorted()).toEqual([1, 2, 3, 4, undefined, undefined])
+})
+
+test('windows of days that get no leaf are told before anything is loaded', async () => {
+  await using place = await planning()
+  expect(leaflessWindows((await place.plan()).chunks)).toEqual([])
+  const early = await place.plan('usual', { from: '2023-11-01', to: '2024-03-01' })
+  expect(leaflessWindows(early.chunks)).toEqual([
+    {
+      what: 'leaves',
+      state: 'warning',
+      finding:
+        'sales gets no leaves before 2024-01-01, and 2 windows have those days: their rows are refused where no leaf is there',
+      hint: expect.stringMatching(/`from` in the policy of sales/),
+    },
+  ])
+  place.changed({ partition: { ...sales.partition, ceiling: '2024-06-01', unknown: {} } })
+  expect(leaflessWindows((await place.plan()).chunks)).toMatchObject([
+    {
+      finding: expect.stringMatching(
+        /from 2024-06-01 on, and 1 window has .* may go to the leaf of the unknown/,
+      ),
+    },
+  ])
 })

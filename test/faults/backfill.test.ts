@@ -1,7 +1,5 @@
 import { once } from 'node:events'
-import { renameSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DwhEvent } from '../../src/events.ts'
 import { ensureLedger } from '../../src/migrate/apply.ts'
@@ -10,23 +8,18 @@ import { throwAway } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import { sql } from '../../src/postgres/sql-files.ts'
 import type { Target } from '../../src/postgres/target.ts'
-import {
-  backfillPlace,
-  backfillTemplate,
-  endState,
-  leftovers,
-  monthFile,
-  tables,
-} from '../backfill/fixture.ts'
+import { backfillPlace, backfillTemplate, endState, leftovers, tables } from '../backfill/fixture.ts'
+import { apiServer } from '../support/api-server.ts'
+import { chronicle, hubeau, internalError, within } from '../support/apis/hubeau.ts'
 import { dwh, dwhDone, ended, type Moment, says, startDwh } from '../support/cli.ts'
-import { databaseTemplate } from '../support/database.ts'
+import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { everyFault } from '../support/faults.ts'
 import { type OwnServer, ownServer } from '../support/own-server.ts'
 import { fc } from '../support/random.ts'
 import { server } from '../support/servers.ts'
 import { shortLeases } from '../support/short-leases.ts'
 import { until, untilStopped } from '../support/until.ts'
-import { targetEnvironment } from '../support/warehouse.ts'
+import { targetEnvironment, testWarehouse } from '../support/warehouse.ts'
 import { quietWork } from '../support/work.ts'
 
 const like = (pattern: RegExp) => expect.stringMatching(pattern)
@@ -124,7 +117,7 @@ describe('a worker that is killed with -9', () => {
     expect(await killed).toMatchObject({ signal: 'SIGKILL' })
     expect(await joined).toMatchObject({
       code: 0,
-      stderr: like(/worker 1 is dead: \d of its chunks are free again[\s\S]*4 of 4 windows done/),
+      stderr: like(/worker 1 is dead: \d of its windows are free again[\s\S]*4 of 4 windows done/),
     })
     expect(await endState(session)).toEqual(uninterrupted)
   })
@@ -217,30 +210,56 @@ describe('what may mend itself', () => {
   const template = backfillTemplate(server)
 
   test('a source that does not answer is asked again, and fails when it never does', async () => {
-    await using place = await backfillPlace(server, template, { months: 0 })
-    const { at, session } = place
-    const away = join(at.cwd, 'away')
-    renameSync(join(at.cwd, 'data'), away)
-    const words = [...run.slice(0, -3), '--to', '2024-03-01', '--yes', '--retries', '1']
-    const trying = dwh(words, at)
-    const waiting = (month: number) =>
-      until(session, 'SELECT FROM dwh.chunks WHERE retry_at IS NOT NULL AND window_from = $1', [
-        `2024-0${month}-01`,
+    const levels = chronicle('2024-01-01', 60, 10)
+    await using api = await apiServer([hubeau({ rows: (_, question) => within(levels, question) })])
+    let isDown = true
+    api.faults = () => (isDown ? internalError : undefined)
+    await using database = await freshDatabase(server)
+    await using session = await database.open()
+    await ensureLedger(session, quietWork())
+    await session.run(
+      'CREATE TABLE public.measure (ts timestamptz PRIMARY KEY, value numeric) PARTITION BY RANGE (ts)',
+    )
+    const piezo = {
+      kind: 'http',
+      url: `${api.base}/api/v1/niveaux_nappes/chroniques`,
+      query: { date_debut_mesure: '{from}', date_fin_mesure: '{last}' },
+      pages: { by: 'next_link' },
+      per_minute: 6000,
+      retries: 0,
+    }
+    const measure = {
+      target: 'public.measure',
+      key: 'ts',
+      map: { ts: 'to_timestamp(timestamp_mesure::bigint / 1000.0)', value: 'niveau_nappe_eau' },
+      partition: { key: 'ts', kind: 'timestamptz', grain: 'month', from: '2024-01', premake: 0 },
+      sources: { piezo },
+    }
+    using warehouse = testWarehouse({ datasets: { measure } })
+    const words = ['--dataset', 'measure', '--from', '2024-01-01', '--to', '2024-03-01', '--retries', '1']
+    const trying = dwh(['backfill', 'run', ...words, '--yes'], warehouse.at(database.target))
+    const states = async () =>
+      (
+        await session.rows<{ state: string }>(
+          "SELECT window_from || ' ' || state || ' ' || attempts AS state FROM dwh.chunk_states ORDER BY 1",
+        )
+      ).map(({ state }) => state)
+    for (const month of ['01', '02'])
+      await until(session, 'SELECT FROM dwh.chunks WHERE retry_at IS NOT NULL AND window_from = $1', [
+        `2024-${month}-01`,
       ])
-    await Promise.all([waiting(1), waiting(2)])
-    expect(await place.states(1)).toEqual(['01-01 waiting', '02-01 waiting'])
+    expect(await states()).toEqual(['2024-01-01 waiting 1', '2024-02-01 waiting 1'])
     await session.run("UPDATE dwh.chunks SET retry_at = clock_timestamp() WHERE window_from = '2024-01-01'")
     await until(session, "SELECT FROM dwh.chunks WHERE outcome = 'failed'")
-    renameSync(away, join(at.cwd, 'data'))
-    place.put('data/2024-02.csv', monthFile('2024-02'))
+    isDown = false
     await session.run('UPDATE dwh.chunks SET retry_at = clock_timestamp()')
     expect(await trying).toMatchObject({
       code: 5,
       stderr: like(
-        /attempt 1 of 2, again in \d+ s: SOURCE_FAILED[\s\S]*attempt 2 of 2, failed: SOURCE_FAILED[\s\S]*87 inserted, attempt 2/,
+        /attempt 1 of 2, again in \d+ s: SOURCE_FAILED[\s\S]*attempt 2 of 2, failed: SOURCE_FAILED[\s\S]*290 inserted, attempt 2/,
       ),
     })
-    expect(await place.states(1)).toEqual(['01-01 failed 2', '02-01 done 2'])
+    expect(await states()).toEqual(['2024-01-01 failed 2', '2024-02-01 done 2'])
   })
 
   test('a COMMIT whose answer is lost is looked up, and not done again', async () => {

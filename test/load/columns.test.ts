@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { neededInputs } from '../../src/load/send/texts.ts'
 import { servers } from '../support/servers.ts'
 import { csv, loadingPlace, loadTemplate } from './loading.ts'
 
@@ -246,4 +247,16 @@ describe.each(servers)('columns on $name', (server) => {
       ])
     }
   })
+})
+
+test.each([
+  ['ΑΣ::int', ['ΑΣ', 'b'], [0]],
+  ['upper(PRICE)', ['price', 'b'], [0]],
+  ['"a""b" || 1', ['a"b', 'b'], [0, 1]],
+  ['1', ['a', 'b'], []],
+  ['DWH_records::text', ['a', 'b'], [0, 1]],
+  [`u&"\\0061"`, ['a', 'b'], [0, 1]],
+])('%s is computed from what it names', (expression, names, needed) => {
+  const plan = { names, filled: [{ from: { expression } }] } as unknown as Parameters<typeof neededInputs>[0]
+  expect(neededInputs(plan)).toEqual(needed)
 })

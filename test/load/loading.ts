@@ -98,6 +98,7 @@ export async function loadingPlace(
   return {
     session,
     put,
+    describeAlone,
     at: warehouse.at(database.target),
     load,
     /** As `load`, where it must not succeed. */

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { Session } from '../../src/postgres/session.ts'
 import { backfillPlace, backfillTemplate } from '../backfill/fixture.ts'
@@ -26,6 +27,34 @@ test('a pooler that gives connections to others between transactions is refused,
     ),
   })
   expect(await place.session.rows('SELECT FROM dwh.runs')).toEqual([])
+})
+
+test('one that gives its connections out in turn is refused too, and none of them keeps a setting', async (context) => {
+  await using database = await freshDatabase(server, { template: template.name })
+  await using pooler = await pgbouncer(database.target, 'transaction', 'server_round_robin = 1')
+  if (!pooler) return context.skip(noPooler)
+  const { host, port, database: name, user } = pooler.target
+  const others = Array.from(
+    { length: 3 },
+    () => new pg.Client({ host, port, database: name, user } as object),
+  )
+  const settings =
+    "SELECT pg_backend_pid() AS pid, current_setting('search_path') AS path, current_setting('lock_timeout') AS patience"
+  // All at once, so that each has a connection of its own.
+  const look = async () => {
+    for (const other of others) await other.query('BEGIN')
+    const found: { pid: number }[] = []
+    for (const other of others) found.push(...(await other.query(settings)).rows)
+    for (const other of others) await other.query('COMMIT')
+    return found.toSorted((a, b) => a.pid - b.pid)
+  }
+  for (const other of others) await other.connect()
+  const before = await look()
+  await expect(Session.open(pooler.target, 'dwh pooled', quietWork())).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+  })
+  expect(await look()).toEqual(before)
+  for (const other of others) await other.end()
 })
 
 test('one that keeps a connection for a session serves: windows come whole, and statements are cancelled', async (context) => {

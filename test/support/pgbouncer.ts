@@ -7,8 +7,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Target } from '../../src/postgres/target.ts'
 
-/** A pgbouncer before a database, held with `await using`; undefined where the machine has none. */
-export async function pgbouncer(target: Target, mode: 'session' | 'transaction') {
+/**
+ * A pgbouncer before a database, held with `await using`; undefined where the machine has none.
+ *
+ * @param settings further lines of its pgbouncer.ini
+ */
+export async function pgbouncer(target: Target, mode: 'session' | 'transaction', settings = '') {
   if (spawnSync('pgbouncer', ['--version']).status !== 0) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'pgbouncer-'))
   chmodSync(folder, 0o777)
@@ -26,6 +30,7 @@ auth_type = any
 auth_file = ${folder}/users.txt
 pool_mode = ${mode}
 default_pool_size = 20
+${settings}
 `,
     { mode: 0o644 },
   )

@@ -1,7 +1,9 @@
 -- Pins what changes the meaning or the text of values, and where and how statements work, so that no setting of the role
 -- or the database leaks in.
--- Gives the process id of the backend: that of a login is a pooler's own.
+-- Gives the process id of the backend, which is not that of the login where a pooler has answered it: then nothing is set, and
+-- no row given, for the connection may be somebody else's a moment later.
 -- pg_catalog first and pg_temp last: nothing planted in another schema is called by an unqualified name.
+-- $1 the process id that the login was told; NULL for a connection that is known to be a session's own
 -- Locks: none.
 SELECT pg_backend_pid() AS pid,
        set_config('search_path', 'pg_catalog, pg_temp', false),
@@ -19,3 +21,4 @@ SELECT pg_backend_pid() AS pid,
        set_config('statement_timeout', '0', false),
        set_config('idle_in_transaction_session_timeout', '0', false),
        set_config('lock_timeout', '10s', false)
+ WHERE $1::pg_catalog.int4 IS NULL OR pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4

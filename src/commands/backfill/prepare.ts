@@ -1,6 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
 import type { z } from 'zod'
 import { type Estimate, estimate } from '../../backfill/estimate.ts'
+import { leaflessWindows } from '../../backfill/leafless.ts'
 import { OpenSources } from '../../backfill/open-source.ts'
 import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfill/plan.ts'
 import { SharedPoliteness } from '../../backfill/politeness.ts'
@@ -72,7 +73,15 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
   return {
     plan,
     estimate: estimated,
-    checks: await preflight(facts, missing, sourceChecks, input.parallel, estimated.bytes, spoolFolder),
+    checks: await preflight(
+      facts,
+      missing,
+      leaflessWindows(plan.chunks),
+      sourceChecks,
+      input.parallel,
+      estimated.bytes,
+      spoolFolder,
+    ),
     parallel: input.parallel,
     settings: {
       force: input.force,

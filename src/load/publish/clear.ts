@@ -1,5 +1,7 @@
 import { DwhError } from '../../errors.ts'
 import type { Difference, GenerationTable } from '../../ledger/generations.ts'
+import { readFurniture } from '../../partitions/create.ts'
+import { furnishStatements } from '../../partitions/leaf-sql.ts'
 import type { Leaf } from '../../partitions/tree.ts'
 import {
   fitName,
@@ -162,7 +164,10 @@ function formerName(
   return { schema: target.schema, name: fitName(`${tables}${label}`) }
 }
 
-/** A table with the columns of the target and nothing that would keep a row out, or refer to others. */
+/**
+ * A table with the columns of the target and nothing that would keep a row out, or refer to others. It is its owner's alone: whom
+ * the target hides rows from finds them nowhere else either.
+ */
 export async function createGeneration(
   session: Session,
   target: LoadTarget,
@@ -170,6 +175,16 @@ export async function createGeneration(
 ): Promise<void> {
   const like = relation(target.dataset.target)
   await session.run(`CREATE TABLE ${relation(name)} (LIKE ${like} INCLUDING STORAGE INCLUDING COMPRESSION)`)
+  const furniture = await readFurniture(session, target.oid, target.dataset)
+  const owned = {
+    ...furniture,
+    grants: null,
+    column_grants: null,
+    comment: null,
+    column_options: null,
+    storage: [],
+  }
+  for (const statement of furnishStatements(name, owned)) await session.run(statement)
   await session.run(
     `COMMENT ON TABLE ${relation(name)} IS ${literal(`Rows of ${shown(target.dataset.target)} that dwh keeps aside; see dwh.generations.`)}`,
   )

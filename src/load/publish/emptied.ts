@@ -1,4 +1,4 @@
-import { readFurniture } from '../../partitions/create.ts'
+import { furnitureOfLeaf, readFurniture } from '../../partitions/create.ts'
 import { createLeafStatements } from '../../partitions/leaf-sql.ts'
 import type { Leaf } from '../../partitions/tree.ts'
 import { type RelationName, relation } from '../../postgres/identifiers.ts'
@@ -55,7 +55,7 @@ export async function findEmptied(
   return wanted.filter(({ oid }) => occupied.has(oid) && !hung.has(oid))
 }
 
-/** Under ACCESS EXCLUSIVE on the target and these leaves. */
+/** The new leaves have owner, grants and storage of those that go. Under ACCESS EXCLUSIVE on the target and these leaves. */
 export async function exchangeForEmpty(
   session: Session,
   { dataset, oid }: LoadTarget,
@@ -67,10 +67,11 @@ export async function exchangeForEmpty(
     const former = kept.get(leaf.oid)
     if (!former || !leaf.range) continue
     const indexes = await session.rows<{ of: string; name: string }>(sql('load/leaf_indexes'), [leaf.oid])
+    const own = await furnitureOfLeaf(session, leaf.oid, dataset)
     await session.run(`ALTER TABLE ${relation(parent)} DETACH PARTITION ${relation(leaf)}`)
     await keepLeaf(session, leaf, former, new Map(indexes.map(({ of, name }) => [of, name])), parent)
     const fresh = { schema: leaf.schema, name: leaf.name, range: leaf.range }
-    const furniture = await readFurniture(session, oid, dataset)
+    const furniture = own ?? (await readFurniture(session, oid, dataset))
     for (const statement of createLeafStatements(parent, dataset.partition as Policy, fresh, furniture))
       await session.run(statement)
   }

@@ -28,13 +28,14 @@ export function valuesOfTexts({ filled, names }: ColumnPlan): string[] {
  */
 export function neededInputs({ filled, names }: ColumnPlan): number[] {
   const copied = new Set(filled.flatMap(({ from }) => ('input' in from ? [from.input] : [])))
+  // Capitals, for in small letters a sigma is another one at the end of a word.
   const expressions = filled.flatMap(({ from }) =>
-    'expression' in from ? [from.expression.toLowerCase()] : [],
+    'expression' in from ? [from.expression.toUpperCase()] : [],
   )
   // The whole row, or a name that is spelt by escapes.
-  const isOpaque = expressions.some((text) => /dwh_records|u&"/.test(text))
+  const isOpaque = expressions.some((text) => /DWH_RECORDS|U&"/.test(text))
   return names.flatMap((name, index) => {
-    const spelt = name.toLowerCase().replaceAll('"', '""')
+    const spelt = name.toUpperCase().replaceAll('"', '""')
     const isNamed = isOpaque || copied.has(index) || expressions.some((text) => text.includes(spelt))
     return isNamed ? [index] : []
   })

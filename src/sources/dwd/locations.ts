@@ -2,7 +2,7 @@ import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import { ahead } from '../ahead.ts'
 import type { Fetched, Source, Surroundings } from '../source.ts'
-import { type Wish, windowText } from '../window.ts'
+import { type Wish, withoutWindows } from '../window.ts'
 import type { Archive, Index } from './archive.ts'
 import { counting } from './counting.ts'
 import { fingerprint } from './editions.ts'
@@ -37,12 +37,7 @@ export class Locations implements Source {
   }
 
   async fetch({ window }: Wish, work: Work): Promise<Fetched> {
-    if (window)
-      throw new DwhError(
-        'CONFIG_INVALID',
-        `the places of stations have no windows, such as ${windowText(window)}`,
-        { hint: 'run it without dates, as a whole: --force takes the newest ones' },
-      )
+    if (window) throw withoutWindows('the places of stations have', window, 'ones')
     const { work: counted, cost } = counting(work)
     const read: string[] = []
     const csv = this.#rows(newestFiles(await this.#archive.index(counted, true)), counted, read)

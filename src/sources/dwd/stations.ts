@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import type { Fetched, Source, Surroundings } from '../source.ts'
-import { type Wish, windowText } from '../window.ts'
+import { type Wish, withoutWindows } from '../window.ts'
 import type { Archive } from './archive.ts'
 import { counting } from './counting.ts'
 import { fingerprint } from './editions.ts'
@@ -29,14 +28,7 @@ export class Stations implements Source {
   }
 
   async fetch({ window }: Wish, work: Work): Promise<Fetched> {
-    if (window)
-      throw new DwhError(
-        'CONFIG_INVALID',
-        `a list of stations has no windows, such as ${windowText(window)}`,
-        {
-          hint: 'run it without dates, as a whole: --force takes the newest list',
-        },
-      )
+    if (window) throw withoutWindows('a list of stations has', window, 'list')
     const { work: counted, cost } = counting(work)
     const { path } = await this.#archive.stations(counted)
     const list = await readFile(path)

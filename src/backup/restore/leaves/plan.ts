@@ -105,7 +105,7 @@ export async function planLeaves(session: Session, work: Work, wishes: LeavesWis
   return {
     wishes,
     manifest: hash,
-    batch: same[0]?.batch ?? nameStamp(),
+    batch: same[0]?.batch ?? nameStamp(before.map(({ batch }) => batch)),
     parent: { ...name, oid: target.oid },
     leaves,
     loadedSince: since.filter((load) => load.leaves.some((leaf) => names.has(leaf))),
