@@ -137,13 +137,13 @@ export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T
     if (error instanceof DwhError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new DwhError('DISK_FULL', `there is no room for ${path}; the leaf is as it was`, {
+      throw new DwhError('DISK_FULL', `there is no room for ${path}; the leaf stays attached, and sealed`, {
         cause: error,
         hint: 'free some room, or name another folder as maintenance.archive.folder',
       })
     }
     if (code !== undefined && /^E[A-Z]+$/.test(code)) {
-      throw new DwhError('FAILED', `${message}; the leaf is as it was`, {
+      throw new DwhError('FAILED', `${message}; the leaf stays attached, and sealed`, {
         cause: error,
         hint: 'see maintenance.archive.folder in the warehouse file',
       })
