@@ -16,11 +16,15 @@ export interface Flight {
   destination: string
 }
 
-/** Three million flights within the United States, January to June 2001, from the npm package vega-datasets. */
-export async function* readFlights(most = Number.POSITIVE_INFINITY): AsyncGenerator<Flight[]> {
-  const { buffer, byteOffset, byteLength } = readFileSync(
-    join(packageRoot, 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet'),
-  )
+/** Three million flights within the United States, January to June 2001, in the npm package vega-datasets. */
+export const allFlights = join(packageRoot, 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet')
+
+/** @param path of a Parquet file with the columns of `allFlights` */
+export async function* readFlights(
+  most = Number.POSITIVE_INFINITY,
+  path = allFlights,
+): AsyncGenerator<Flight[]> {
+  const { buffer, byteOffset, byteLength } = readFileSync(path)
   const file = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
   let rowStart = 0
   for (const group of parquetMetadata(file).row_groups) {
@@ -39,14 +43,14 @@ export async function* readFlights(most = Number.POSITIVE_INFINITY): AsyncGenera
  */
 export async function loadPlainFlights(
   session: Session,
-  { most, loaded = () => {} }: { most?: number; loaded?: (rows: number) => void } = {},
+  { most, path, loaded = () => {} }: { most?: number; path?: string; loaded?: (rows: number) => void } = {},
 ): Promise<void> {
   await session.run(
     'CREATE TABLE public.flights (date timestamp NOT NULL, delay integer, distance integer, origin text NOT NULL, destination text NOT NULL)',
   )
   let rows = 0
   async function* lines() {
-    for await (const flights of readFlights(most)) {
+    for await (const flights of readFlights(most, path)) {
       yield flights.map(copyLine).join('')
       rows += flights.length
       loaded(rows)

@@ -1,12 +1,17 @@
-// The last line of scripts/test, and its exit code: node scripts/test-summary.ts RESULTS VITEST_EXIT CHECK_EXIT
+// The last lines of scripts/test (what failed, and how many passed), and its exit code: node scripts/test-summary.ts RESULTS VITEST_EXIT CHECK_EXIT
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 
 /** What we read of vitest's JSON reporter. */
 interface Results {
   numPassedTests: number
   numFailedTests: number
   numPendingTests: number
-  testResults: { name: string; status: string; assertionResults: { status: string }[] }[]
+  testResults: {
+    name: string
+    status: string
+    assertionResults: { status: string; ancestorTitles: string[]; title: string; failureMessages: string[] }[]
+  }[]
 }
 
 const [path = '', tested, checked] = process.argv.slice(2)
@@ -14,6 +19,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const results = read(path)
 let failed = results.numFailedTests
+for (const file of results.testResults) tellFailed(file)
 for (const { name } of results.testResults.filter(couldNotRun)) fail(`could not run: ${name}`)
 // Such as a database that was left behind, or no test at all.
 if (tested !== '0' && failed === 0) fail('vitest failed beyond its tests: see above')
@@ -26,6 +32,16 @@ process.exitCode = failed > 0 ? 1 : 0
 function fail(why: string): void {
   say(why)
   failed++
+}
+
+/** One line for each test that failed, since what vitest says of it stands far above. */
+function tellFailed({ name, assertionResults }: Results['testResults'][number]): void {
+  for (const { status, ancestorTitles, title, failureMessages } of assertionResults) {
+    if (status !== 'failed') continue
+    const test = [relative(process.cwd(), name), ...ancestorTitles, title].join(' > ')
+    const why = (failureMessages[0] ?? '').split('\n', 1)[0]?.slice(0, 200)
+    say(`failed: ${test}${why ? `: ${why}` : ''}`)
+  }
 }
 
 /** The reporter writes nothing when vitest itself breaks down. */

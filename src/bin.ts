@@ -28,7 +28,17 @@ async function main(): Promise<number> {
     const say = (message: string) => emit({ type: 'note', message })
     const signal = interruption(say, () => process.exit(130))
     try {
-      await command.run(new Context(streams, globals, { emit: observed(emit), signal }, path, words), input)
+      await command.run(
+        new Context(
+          streams,
+          globals,
+          { emit: observed(emit), signal },
+          path,
+          words,
+          'dryRun' in command.options,
+        ),
+        input,
+      )
       return 0
     } finally {
       end()

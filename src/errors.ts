@@ -54,6 +54,7 @@ export const errorCodes = {
     exit: 1,
     meaning: 'a file cannot be read to its end, or is not of the format that was said',
   },
+  INPUT_MISSING: { exit: 1, meaning: 'a file that a source names for a window is not there' },
   SOURCE_FAILED: { exit: 1, meaning: 'a source did not give what it was asked for; it may later' },
   GATE_FAILED: {
     exit: 5,

@@ -16,10 +16,12 @@ export type DwhEvent =
       step: string
       done: number
       total: number
-      unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables' | 'segments' | 'windows' | 'files'
+      unit: 'rows' | 'bytes' | 'leaves' | 'indexes' | 'tables' | 'segments' | 'windows' | 'files' | 'values'
       /** Of a load: rows that have arrived, and records that were refused. */
       rows?: number
       rejects?: number
+      /** Of a backfill: windows that ended without their rows being there. */
+      short?: number
       /** As of a step. */
       of?: string
     }

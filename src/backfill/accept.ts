@@ -9,6 +9,7 @@ import { chunkName } from './chunk-work.ts'
 import { exchangeKept, type KeptChunk } from './exchange-kept.ts'
 import { failures } from './gates.ts'
 import { openGenerations } from './generations.ts'
+import { rowsOfOthers } from './shared-rows.ts'
 import { chunksOf, type NotUndoable, settleKept } from './undo.ts'
 
 /** A chunk whose rows are withheld. */
@@ -119,10 +120,11 @@ export async function accept(
       })
       await settleKept(last, chunk.chunk, withheld, end)
     }
+    const others = (last: Session) => rowsOfOthers(last, warehouse, chunk)
     const kept: KeptChunk = {
       how: 'accept',
       which: 'withheld',
-      ...{ chunk, generations: withheld, rules: { replaces, concluding } },
+      ...{ chunk, generations: withheld, rules: { replaces, concluding, others } },
     }
     const loaded = await exchangeKept(session, work, warehouse, kept, run, jobs)
     const rows = withheld.reduce((sum, generation) => sum + generation.rows, 0)

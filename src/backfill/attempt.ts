@@ -1,3 +1,4 @@
+import { DwhError } from '../errors.ts'
 import { step } from '../events.ts'
 import type { BackfillSettings } from '../ledger/backfills.ts'
 import {
@@ -6,6 +7,7 @@ import {
   type Claim,
   finishChunk,
   type GateResult,
+  windowsBeside,
 } from '../ledger/chunks.ts'
 import type { Lease } from '../ledger/lease.ts'
 import type { ArrivedFacts, ChunkEnd, ChunkLoad } from '../load/chunk.ts'
@@ -24,6 +26,7 @@ import { judgeChunk } from './gates.ts'
 import { dropWithheld, generationTables, settleGenerations } from './generations.ts'
 import type { OpenSources } from './open-source.ts'
 import { rowsWithPrecedence } from './precedence.ts'
+import { rowsOfOthers } from './shared-rows.ts'
 
 /** What one process brings to all its attempts. */
 export interface Bench {
@@ -43,7 +46,7 @@ export interface Tools {
  * Does one chunk: fetches its window into a private place, loads it unseen, and lets rows and the row of the ledger appear in one
  * last transaction.
  *
- * @throws DwhError SOURCE_FAILED, INPUT_BROKEN, LEASE_LOST, and what a load throws; nothing of the chunk is visible then
+ * @throws DwhError SOURCE_FAILED, INPUT_BROKEN, INPUT_MISSING, LEASE_LOST, and what a load throws; nothing of the chunk is visible then
  */
 export async function attempt(
   bench: Bench,
@@ -66,9 +69,13 @@ export async function attempt(
     gates: [],
     seconds: () => Math.round(performance.now() - started) / 1000,
   }
+  // Who wants no coverage says that days may be without a file.
+  if (fetched.missing !== undefined && dataset.thresholds.coverage > 0)
+    throw new DwhError('INPUT_MISSING', fetched.missing)
   if (fetched.input) return await loadRows(doing, fetched.input, dataset)
   // What is there gives way to nothing.
-  if (settings.force) return await loadRows(doing, noRows(dataset), { ...dataset, map: {} })
+  if (settings.force)
+    return await loadRows(doing, await noRows(tools.session, dataset), { ...dataset, map: {} })
   return await endEmpty(doing)
 }
 
@@ -109,6 +116,7 @@ async function loadRows(doing: Doing, input: Input, dataset: Dataset): Promise<C
         result = end
       }),
       yields: await rowsWithPrecedence(session, bench.warehouse, claim),
+      others: (session) => rowsOfOthers(session, bench.warehouse, claim),
     },
   }
   const file = await planFile(session, work, dataset, renamed(input, chunkName(claim)), options, false)
@@ -130,10 +138,14 @@ function readingOf(warehouse: Warehouse, { dataset, source }: Claim): FileOption
 const hopeless = 0.5
 
 function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoad {
-  const { claim, settings, dataset } = doing
+  const { claim, settings, dataset, tools } = doing
   return {
     // Where a table has no leaves nobody knows which column tells the days: its source was asked for them.
     window: dataset.partition && windowOf(claim),
+    beside: async () =>
+      (await windowsBeside(tools.session, claim)).flatMap(
+        (days) => windowOf({ ...days, zone: claim.zone }) ?? [],
+      ),
     replaces: settings.force,
     isPart: doing.isPart,
     tables: generationTables(claim),
@@ -210,7 +222,7 @@ async function endEmpty(doing: Doing): Promise<ChunkResult> {
   const verdict = await judge(doing, facts)
   const figures: ChunkFigures = {
     ...{ records: 0, inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0 },
-    ...{ duplicates: 0, rejected: 0, outside: 0 },
+    ...{ duplicates: 0, rejected: 0, outside: 0, unplanned: 0 },
     ...fetchedFigures(doing),
   }
   const result: ChunkResult = {

@@ -1,13 +1,17 @@
 import { Temporal } from 'temporal-polyfill'
 import type { DwhEvent, Work } from '../events.ts'
 import type { ChunkProgress, Claim } from '../ledger/chunks.ts'
-import { type Window, type Wish, windowText } from '../sources/window.ts'
+import { parametersText, type Window, type Wish, windowText } from '../sources/window.ts'
 
 /** `measure/piezo 2024-01-01 to 2024-02-01 region=north` */
 export function chunkName(chunk: Pick<Claim, 'dataset' | 'source' | 'parameters' | WindowColumns>): string {
   const window = windowOf(chunk)
-  const given = Object.entries(chunk.parameters).map(([name, value]) => `${name}=${value}`)
-  return [`${chunk.dataset}/${chunk.source}`, ...(window ? [windowText(window)] : []), ...given].join(' ')
+  const given = parametersText(chunk.parameters)
+  return [
+    `${chunk.dataset}/${chunk.source}`,
+    ...(window ? [windowText(window)] : []),
+    ...(given ? [given] : []),
+  ].join(' ')
 }
 
 type WindowColumns = 'window_from' | 'window_to' | 'zone'
@@ -84,7 +88,8 @@ export class ChunkWork implements Work {
     progress.done = done
     progress.total = total
     if (unit === 'rows') progress.rows = done
-    if (rows !== undefined) progress.rows = rows
+    // The rows that are loaded are those that were fetched: they are not counted from nothing again.
+    if (rows !== undefined) progress.rows = Math.max(progress.rows, rows)
     if (rejects !== undefined) progress.rejects = rejects
     if (unit === 'bytes' && progress.requests === 0) progress.bytes = Math.max(progress.bytes, done)
   }

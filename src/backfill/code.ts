@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DwhError } from '../errors.ts'
+import type { Statement } from '../postgres/sql-files.ts'
+import type { EachSettings } from '../sources/http/each.ts'
+import { fileForPeople } from '../warehouse/files.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { datasetOfSource } from '../warehouse/of-source.ts'
 
@@ -41,12 +44,37 @@ export function codeOf(warehouse: Warehouse, name: string, source: string): stri
   const { columns, map, key, nulls_equal, recency, scope, references, target, partition } = dataset
   const asked = Object.fromEntries(Object.entries(settings).filter(([what]) => !manners.includes(what)))
   const what = [
-    asked,
+    { ...asked, ...valuesOf(warehouse, settings) },
     queryText(warehouse, settings) ?? null,
     { columns, map, key, nulls_equal, recency, scope, references, target },
     partition && { key: partition.key, kind: partition.kind, zone: partition.zone },
   ]
   return createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 32)
+}
+
+/** Which values are asked for, whatever how many at a time; nothing where a source has none. */
+function valuesOf(warehouse: Warehouse, settings: SourceSettings) {
+  if (!('for_each' in settings) || !settings.for_each) return {}
+  const { parameter, list, file } = settings.for_each
+  const text = file === undefined ? valuesQuery(warehouse, settings.for_each)?.text : textOf(warehouse, file)
+  return { for_each: [parameter, list ?? text] }
+}
+
+function textOf({ path: warehouse }: Warehouse, file: string): string | undefined {
+  const path = resolve(dirname(warehouse), file)
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+}
+
+/** The query of `for_each`, be it in a file or in the settings themselves; undefined where its values are no query. */
+export function valuesQuery(
+  { sqlFolder }: Pick<Warehouse, 'sqlFolder'>,
+  { sql }: EachSettings,
+): Statement | undefined {
+  if (sql === undefined) return undefined
+  // A query has blanks between its words.
+  if (/\s/.test(sql)) return { text: sql }
+  const file = join(sqlFolder, sql)
+  return { text: readFileSync(file, 'utf8'), file: fileForPeople(file) }
 }
 
 /** The text of the query that a source names, be it in a file or in the settings themselves. */

@@ -8,6 +8,7 @@ import { sql } from '../postgres/sql-files.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { codeOf } from './code.ts'
 import {
+  byParameters,
   type CoverageState,
   type CoveredWindow,
   type DayMap,
@@ -32,7 +33,7 @@ export interface CoverageWish {
   rows: boolean
 }
 
-/** What the ledger says of the days of a dataset, one map a source. */
+/** What the ledger says of the days of a dataset, one map for each source and set of parameters. */
 export interface Coverage {
   dataset: string
   by: CoverageUnit
@@ -44,7 +45,7 @@ export interface Coverage {
 
 export interface SourceCoverage {
   source: string
-  /** Each set of parameters that it was asked with: a day is as good as the worst of them. */
+  /** With which it was asked; empty where it was not asked yet. */
   parameters: Record<string, string>[]
   /** Days by state; a dataset without windows has one. */
   totals: Record<CoverageState, number>
@@ -100,31 +101,28 @@ export async function coverage(
   const names = wish.source
     ? [wish.source]
     : [...new Set([...Object.keys(dataset.sources), ...chunks.map(({ source }) => source)])]
-  const maps = names.map((source) => ({
-    source,
-    ...daysOf(
-      chunks.filter((chunk) => chunk.source === source),
-      span,
-      currentCode(warehouse, dataset, source),
-    ),
-  }))
+  const maps = names.flatMap((source) => {
+    const own = chunks.filter((chunk) => chunk.source === source)
+    const code = currentCode(warehouse, dataset, source)
+    return byParameters(own).map((set) => ({ source, ...daysOf(set, span, code) }))
+  })
   const counted = wish.rows ? await countRows(session, dataset, span, maps) : undefined
   return {
     dataset: dataset.name,
     by,
     from: String(span.from),
     to: String(span.to),
-    sources: maps.map((map): SourceCoverage => {
+    sources: maps.map((map, n): SourceCoverage => {
       const gaps = gapsOf(map, span)
       return {
         source: map.source,
         parameters: map.parameters,
         totals: totalsOf(map.states),
-        periods: periodsOf(map, span, by, counted?.days.get(map.source)),
+        periods: periodsOf(map, span, by, counted?.days[n]),
         windows: map.windows,
         gaps,
-        commands: commandsFor(dataset.name, map, gaps),
-        differences: counted?.differences.get(map.source) ?? null,
+        commands: commandsFor(dataset, map, gaps),
+        differences: counted?.differences[n] ?? null,
       }
     }),
   }
@@ -253,7 +251,7 @@ function gapsOf({ states, why, isWindowless }: DayMap, { from }: Span): Gap[] {
 
 /** One a state, over all its gaps: what is done in between is left out by the plan. */
 function commandsFor(
-  dataset: string,
+  dataset: Dataset,
   { source, parameters, isWindowless, states, withheld }: DayMap & { source: string },
   gaps: Gap[],
 ): string[] {
@@ -264,13 +262,8 @@ function commandsFor(
     thin: '--force',
   }
   const [only] = parameters
-  const params =
-    parameters.length === 1 && only
-      ? Object.entries(only)
-          .map(([name, value]) => ` --param ${name}=${shellWord(value)}`)
-          .join('')
-      : ''
-  const run = `dwh backfill run --dataset ${dataset} --source ${source}`
+  const params = parameters.length === 1 && only ? paramFlags(dataset, source, only) : ''
+  const run = `dwh backfill run --dataset ${dataset.name} --source ${source}`
   if (isWindowless) return wanting.includes(states[0] ?? 'missing') ? [`${run}${params}`] : []
   const commands = wanting.flatMap((state) => {
     const own = gaps.filter((gap) => gap.state === state)
@@ -280,6 +273,19 @@ function commandsFor(
     return [`${run} --from ${first.from} --to ${own.at(-1)?.to} ${flag}${params}`]
   })
   return [...commands, ...withheld.map((backfill) => `dwh backfill accept ${backfill}`)]
+}
+
+/** ` --param region=north`: what the warehouse file does not say itself. */
+export function paramFlags(
+  dataset: Dataset | undefined,
+  source: string,
+  parameters: Record<string, string>,
+): string {
+  const own = dataset?.sources[source]?.parameters ?? {}
+  return Object.entries(parameters)
+    .filter(([name, value]) => String(own[name] ?? '') !== value)
+    .map(([name, value]) => ` --param ${name}=${shellWord(value)}`)
+    .join('')
 }
 
 function shellWord(text: string): string {

@@ -12,6 +12,7 @@ export interface PastWindow {
   parameters: Record<string, string>
   code: string
   attempts: number
+  error_code: string | null
   error: string | null
   window_from: string | null
   window_to: string | null
@@ -56,27 +57,26 @@ export function worst(states: CoverageState[]): CoverageState {
   return order[Math.max(0, ...states.map((state) => order.indexOf(state)))] as CoverageState
 }
 
+/** What one region has is no word about another one; a source that was never asked has one map too. */
+export function byParameters(chunks: PastWindow[]): PastWindow[][] {
+  if (chunks.length === 0) return [[]]
+  const sets = Map.groupBy(chunks, ({ parameters }) => JSON.stringify(Object.entries(parameters).toSorted()))
+  return [...sets.values()]
+}
+
 /**
- * What the days of one source are, by its chunks in the order in which they were planned.
+ * What the days of one source and one set of parameters are, by its chunks in the order in which they were planned.
  *
  * @param code what a chunk planned now would have: others are stale; undefined where nobody knows
  */
 export function daysOf(chunks: PastWindow[], span: Span, code: string | undefined): DayMap {
   const isWindowless = chunks.length > 0 && chunks.every(({ window_from }) => window_from === null)
   const length = isWindowless ? 1 : span.from.until(span.to, { largestUnit: 'days' }).days
-  const sets = Map.groupBy(chunks, ({ parameters }) => JSON.stringify(Object.entries(parameters).toSorted()))
-  const maps = [...sets.values()].map((own) => layDown(own, span, length, code))
-  const states: CoverageState[] = []
-  const why: (string | undefined)[] = []
-  for (let day = 0; day < length; day++) {
-    const state = maps.length === 0 ? 'missing' : worst(maps.map((map) => map[day]?.state ?? 'missing'))
-    states.push(state)
-    why.push(maps.find((map) => map[day]?.state === state)?.[day]?.why)
-  }
+  const days = layDown(chunks, span, length, code)
   return {
-    parameters: [...sets.values()].map(([first]) => first?.parameters ?? {}),
-    states,
-    why,
+    parameters: chunks.slice(0, 1).map(({ parameters }) => parameters),
+    states: Array.from(days, (day) => day?.state ?? 'missing'),
+    why: Array.from(days, (day) => day?.why),
     windows: chunks
       .filter((chunk) => isWindowless || touches(chunk, span))
       .map((chunk) => ({
@@ -130,10 +130,11 @@ function isThere(state: CoverageState): boolean {
 }
 
 function stateOf(
-  { outcome, code: own, rows, failed_gates }: PastWindow,
+  { outcome, code: own, error_code, rows, failed_gates }: PastWindow,
   code: string | undefined,
 ): CoverageState {
   if (outcome === null) return 'open'
+  if (error_code === 'INPUT_MISSING') return 'missing'
   if (outcome === 'failed' || outcome === 'quarantined') return outcome
   if (code !== undefined && own !== code) return 'stale'
   if (rows === 0 || failed_gates.includes('coverage') || failed_gates.includes('volume')) return 'thin'

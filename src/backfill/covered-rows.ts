@@ -23,10 +23,11 @@ interface Span {
   to: Temporal.PlainDate
 }
 
+/** In the order of the maps. */
 export interface CountedRows {
-  /** By source and day; `all` where the table has no partition key. */
-  days: Map<string, Map<string, number>>
-  differences: Map<string, RowDifference[]>
+  /** By day; `all` where the table has no partition key. */
+  days: Map<string, number>[]
+  differences: RowDifference[][]
 }
 
 /** Counts the rows of a table by source and day, in one pass over the leaves of the span. */
@@ -48,19 +49,15 @@ export async function countRows(
   )
   const labelOf = (day: string | null) =>
     policy && day !== null ? String(positionDate(policy, day)) : String(day)
-  const days = new Map(
-    maps.map(({ source }, n) => [
-      source,
+  const days = maps.map(
+    (_, n) =>
       new Map(rows.map((row) => [labelOf(row.day as string | null), Number(row[`rows_${n}`])] as const)),
-    ]),
   )
-  const differences = new Map(
-    maps.map(({ source, windows, parameters }) => [
-      source,
-      parameters.length > 1
-        ? []
-        : differencesOf(windows, days.get(source) as Map<string, number>, span, policy),
-    ]),
+  // Where no scope tells two of them apart, each count is of the rows of both.
+  const isShared = (n: number) =>
+    maps.some(({ windows }, m) => m !== n && windows.length > 0 && filters[m] === filters[n])
+  const differences = maps.map(({ windows }, n) =>
+    isShared(n) ? [] : differencesOf(windows, days[n] as Map<string, number>, span, policy),
   )
   return { days, differences }
 }

@@ -1,11 +1,18 @@
+import { readTableColumns } from '../load/columns.ts'
+import { relation } from '../postgres/identifiers.ts'
+import type { Session } from '../postgres/session.ts'
 import type { ByteStream } from '../sources/file/byte-stream.ts'
 import { type Input, inputOf } from '../sources/file/find.ts'
 import type { Dataset } from '../warehouse/load.ts'
 
-/** An input of a dataset that has no rows, for a window that is to be empty: the names of the columns that every row must have. */
-export function noRows({ key, partition, columns }: Dataset): Input {
-  const names = new Set([...(key ?? []), ...(partition?.key ?? []), ...Object.keys(columns)])
-  const line = Buffer.from(`${[...names].map((name) => `"${name.replaceAll('"', '""')}"`).join(',')}\n`)
+/** An input without rows for a window that is to be empty: the names of all columns that a row of the table may be given. */
+export async function noRows(session: Session, { target }: Pick<Dataset, 'target'>): Promise<Input> {
+  const found = await session.one<{ oid: number | null }>('SELECT to_regclass($1)::oid::bigint AS oid', [
+    relation(target),
+  ])
+  const columns = found.oid === null ? [] : await readTableColumns(session, found.oid)
+  const names = columns.flatMap(({ name, generated }) => (generated ? [] : [name]))
+  const line = Buffer.from(`${names.map((name) => `"${name.replaceAll('"', '""')}"`).join(',')}\n`)
   const stored = { name: 'nothing.csv', bytes: line.length, open: async (from = 0) => streamOf(line, from) }
   return inputOf(stored, null, '', async () => {})
 }

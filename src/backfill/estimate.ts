@@ -1,10 +1,10 @@
-import type { Work } from '../events.ts'
 import type { PastChunk } from '../ledger/chunks.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Source } from '../sources/source.ts'
 import { windowOf } from './chunk-work.ts'
 import type { BackfillPlan, PlannedChunk } from './plan.ts'
+import type { Probe } from './reach.ts'
 
 /** What a backfill will take, as far as anybody can tell. */
 export interface Estimate {
@@ -16,42 +16,45 @@ export interface Estimate {
   by: 'history' | 'the sources' | 'nothing'
 }
 
-/** Opens a source to ask it; undefined: no source is asked. */
-export type Ask = (chunk: PlannedChunk) => Promise<Source>
+/** Opens the source of a window. */
+export type Open = (chunk: PlannedChunk) => Promise<Source>
 
 /** Windows of a source that it is asked about. */
 const probes = 3
-/** Milliseconds that all questions together may take. */
-const patience = 10_000
 /** Bytes of a row with its indexes, where the table has none yet. */
 const usualRow = 150
 /** Rows a second of one hand, where nothing was loaded yet. */
 const usualRate = 20_000
+/** Seconds that a window takes beside its rows, where nothing was loaded yet. */
+const perWindow = 0.3
 
-/** By what the same source has brought before, else by asking it about a few windows. */
+/** By what the same source has brought before, else by asking it about a few windows. Every source is asked whether it is there. */
 export async function estimate(
   session: Session,
-  work: Work,
   { chunks, history }: BackfillPlan,
   parallel: number,
-  ask: Ask | undefined,
+  probe: Probe,
+  open: Open,
 ): Promise<Estimate> {
   const taken = chunks.filter((chunk) => chunk.taken)
   const sizes = await rowSizes(session, taken)
-  const deadline = performance.now() + patience
   const sum = { rows: 0, bytes: 0, seconds: 0 }
   let by: Estimate['by'] = 'history'
   for (const group of Map.groupBy(taken, ({ pair }) => pair).values()) {
     const first = group[0] as PlannedChunk
     const known = history.filter((past) => isOf(past, first) && past.rows > 0)
     const fromHistory = known.length > 0 ? rowsByHistory(group, known) : undefined
-    const rows = fromHistory ?? (ask ? await rowsByProbe(group, work, ask, deadline) : undefined)
-    if (rows === undefined) return { rows: undefined, bytes: undefined, seconds: undefined, by: 'nothing' }
+    // One that has brought rows before may be out of reach by now.
+    if (fromHistory !== undefined && isOutside(first.pair)) await rowsOf(first, probe, open)
+    const rows = fromHistory ?? (await rowsByProbe(group, probe, open))
+    if (rows === undefined) by = 'nothing'
+    if (rows === undefined || by === 'nothing') continue
     if (fromHistory === undefined) by = 'the sources'
     sum.rows += rows
     sum.bytes += rows * (sizes.get(tableOf(first)) ?? usualRow)
-    sum.seconds += rows * secondsPerRow(known)
+    sum.seconds += rows * secondsPerRow(known) + (known.length > 0 ? 0 : group.length * perWindow)
   }
+  if (by === 'nothing') return { rows: undefined, bytes: undefined, seconds: undefined, by }
   return {
     rows: Math.round(sum.rows),
     bytes: Math.round(sum.bytes),
@@ -82,33 +85,36 @@ function secondsPerRow(known: PastChunk[]): number {
   return rows > 0 ? timed.reduce((all, { seconds }) => all + seconds, 0) / rows : 1 / usualRate
 }
 
+const nameOf = ({ chunk }: PlannedChunk) => `${chunk.dataset}/${chunk.source}`
+
+/** Beyond this machine and the database of the warehouse, which are known to be there. */
+function isOutside({ settings }: PlannedChunk['pair']): boolean {
+  return settings.kind === 'postgres' ? settings.connection !== undefined : settings.kind !== 'file'
+}
+
+/** Asks the source of a window how many rows that has. */
+function rowsOf(one: PlannedChunk, probe: Probe, open: Open): Promise<number | undefined> {
+  return probe.ask(
+    { name: nameOf(one), isOutside: isOutside(one.pair) },
+    () => open(one),
+    (source, work) => source.estimate(wishFor(one), work),
+  )
+}
+
+const wishFor = ({ window, chunk: { parameters } }: PlannedChunk) => ({ window, parameters })
+
 /** What a source does not know, or does not say in time, is not worth a plan that fails. */
-async function rowsByProbe(
-  group: PlannedChunk[],
-  { emit, signal }: Work,
-  ask: Ask,
-  deadline: number,
-): Promise<number | undefined> {
+async function rowsByProbe(group: PlannedChunk[], probe: Probe, open: Open): Promise<number | undefined> {
   const step = Math.max(1, (group.length - 1) / (probes - 1))
   const asked = group.filter((_, n) => n === 0 || Math.floor(n / step) !== Math.floor((n - 1) / step))
   let rows = 0
   let days = 0
   for (const one of asked.slice(0, probes)) {
-    const left = deadline - performance.now()
-    if (left <= 0) break
-    try {
-      const source = await ask(one)
-      const wish = { window: one.window, parameters: one.chunk.parameters }
-      const limited = { emit, signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]) }
-      const found = await source.estimate(wish, limited)
-      if (found === undefined) continue
-      rows += found
-      days += daysOf(one.chunk)
-    } catch (error) {
-      signal.throwIfAborted()
-      emit({ type: 'note', message: `${one.chunk.dataset}/${one.chunk.source}: ${(error as Error).message}` })
-      return undefined
-    }
+    const found = await rowsOf(one, probe, open)
+    if (probe.isTroubled(nameOf(one))) return undefined
+    if (found === undefined) continue
+    rows += found
+    days += daysOf(one.chunk)
   }
   return days === 0 ? undefined : group.reduce((all, { chunk }) => all + (rows / days) * daysOf(chunk), 0)
 }

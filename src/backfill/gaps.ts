@@ -1,5 +1,6 @@
 import type { Chunk } from '../ledger/chunks.ts'
 import type { ChunkFilter } from '../ledger/generations.ts'
+import { withoutAddress } from '../sources/http/trouble.ts'
 
 /** Days that no chunk has brought, of one dataset, source and parameters: [from, to). */
 export interface Gap {
@@ -8,6 +9,9 @@ export interface Gap {
   parameters: Record<string, string>
   from: string
   to: string
+  /** Of the last chunk that should have brought them; null where there is none. */
+  state: Chunk['state'] | null
+  backfill: number | null
   /** `never loaded`, or what became of the last chunk that should have brought them. */
   why: string
 }
@@ -42,24 +46,31 @@ function gapsOf(group: Chunk[], from: string | undefined, to: string | undefined
       .at(-1) as string)
   const counts = ({ state }: Chunk) => state === 'done' || state === 'flagged'
   const there = dated.filter(([chunk]) => counts(chunk)).map(([, days]) => days)
-  const { dataset, source, parameters } = first
+  const of = { dataset: first.dataset, source: first.source, parameters: first.parameters }
   // What another chunk should have brought is told apart from what none was asked for.
   const others = dated.filter(([chunk]) => !counts(chunk)).toSorted((a, b) => b[0].chunk - a[0].chunk)
   const gaps: Gap[] = []
   let left = without([[start, end]], there)
   for (const [chunk, days] of others) {
     for (const [low, high] of within(left, days))
-      gaps.push({ dataset, source, parameters, from: low, to: high, why: reason(chunk) })
+      gaps.push({
+        ...of,
+        from: low,
+        to: high,
+        state: chunk.state,
+        backfill: chunk.backfill,
+        why: reason(chunk),
+      })
     left = without(left, [days])
   }
   for (const [low, high] of left)
-    gaps.push({ dataset, source, parameters, from: low, to: high, why: 'never loaded' })
+    gaps.push({ ...of, from: low, to: high, state: null, backfill: null, why: 'never loaded' })
   return gaps.toSorted((a, b) => (a.from < b.from ? -1 : 1))
 }
 
 function reason({ state, chunk, backfill, error }: Chunk): string {
   const of = `${state} (chunk ${chunk} of backfill ${backfill})`
-  return error === null ? of : `${of}: ${error.split('\n')[0]}`
+  return error === null ? of : `${of}: ${withoutAddress(error.split('\n')[0] ?? '')}`
 }
 
 /** What is left of some spans where others are taken away. */
@@ -80,4 +91,15 @@ function within(spans: Days[], [low, high]: Days): Days[] {
     const [start, end] = [from > low ? from : low, to < high ? to : high]
     return start < end ? [[start, end]] : []
   })
+}
+
+/** Spans that touch or overlap become one. */
+export function joined(spans: Days[]): Days[] {
+  const all: Days[] = []
+  for (const [from, to] of spans.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const last = all.at(-1)
+    if (!last || from > last[1]) all.push([from, to])
+    else if (to > last[1]) last[1] = to
+  }
+  return all
 }

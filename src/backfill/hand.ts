@@ -31,6 +31,8 @@ export interface Foreman {
   wants(hand: number): boolean
   /** Whether a chunk may be begun now. */
   mayBegin(): boolean
+  /** A hand rests for so many milliseconds, for it has found no chunk. */
+  idle(milliseconds: number): Promise<void>
   /** An attempt is at work until what comes back is disposed of. */
   begin(claim: Claim, work: ChunkWork): Disposable
   tell(claim: Claim, settled: Settled, error?: DwhError): void
@@ -62,7 +64,7 @@ export class Hand {
           : undefined
         if (found === 'busy') await sleep(5 + Math.random() * 20)
         else if (found) await this.#do(tools, found)
-        else await sleep(idlePause * (0.5 + Math.random()), undefined, { signal: this.#work.signal })
+        else await shift.idle(idlePause * (0.5 + Math.random()))
       }
     } catch (error) {
       if (!this.#work.signal.aborted) shift.stop(toDwhError(error))
@@ -93,7 +95,7 @@ export class Hand {
         this.#work.signal.aborted || isOfWorker(error),
       )
       shift.tell(claim, settled, error)
-      if (isOfWorker(error)) throw named(error, name)
+      if (isOfWorker(error)) throw named(error, name, shift.backfill)
     }
   }
 
@@ -139,11 +141,15 @@ function isOfWorker(error: DwhError): boolean {
   )
 }
 
-/** Which of many sources it was. */
-function named(error: DwhError, chunk: string): DwhError {
+/** Which of many sources it was; a backfill that has filled a disk is paused. */
+function named(error: DwhError, chunk: string, backfill: number): DwhError {
+  const hint =
+    error.code === 'DISK_FULL'
+      ? `backfill ${backfill} is paused: free some room, and then: dwh backfill retry ${backfill}`
+      : error.hint
   return new DwhError(error.code, `${chunk}: ${error.message}`, {
     cause: error,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(hint === undefined ? {} : { hint }),
   })
 }
 

@@ -1,9 +1,10 @@
 import type { Target } from '../postgres/target.ts'
+import type { EachSettings, QueryValues } from '../sources/http/each.ts'
 import type { SourceServer } from '../sources/postgres/server.ts'
 import type { Source, Surroundings } from '../sources/source.ts'
 import { resolveNamedConnection } from '../warehouse/connection.ts'
 import type { Warehouse } from '../warehouse/load.ts'
-import { type SourceSettings, sourceOf } from './code.ts'
+import { type SourceSettings, sourceOf, valuesQuery } from './code.ts'
 
 /** What the sources of a warehouse need of the machine and the user who opens them. */
 export interface SourcePlace {
@@ -46,11 +47,21 @@ export class OpenSources implements AsyncDisposable {
         const server = await kept(this.#servers, settings.connection, () => this.#server(settings.connection))
         return (await import('../sources/postgres/source.ts')).openPostgres(settings, surroundings, server)
       }
-      case 'http':
-        return (await import('../sources/http/source.ts')).openHttp(settings, surroundings)
+      case 'http': {
+        const values = settings.for_each && (await this.#values(settings.for_each))
+        return (await import('../sources/http/source.ts')).openHttp(settings, surroundings, values)
+      }
       case 'graphql':
         return (await import('../sources/graphql/source.ts')).openGraphql(settings, surroundings)
     }
+  }
+
+  /** What answers the query of a list of values. */
+  async #values(each: EachSettings): Promise<QueryValues | undefined> {
+    const query = valuesQuery(this.#warehouse, each)
+    if (!query) return undefined
+    const server = await kept(this.#servers, undefined, () => this.#server(undefined))
+    return new (await import('../sources/postgres/values.ts')).ValueQuery(query, server)
   }
 
   /** One for all sources that read it, which then see one moment of it. */

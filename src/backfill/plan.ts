@@ -181,6 +181,7 @@ function judgeEnded(
   if (last.undone) return decide('missing', `${by} was undone`, last)
   if (last.outcome === 'quarantined') return decide('quarantined', `${by} has set its rows apart`, last)
   if (last.outcome === 'cancelled') return decide('missing', `${by} was cancelled`, last)
+  if (last.error_code === 'INPUT_MISSING') return decide('missing', `${by}: ${last.error}`, last)
   return decide('failed', `${by}: ${last.error?.split('\n')[0] ?? 'failed'}`, last)
 }
 

@@ -1,8 +1,8 @@
 import { statfs } from 'node:fs/promises'
+import type { ErrorCode } from '../errors.ts'
 import { type RelationName, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import type { Estimate } from './estimate.ts'
 
 /** What the server says of itself before work begins. */
 export interface ServerFacts {
@@ -24,10 +24,12 @@ export interface ServerFacts {
 
 /** A look at one thing that a backfill needs; `no` keeps it from beginning. */
 export interface Check {
-  what: 'server' | 'tables' | 'connections' | 'disk' | 'health'
+  what: 'server' | 'tables' | 'sources' | 'connections' | 'disk' | 'health'
   state: 'yes' | 'warning' | 'no' | 'unknown'
   finding: string
   hint?: string
+  /** Of the error that it ends with, where it is no finding of ours. */
+  code?: ErrorCode
 }
 
 /** Of the connections that a process holds whatever it does: the run, its lease, its ledger, its control. */
@@ -50,17 +52,21 @@ export async function missingTables(session: Session, tables: RelationName[]): P
  * Looks at the server before a plan is carried out; nothing is changed.
  *
  * @param missing tables of the plan that are not there
+ * @param sources what asking them has shown
+ * @param bytes of disk that it will take, where that is known
  */
 export async function preflight(
   facts: ServerFacts,
   missing: RelationName[],
+  sources: Check[],
   parallel: number,
-  { bytes }: Pick<Estimate, 'bytes'>,
+  bytes: number | undefined,
   spoolFolder: string,
 ): Promise<Check[]> {
   return [
     server(facts),
     tables(missing),
+    ...sources,
     connections(facts, parallel),
     await disk(facts, bytes, spoolFolder),
     ...health(facts),

@@ -1,8 +1,10 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { addPeriods, periodOf } from '../partitions/periods.ts'
+import { queryNames, speaksOfWindow } from '../sources/postgres/template.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 import { didYouMean } from '../warehouse/nearest.ts'
+import { parametersOfSource } from '../warehouse/of-source.ts'
 import type { Grain } from '../warehouse/schema.ts'
 import { queryText, type SourceSettings } from './code.ts'
 import { type ChunkSize, chunkSize, type DaySpan } from './windows.ts'
@@ -59,7 +61,7 @@ export function choosePairs(warehouse: Warehouse, choice: Choice): Pair[] {
     sourcesOf(dataset, choice).map((source) => pairOf(warehouse, dataset, source, choice)),
   )
   refuseUnasked(warehouse, pairs, choice.parameters)
-  requireParameters(pairs)
+  requireParameters(warehouse, pairs)
   return pairs
 }
 
@@ -92,16 +94,13 @@ function sourcesOf({ name, sources }: Dataset, { all, source }: Choice): string[
 
 function pairOf(warehouse: Warehouse, dataset: Dataset, source: string, choice: Choice): Pair {
   const settings = dataset.sources[source] as SourceSettings
-  const own = Object.fromEntries(
-    Object.entries(settings.parameters).map(([name, value]) => [name, String(value)]),
-  )
   const known = asked(warehouse, dataset, settings)
   const given = Object.entries(choice.parameters).filter(([name]) => known.has(name))
   return {
     dataset,
     source,
     settings,
-    parameters: { ...own, ...Object.fromEntries(given) },
+    parameters: parametersOfSource(dataset, source, Object.fromEntries(given)),
     size: choice.chunk ?? (chunkSize(settings.chunk) as ChunkSize),
     hasWindows: dataset.partition !== undefined ? !isIncremental(settings) : asksForDays(warehouse, settings),
   }
@@ -109,9 +108,18 @@ function pairOf(warehouse: Warehouse, dataset: Dataset, source: string, choice: 
 
 const dayNames = /\{(year|quarter|month|day|from|to|last|from_instant|to_instant|before|after)\}/
 
+/** What the query of another PostgreSQL may ask for without a parameter of that name. */
+const queryWords = ['from_key', 'to_key', 'zone', 'watermark']
+
+/** The names after a colon in the query of another PostgreSQL. */
+function namesOfQuery(warehouse: Warehouse, settings: SourceSettings): string[] {
+  return settings.kind === 'postgres' ? queryNames(queryText(warehouse, settings) ?? '') : []
+}
+
 /** Its settings speak of days. */
 function asksForDays(warehouse: Warehouse, settings: SourceSettings): boolean {
   const text = JSON.stringify(settings) + (queryText(warehouse, settings) ?? '')
+  if (settings.kind === 'postgres' && speaksOfWindow(queryText(warehouse, settings) ?? '')) return true
   return dayNames.test(text) || ('window_column' in settings && settings.window_column !== undefined)
 }
 
@@ -129,6 +137,7 @@ function asked(warehouse: Warehouse, dataset: Dataset, settings: SourceSettings)
   return new Set([
     ...Object.keys(settings.parameters),
     ...[...templates.matchAll(/(?<!\$)\{([a-z_]\w*)\}/gi)].map(([, name]) => name as string),
+    ...namesOfQuery(warehouse, settings),
     ...[...scope.matchAll(/(?<![:\w]):([a-z_]\w*)/gi)].map(([, name]) => name as string),
   ])
 }
@@ -137,7 +146,7 @@ function asked(warehouse: Warehouse, dataset: Dataset, settings: SourceSettings)
 function refuseUnasked(warehouse: Warehouse, pairs: Pair[], given: Record<string, string>): void {
   const known = [
     ...new Set(pairs.flatMap(({ dataset, settings }) => [...asked(warehouse, dataset, settings)])),
-  ].filter((name) => !dayNames.test(`{${name}}`))
+  ].filter((name) => !dayNames.test(`{${name}}`) && !queryWords.includes(name))
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue
     throw new DwhError('USAGE', `no source asks for a parameter ${name}${didYouMean(name, known)}`, {
@@ -147,10 +156,11 @@ function refuseUnasked(warehouse: Warehouse, pairs: Pair[], given: Record<string
 }
 
 /** Found out at work it would be a request that cannot be made, window after window. */
-function requireParameters(pairs: Pair[]): void {
+function requireParameters(warehouse: Warehouse, pairs: Pair[]): void {
   const lacking = pairs.flatMap(({ dataset, source, settings, parameters }) => {
-    const names = [...new Set(filledNames(settings))].filter(
-      (name) => !dayNames.test(`{${name}}`) && !Object.hasOwn(parameters, name),
+    const asked = new Set([...filledNames(settings), ...namesOfQuery(warehouse, settings)])
+    const names = [...asked].filter(
+      (name) => !dayNames.test(`{${name}}`) && !queryWords.includes(name) && !Object.hasOwn(parameters, name),
     )
     return names.length > 0 ? [{ source: `${dataset.name}/${source}`, names }] : []
   })

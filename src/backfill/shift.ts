@@ -1,9 +1,10 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type BackfillSettings, type OpenWork, openWork } from '../ledger/backfills.ts'
-import { type Claim, tellProgress } from '../ledger/chunks.ts'
+import { type Claim, failDependents, tellProgress } from '../ledger/chunks.ts'
 import { releaseDead } from '../ledger/workers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Target } from '../postgres/target.ts'
@@ -43,7 +44,9 @@ export class Shift implements Foreman {
   #state: OpenWork
   #hours: Hours | undefined
   #waitsUntil: number | undefined
-  #isEnding = false
+  /** Aborted when no chunk is to be begun any more. */
+  readonly #ending = new AbortController()
+  #hurry = new AbortController()
   #failure: DwhError | undefined
   #rows = 0
   #rejects = 0
@@ -59,6 +62,10 @@ export class Shift implements Foreman {
     this.#stopper = stopper
     this.#state = state
     this.#hours = state.settings.hours === null ? undefined : readHours(state.settings.hours)
+    // Every hand that is idle listens to it.
+    setMaxListeners(0, this.#ending.signal)
+    work.signal.addEventListener('abort', () => this.#ending.abort(), { once: true })
+    if (work.signal.aborted) this.#ending.abort()
   }
 
   get settings(): BackfillSettings {
@@ -71,7 +78,7 @@ export class Shift implements Foreman {
   }
 
   wants(hand: number): boolean {
-    return !this.#isEnding && !this.#work.signal.aborted && hand < Math.min(this.#state.parallel, this.#most)
+    return !this.#ending.signal.aborted && hand < Math.min(this.#state.parallel, this.#most)
   }
 
   mayBegin(): boolean {
@@ -88,6 +95,12 @@ export class Shift implements Foreman {
   begin(claim: Claim, work: ChunkWork): Disposable {
     this.#attempts.set(claim.chunk, { claim, work })
     return { [Symbol.dispose]: () => void this.#attempts.delete(claim.chunk) }
+  }
+
+  /** A hand has found nothing to do: where the others have nothing either, all may be done. */
+  async idle(milliseconds: number): Promise<void> {
+    if (this.#attempts.size === 0 && this.mayBegin()) this.#hurry.abort()
+    await rest(milliseconds, this.#ending.signal)
   }
 
   /** Says how an attempt has ended. */
@@ -109,13 +122,13 @@ export class Shift implements Foreman {
         type: 'warning',
         message: failureLine(claim, settled, error, this.settings.retries),
       })
-      if (settled.state === 'failed' && this.settings.stop_on_error) this.#isEnding = true
+      if (settled.state === 'failed' && this.settings.stop_on_error) this.#ending.abort()
     }
   }
 
   stop(error: DwhError): void {
     this.#failure ??= error
-    this.#isEnding = true
+    this.#ending.abort()
     if (!this.#stopper.signal.aborted) this.#stopper.abort(error)
   }
 
@@ -127,8 +140,9 @@ export class Shift implements Foreman {
       } catch (error) {
         this.stop(error as DwhError)
       }
-      if (this.#isEnding || this.#work.signal.aborted) break
-      await sleep(beat, undefined, { signal: this.#work.signal }).catch(() => {})
+      if (this.#ending.signal.aborted) break
+      this.#hurry = new AbortController()
+      await rest(beat, AbortSignal.any([this.#ending.signal, this.#hurry.signal]))
     }
     await Promise.all(this.#hands.values())
     if (this.#failure) throw this.#failure
@@ -144,6 +158,7 @@ export class Shift implements Foreman {
         `the connection that renews the lease of run ${this.run} has gone`,
       )
     await releaseDead(this.control, this.#work, this.run, this.backfill)
+    if (this.settings.after) await this.#failDependents()
     const state = await openWork(this.control, this.backfill, this.run)
     if (!state) throw new DwhError('LEASE_LOST', `backfill ${this.backfill} is not in the ledger any more`)
     if (state.wanted !== this.#state.wanted && state.wanted !== 'cancel')
@@ -156,7 +171,7 @@ export class Shift implements Foreman {
     if (state.wanted === 'cancel') return this.stop(cancelled(this.backfill))
     // Whoever has paused it because of an error does not wait for somebody to resume it.
     const isGivenUp = state.wanted === 'pause' && state.settings.stop_on_error && state.short > 0
-    this.#isEnding ||= state.open === 0 || isGivenUp
+    if (state.open === 0 || isGivenUp) this.#ending.abort()
     for (let hand = 0; this.wants(hand); hand++) {
       if (this.#hands.has(hand)) continue
       const working = new Hand(this, this.#work, hand).work().finally(() => this.#hands.delete(hand))
@@ -164,9 +179,15 @@ export class Shift implements Foreman {
     }
   }
 
+  /** Computed of days that have not come they would be empty, and count as done. */
+  async #failDependents(): Promise<void> {
+    for (const chunk of await failDependents(this.control, this.backfill))
+      this.#work.emit({ type: 'warning', message: `${chunkName(chunk)}: failed: ${chunk.error}` })
+  }
+
   async #tellProgress(): Promise<void> {
     const attempts = [...this.#attempts.values()]
-    const { chunks, open } = this.#state
+    const { chunks, open, short } = this.#state
     const sum = (of: (work: ChunkWork) => number) => attempts.reduce((all, { work }) => all + of(work), 0)
     this.#work.emit({
       type: 'progress',
@@ -174,6 +195,7 @@ export class Shift implements Foreman {
       done: chunks - open,
       total: chunks,
       unit: 'windows',
+      short,
       rows: this.#rows + sum(({ progress }) => progress.rows),
       rejects: this.#rejects + sum(({ progress }) => progress.rejects),
     })
@@ -191,6 +213,11 @@ export class Shift implements Foreman {
   #note(message: string): void {
     this.#work.emit({ type: 'note', message })
   }
+}
+
+/** Until a time has passed, or somebody wants no more rest. */
+async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => {})
 }
 
 function cancelled(backfill: number): DwhError {

@@ -7,6 +7,7 @@ import {
   type Generation,
   keepGenerations,
   laterLoads,
+  lineageOf,
   listGenerations,
   undoChunk,
 } from '../ledger/generations.ts'
@@ -17,6 +18,7 @@ import { inTransaction } from '../postgres/transaction.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { isComparable, isProved, proveStanding, standingOf } from './chunk-proof.ts'
 import { chunkName } from './chunk-work.ts'
+import { isEdited } from './edited.ts'
 import { exchangeKept, type KeptChunk } from './exchange-kept.ts'
 import { dropGenerations, keptTable, openGenerations } from './generations.ts'
 
@@ -26,6 +28,8 @@ export interface Undoable {
   name: string
   /** Where the former rows are kept. */
   former: Generation[]
+  /** Chunks of the same window that were merged over it, oldest first: they go with it. */
+  later: Chunk[]
   /** What has changed rows of scope and window since; empty where they are as the chunk has left them. */
   since: string[]
 }
@@ -68,11 +72,48 @@ export async function planUndo(
     const name = chunkName(chunk)
     const former = kept.filter((one) => one.chunk === chunk.chunk && one.kind === 'former')
     const open = former.filter(({ gone_at }) => gone_at === null)
-    const why = await whyNot(chunk, former, open)
+    const lineage = await lineageOf(session, chunk)
+    const why = (await whyNotNow(session, chunk, lineage)) ?? whyNot(chunk, former, open)
     if (why !== undefined) plan.others.push({ chunk, name, why })
-    else plan.chunks.push({ chunk, name, former: open, since: await changedSince(session, warehouse, chunk) })
+    else
+      plan.chunks.push({
+        ...{ chunk, name, former: open, later: lineage.later },
+        since: await sinceOf(session, warehouse, chunk, lineage.later),
+      })
   }
   return plan
+}
+
+type Lineage = Awaited<ReturnType<typeof lineageOf>>
+
+/** Of chunks for one window those go back first that have kept what they found; what was merged between goes with the others. */
+async function whyNotNow(
+  session: Session,
+  chunk: Chunk,
+  { later, former }: Lineage,
+): Promise<string | undefined> {
+  const numbers = [...later, ...former].map((one) => one.chunk)
+  const kept = (await openGenerations(session, numbers)).filter(({ kind }) => kind === 'former')
+  const keeps = (one: Chunk) => kept.some((generation) => generation.chunk === one.chunk)
+  const last = later.findLast(keeps)
+  if (last)
+    return `gave way to chunk ${last.chunk}: undo the backfill of that one first: dwh backfill undo ${last.backfill}`
+  const own = await openGenerations(session, [chunk.chunk])
+  const below = own.some(({ kind }) => kind === 'former') ? undefined : former.find(keeps)
+  if (!below || later.length > 0) return undefined
+  return `was merged over chunk ${below.chunk}: dwh backfill undo ${below.backfill} --chunk ${below.chunk} --force takes both back`
+}
+
+async function sinceOf(
+  session: Session,
+  warehouse: Warehouse,
+  chunk: Chunk,
+  later: Chunk[],
+): Promise<string[]> {
+  // Which rows are its own cannot be told; requireAsLoaded says so.
+  if (isEdited(warehouse, chunk)) return []
+  const merged = later.map((one) => `chunk ${one.chunk} of backfill ${one.backfill} was merged over it`)
+  return [...merged, ...(await changedSince(session, warehouse, later.at(-1) ?? chunk))]
 }
 
 /** @throws DwhError USAGE */
@@ -96,10 +137,9 @@ export async function chunksOf(
 }
 
 function whyNot(chunk: Chunk, former: Generation[], open: Generation[]): string | undefined {
-  const { state, superseded_by } = chunk
+  const { state } = chunk
   if (state === 'undone') return 'is undone already'
-  if (state === 'superseded') return `gave way to chunk ${superseded_by}: undo the backfill of that one first`
-  if (state !== 'done' && state !== 'flagged') return `is ${state}: it has replaced nothing`
+  if (!['done', 'flagged', 'superseded'].includes(state)) return `is ${state}: it has replaced nothing`
   if (former.length === 0) return 'was merged and not forced: it has replaced nothing that could come back'
   return open.length === 0 ? 'has no former rows any more: they were let go' : undefined
 }
@@ -108,13 +148,17 @@ function whyNot(chunk: Chunk, former: Generation[], open: Generation[]): string 
 async function changedSince(session: Session, warehouse: Warehouse, chunk: Chunk): Promise<string[]> {
   const standing = await standingOf(session, warehouse, chunk)
   if (!standing) return [`${chunk.schema_name}.${chunk.table_name} is gone`]
-  if (!chunk.proof || !isComparable(chunk.proof)) return []
+  const { proof } = chunk
+  if (!proof || !isComparable(proof))
+    return [
+      `${proof ? `its proof is one of ${proof.algorithm}` : 'it was not proved when it ended'}: whether its rows are what they were nobody can tell`,
+    ]
   const found = await proveStanding(session, standing)
-  if (isProved(found, chunk.proof)) return []
+  if (isProved(found, proof)) return []
   const loads = (await laterLoads(session, chunk)).filter(({ leaves }) =>
     leaves.some(({ name }) => standing.tables.some((table) => table.name === name)),
   )
-  const rows = `${found.rows.toLocaleString('en')} rows are there, ${chunk.proof.rows.toLocaleString('en')} were`
+  const rows = `${found.rows.toLocaleString('en')} rows are there, ${proof.rows.toLocaleString('en')} were`
   if (loads.length === 0) return [`${rows}: changed by no load`]
   return [rows, ...loads.slice(-3).map(({ load, run, input }) => `load ${load} of run ${run}: ${input}`)]
 }
@@ -125,11 +169,14 @@ export function requireUnchanged({ chunks }: UndoPlan, isForced: boolean): void 
   const [first] = changed
   if (!first || isForced) return
   const which = changed.length === 1 ? first.name : `${changed.length} windows, among them ${first.name}`
+  const back = 'what is there now is kept aside too, and dwh backfill accept brings it back'
   throw new DwhError(
     'ROWS_UNFIT',
     `rows of ${which} have changed since (${first.since.join('; ')}); nothing was changed`,
     {
-      hint: 'undo what came later first, or add --force: what is there now is kept aside too, and dwh backfill accept brings it back',
+      hint: changed.some(({ later }) => later.length > 0)
+        ? `add --force: what was merged over it goes with it; ${back}`
+        : `undo what came later first, or add --force: ${back}`,
     },
   )
 }
@@ -151,10 +198,11 @@ export async function undo(
   jobs: number,
 ): Promise<{ chunk: number; name: string; rows: number; revived: number | undefined }[]> {
   const done: { chunk: number; name: string; rows: number; revived: number | undefined }[] = []
-  for (const { chunk, name, former, since } of plan.chunks) {
+  for (const { chunk, name, former, later, since } of plan.chunks) {
     let revived: number | undefined
     const concluding = async (last: Session, end: ChunkEnd) => {
-      revived = await undoChunk(last, chunk.chunk)
+      // Each makes the one before it count again.
+      for (const one of [chunk, ...later].toReversed()) revived = await undoChunk(last, one.chunk)
       await settleKept(last, chunk.chunk, former, end)
     }
     // Between the plan and now somebody has read it, and said yes.

@@ -1,5 +1,5 @@
 import type { Work } from '../events.ts'
-import type { Chunk } from '../ledger/chunks.ts'
+import type { Chunk, StoredProof } from '../ledger/chunks.ts'
 import {
   type ChunkFilter,
   findChunks,
@@ -11,7 +11,9 @@ import { relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { inTransaction } from '../postgres/transaction.ts'
+import type { Proof } from '../proof/hash.ts'
 import type { Warehouse } from '../warehouse/load.ts'
+import { judgeBeside, type Rewriting } from './beside.ts'
 import {
   countDoubled,
   isComparable,
@@ -21,6 +23,7 @@ import {
   standingOf,
 } from './chunk-proof.ts'
 import { chunkName } from './chunk-work.ts'
+import { isEdited } from './edited.ts'
 import { type Days, findGaps, type Gap, without } from './gaps.ts'
 import { failures } from './gates.ts'
 
@@ -75,7 +78,8 @@ export interface Certificate {
   differences: number
 }
 
-const different: Finding[] = ['deleted', 'added', 'changed', 'doubled', 'thin']
+/** The findings that are differences. */
+export const different: Finding[] = ['deleted', 'added', 'changed', 'doubled', 'thin']
 
 /**
  * Holds what the ledger says of backfills against the rows that are there: counts and hashes of each chunk that counts, and the
@@ -144,6 +148,10 @@ async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Prom
     const note = isEmpty ? 'the source had no rows' : 'it was not proved when it ended'
     return { finding: isEmpty ? 'empty' : 'unproved', rows: null, expected: null, note }
   }
+  if (proof.condition !== undefined && isEdited(warehouse, chunk)) {
+    const note = 'the warehouse file says something else about its rows than when it was loaded'
+    return { finding: 'unproved', rows: null, expected: proof.rows, note }
+  }
   const found = await proveStanding(session, standing)
   const counts = { rows: found.rows, expected: proof.rows }
   if (!isComparable(proof))
@@ -158,18 +166,8 @@ async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Prom
   }
   const later = await laterLoads(session, chunk)
   const rewriting = await rewritingOf(session, warehouse, chunk, standing, later)
-  const [first] = rewriting
-  // Rows do not go by a merge.
-  if (first && found.rows >= proof.rows) {
-    const by = `by chunk ${first.chunk} of backfill ${first.backfill}`
-    const left = daysBeside(chunk, rewriting)
-    if (!left) return { ...counts, finding: 'rewritten', note: by }
-    return {
-      ...counts,
-      finding: 'unproved',
-      note: `${by}, but for ${left}: of those days nothing can be told`,
-    }
-  }
+  if (mayExplain(found, proof, rewriting))
+    return { ...counts, ...(await judgeRewritten(session, chunk, standing, rewriting)) }
   const { key, partition } = standing.dataset
   // A row whose date was mended goes to another window.
   const mayMove = key !== undefined && partition?.key.some((column) => !key.includes(column)) === true
@@ -190,6 +188,34 @@ async function judge(session: Session, warehouse: Warehouse, chunk: Chunk): Prom
   return { ...counts, finding: found.rows > proof.rows ? 'added' : 'changed', note }
 }
 
+/** Later chunks have brought, and taken, as many rows as are more, or fewer, than there were. */
+function mayExplain(found: Proof, { rows }: StoredProof, rewriting: Rewriting[]): boolean {
+  const sum = (of: (one: LoadedChunk) => number) => rewriting.reduce((all, one) => all + of(one.of), 0)
+  const most = rows + sum(({ inserted, moved }) => inserted + moved)
+  const least = rows - sum(({ replaced, moved }) => replaced + moved)
+  return rewriting.length > 0 && least <= found.rows && found.rows <= most
+}
+
+/** Of rows that later chunks have written those are judged with them; the others are held against what the chunk has left. */
+async function judgeRewritten(
+  session: Session,
+  chunk: Chunk,
+  standing: Standing & { oid: number },
+  rewriting: Rewriting[],
+): Promise<Pick<Judged, 'finding' | 'note'>> {
+  const [first] = rewriting
+  const by = `by chunk ${first?.of.chunk} of backfill ${first?.of.backfill}`
+  const left = daysBeside(
+    chunk,
+    rewriting.map(({ of }) => of),
+  )
+  const beside = await judgeBeside(session, standing, chunk.proof as StoredProof, rewriting)
+  if (beside === 'changed') return { finding: 'changed', note: `${by}, and rows beside its own by no load` }
+  if (beside === 'intact' || (beside === 'none' && !left)) return { finding: 'rewritten', note: by }
+  const what = left ? `${left}: of those days` : 'rows of another scope: of those'
+  return { finding: 'unproved', note: `${by}, but for ${what} nothing can be told` }
+}
+
 const isKnown = ({ datasets }: Warehouse, { dataset, source }: Pick<Chunk, 'dataset' | 'source'>) =>
   datasets.some(({ name, sources }) => name === dataset && source in sources)
 
@@ -200,22 +226,26 @@ async function rewritingOf(
   chunk: Chunk,
   { territory, tables }: Standing,
   later: LaterLoad[],
-): Promise<LoadedChunk[]> {
-  const found: LoadedChunk[] = []
+): Promise<Rewriting[]> {
+  const found: Rewriting[] = []
   for (const { of } of later) {
     if (!of || !touches(of, chunk)) continue
+    // One that has changed nothing explains nothing.
+    if (of.inserted + of.updated + of.moved + of.replaced === 0) continue
     if (!isKnown(warehouse, of)) {
-      // Which rows were its own nobody can tell any more.
-      found.push(of)
+      found.push({ of, condition: undefined })
       continue
     }
     const other = await standingOf(session, warehouse, of)
     if (!other) continue
+    const { condition } = other.territory
     for (const table of tables) {
       const { shared } = await session.one<{ shared: boolean }>(
-        `SELECT EXISTS (SELECT FROM ONLY ${relation(table)} WHERE ${territory.condition} AND ${other.territory.condition}) AS shared`,
+        `SELECT EXISTS (SELECT FROM ONLY ${relation(table)} WHERE ${territory.condition} AND ${condition}) AS shared`,
       )
-      if (shared && !found.includes(of)) found.push(of)
+      if (!shared) continue
+      found.push({ of, condition })
+      break
     }
   }
   return found

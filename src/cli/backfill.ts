@@ -81,6 +81,16 @@ export function refuseShort({ backfill, ...counts }: BackfillDocument): void {
   })
 }
 
+/** A line a reason, for windows that stay as they are: one is named, several are counted. */
+export function stayingLines(others: { name: string; why: string }[]): string[] {
+  return [...Map.groupBy(others, ({ why }) => why)].map(([why, group]) => {
+    const [first] = group
+    return first && group.length === 1
+      ? `${first.name}: stays: it ${why}`
+      : `${group.length} windows stay: each ${why}`
+  })
+}
+
 /** How many windows a plan takes. */
 export function takenOf({ chunks }: BackfillPlan): number {
   return chunks.filter(({ taken }) => taken).length

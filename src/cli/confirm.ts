@@ -5,6 +5,7 @@ import type { Streams } from './streams.ts'
 /**
  * Asks before data is changed.
  *
+ * @param hasDryRun the command has the flag that stops after the plan
  * @returns whether the user said yes
  * @throws DwhError NEEDS_CONFIRMATION when nobody can be asked and --yes was not given
  */
@@ -13,6 +14,7 @@ export async function confirm(
   question: string,
   yes: boolean,
   signal: AbortSignal,
+  hasDryRun: boolean,
 ): Promise<boolean> {
   if (yes) return true
   if (!streams.interactive) {
@@ -20,7 +22,7 @@ export async function confirm(
       'NEEDS_CONFIRMATION',
       'this changes data and there is no terminal to ask on; nothing was changed',
       {
-        hint: 'add --yes to go on, or --dry-run to see the plan',
+        hint: hasDryRun ? 'add --yes to go on, or --dry-run to see the plan' : 'add --yes to go on',
       },
     )
   }

@@ -28,14 +28,23 @@ export class Context {
   readonly command: string
   /** As typed, for the ledger. */
   readonly words: string[]
+  readonly #hasDryRun: boolean
   #warehouse: Warehouse | undefined
 
-  constructor(streams: Streams, globals: Globals, work: Work, command: string, words: string[]) {
+  constructor(
+    streams: Streams,
+    globals: Globals,
+    work: Work,
+    command: string,
+    words: string[],
+    hasDryRun = false,
+  ) {
     this.streams = streams
     this.globals = globals
     this.work = work
     this.command = command
     this.words = words
+    this.#hasDryRun = hasDryRun
   }
 
   /**
@@ -78,7 +87,7 @@ export class Context {
 
   /** Asks before data is changed; see cli/confirm.ts. */
   async confirm(question: string, yes: boolean): Promise<boolean> {
-    return confirm(this.streams, question, yes, this.work.signal)
+    return confirm(this.streams, question, yes, this.work.signal, this.#hasDryRun)
   }
 
   /** Data for stdout, a line or a document. */

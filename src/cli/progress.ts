@@ -1,4 +1,5 @@
 import type { DwhEvent, Emit } from '../events.ts'
+import { withoutAddress } from '../sources/http/trouble.ts'
 import { bytes, count, duration, printable } from './format.ts'
 import type { Stream } from './streams.ts'
 
@@ -80,7 +81,7 @@ export async function drawEvents(stream: Stream, verbose: boolean): Promise<{ em
         if (verbose || event.seconds >= 1)
           line(
             paint.dim(
-              `· waits ${duration(event.seconds)} for ${printable(event.host)}: ${printable(event.reason)}`,
+              `· waits ${duration(event.seconds)} for ${printable(event.host)}: ${printable(withoutAddress(event.reason))}`,
             ),
           )
     }
@@ -94,14 +95,26 @@ async function liveLine() {
   return createLogUpdate(process.stderr, { showCursor: true })
 }
 
+const singular = {
+  rows: 'row',
+  leaves: 'leaf',
+  indexes: 'index',
+  tables: 'table',
+  segments: 'segment',
+  windows: 'window',
+  files: 'file',
+  values: 'value',
+}
+
 function describeProgress(event: Extract<DwhEvent, { type: 'progress' }>, seconds: number): string {
-  const { done, total, rows, rejects } = event
+  const { done, total, rows, rejects, short } = event
   const share = total > 0 ? done / total : 0
   const amount = event.unit === 'bytes' ? bytes : count
-  const unit = event.unit === 'bytes' ? '' : ` ${event.unit}`
+  const unit = event.unit === 'bytes' ? '' : ` ${total === 1 ? singular[event.unit] : event.unit}`
   const rate = (value: number) => value / Math.max(seconds, 0.001)
   return [
-    `${Math.floor(share * 100)} %  ${amount(done)} of ${amount(total)}${unit}`,
+    `${Math.floor(share * 100)} %  ${amount(done)} of ${amount(total)}${unit}${short === undefined ? '' : ' ended'}`,
+    ...(short ? [`${count(short)} failed or quarantined`] : []),
     ...(rows !== undefined && event.unit === 'bytes' ? [`${bytes(rate(done))}/s`] : []),
     ...(rows === undefined ? [] : [`${count(Math.round(rate(rows)))} rows/s`]),
     ...(rejects ? [`${count(rejects)} rejects`] : []),

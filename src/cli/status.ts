@@ -47,10 +47,17 @@ export function renderStatus(stream: Stream, { datasets, layers, others }: Wareh
           { title: 'kind', value: ({ kind }) => kind },
           { title: 'rows (about)', value: rows, align: 'right' },
           { title: 'size', value: ({ bytes: size }) => bytes(size), align: 'right' },
+          { title: '', value: ({ name }) => keptFor(name) },
         ],
         others,
       ),
     )
   }
   return parts.join('\n')
+}
+
+/** A table that a backfill has made is no stranger, and must not be taken for rubbish. */
+function keptFor(name: string): string {
+  const [, chunk] = /^dwh_chunk_(\d+)/.exec(name) ?? []
+  return chunk === undefined ? '' : `rows that a backfill keeps aside, of its chunk ${chunk}: dwh doctor`
 }

@@ -1,7 +1,7 @@
 import type { Command, Group } from '../cli/command.ts'
 
 /** Every command by its first word, in the order of the help. A command line loads the code of its own only. */
-const entries: Record<string, () => Promise<Command | Group>> = {
+const entries: Record<string, (words: string[]) => Promise<Command | Group>> = {
   init: async () => (await import('./init/index.ts')).init,
   setup: async () => (await import('./setup/index.ts')).setup,
   status: async () => (await import('./status/index.ts')).status,
@@ -11,7 +11,7 @@ const entries: Record<string, () => Promise<Command | Group>> = {
   migrate: async () => (await import('./migrate/index.ts')).migrateGroup,
   partitions: async () => (await import('./partitions/index.ts')).partitionsGroup,
   load: async () => (await import('./load/index.ts')).load,
-  backfill: async () => (await import('./backfill/index.ts')).backfillGroup,
+  backfill: async (words) => (await import('./backfill/index.ts')).backfillGroup(words),
   check: async () => (await import('./check/index.ts')).check,
   maintain: async () => (await import('./maintain/index.ts')).maintain,
   tune: async () => (await import('./tune/index.ts')).tune,
@@ -31,6 +31,8 @@ const entries: Record<string, () => Promise<Command | Group>> = {
 export async function loadCommands(words: string[] = []): Promise<(Command | Group)[]> {
   const named = Object.keys(entries).filter((name) => words.includes(name))
   const isHelp = words[0] === '--help' || words[0] === '-h'
-  const wanted = named.length > 0 && !isHelp ? named : Object.keys(entries)
-  return Promise.all(wanted.map((name) => (entries[name] as () => Promise<Command | Group>)()))
+  const isOne = named.length > 0 && !isHelp
+  const wanted = isOne ? named : Object.keys(entries)
+  const load = (name: string) => (entries[name] as NonNullable<(typeof entries)[string]>)(isOne ? words : [])
+  return Promise.all(wanted.map(load))
 }

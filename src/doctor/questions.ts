@@ -3,7 +3,7 @@ import { analyzed, autovacuum, deadRows } from './questions/autovacuum.ts'
 import { drills } from './questions/backups.ts'
 import { invalidIndexes, redundantIndexes, unusedIndexes } from './questions/indexes.ts'
 import { missingLeaves, runway, targets } from './questions/leaves.ts'
-import { deadRuns, keptTables, shadowTables } from './questions/leftovers.ts'
+import { deadRuns, keptRows, keptTables, shadowTables } from './questions/leftovers.ts'
 import { cores, disk, locks, memory } from './questions/machine.ts'
 import { duplicateKeys, nullKeys, rowsOutside } from './questions/rows.ts'
 import { seals } from './questions/seals.ts'
@@ -66,5 +66,6 @@ export const questions: Question[] = [
   duplicateKeys,
   shadowTables,
   keptTables,
+  keptRows,
   deadRuns,
 ]

@@ -17,12 +17,12 @@ export interface BackfillSettings {
   stop_on_error: boolean
   /** Such as `Mon-Fri 20:00-06:00 Europe/Paris`: outside, no chunk is begun. */
   hours: string | null
-  /** By dataset: those whose chunks of the same days must have ended before one of it is begun. */
+  /** By dataset: those whose chunks of the same days must have come before one of it is begun. */
   after?: Record<string, string[]>
 }
 
 /** What a backfill is, derived from its chunks. */
-export type BackfillState = 'running' | 'paused' | 'waiting' | 'cancelled' | 'done' | 'partly'
+export type BackfillState = 'running' | 'paused' | 'waiting' | 'cancelled' | 'done' | 'partly' | 'failed'
 
 /** A backfill with its chunks counted by state. */
 export interface Backfill {
@@ -125,6 +125,7 @@ export function stateOf(backfill: Backfill): BackfillState {
   const { chunks, wanted, at_work, ended_at, cancelled, failed, quarantined } = backfill
   if (ended_at === null) return wanted === 'pause' ? 'paused' : at_work ? 'running' : 'waiting'
   if (cancelled > 0 && cancelled === chunks) return 'cancelled'
+  if (failed > 0 && failed === chunks) return 'failed'
   return cancelled + failed + quarantined > 0 ? 'partly' : 'done'
 }
 

@@ -52,6 +52,8 @@ export interface ChunkFigures {
   rejected: number
   /** Rows of the input outside the window, left out. */
   outside: number
+  /** Those of them that lie in no window that is planned or done either; older chunks do not know it. */
+  unplanned?: number
   /** Rows that the source said there are. */
   announced: number | null
   requests: number
@@ -75,6 +77,8 @@ export interface StoredProof {
   hash_1: string
   hash_2: string
   algorithm: string
+  /** SQL, true for those rows and for no others; older proofs do not say it. */
+  condition?: string
 }
 
 /** A chunk as the ledger has it. */
@@ -112,6 +116,7 @@ export interface PastChunk extends Pick<Chunk, 'chunk' | 'backfill' | 'dataset' 
   outcome: ChunkOutcome | null
   ended_at: Date | null
   undone: boolean
+  error_code: string | null
   error: string | null
   fingerprint: string | null
   watermark: string | null
@@ -192,6 +197,14 @@ export async function claimChunk(
   })
 }
 
+/** The days that other chunks of the same source and parameters have brought, or shall bring. */
+export async function windowsBeside(
+  session: Session,
+  { chunk }: Pick<Claim, 'chunk'>,
+): Promise<{ window_from: string; window_to: string }[]> {
+  return session.rows(sql('ledger/windows_beside'), [chunk])
+}
+
 /** Writes how far the attempts of a worker are, all in one statement. */
 export async function tellProgress(
   session: Session,
@@ -259,6 +272,17 @@ export async function failChunk(
     seconds ?? null,
   ])
   return failed !== undefined
+}
+
+/**
+ * Ends the chunks of a backfill that read windows which have failed, were cancelled or are set apart: they fail with that as
+ * their reason. Those that read them in turn fail when it is called again.
+ */
+export async function failDependents(session: Session, backfill: number) {
+  return session.rows<Omit<NewChunk, 'schema_name' | 'table_name' | 'code'> & { error: string }>(
+    sql('ledger/fail_dependents'),
+    [backfill],
+  )
 }
 
 /** Lets a chunk go that a worker was told to stop with; as `failChunk` otherwise. */

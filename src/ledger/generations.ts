@@ -125,6 +125,26 @@ export async function findChunks(session: Session, warehouse: string, filter: Ch
   ])
 }
 
+/**
+ * The chunks that have counted for the window of one, each after the one before it: the first is that chunk, the last the one
+ * that counts. With it, newest first, those that it took the place of.
+ */
+export async function lineageOf(
+  session: Session,
+  chunk: Chunk,
+): Promise<{ later: Chunk[]; former: Chunk[] }> {
+  const all = await session.rows<Chunk>(sql('ledger/lineage'), [chunk.chunk])
+  const walk = (next: (from: Chunk) => Chunk | undefined) => {
+    const found: Chunk[] = []
+    for (let at = next(chunk); at && !found.includes(at); at = next(at)) found.push(at)
+    return found
+  }
+  return {
+    later: walk(({ superseded_by }) => all.find((one) => one.chunk === superseded_by)),
+    former: walk((from) => all.find(({ superseded_by }) => superseded_by === from.chunk)),
+  }
+}
+
 /** A load that has come after a chunk. */
 export interface LaterLoad {
   load: number
@@ -140,7 +160,8 @@ export interface LaterLoad {
 export type LoadedChunk = Pick<
   Chunk,
   'chunk' | 'backfill' | 'dataset' | 'source' | 'parameters' | 'zone' | 'window_from' | 'window_to'
->
+> &
+  Pick<ChunkFigures, 'inserted' | 'updated' | 'moved' | 'replaced'>
 
 /** Loads into the table of a chunk that have come after its end. */
 export async function laterLoads(

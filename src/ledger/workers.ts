@@ -34,7 +34,7 @@ export async function releaseDead(
       if (chunks > 0)
         work.emit({
           type: 'note',
-          message: `worker ${worker} is dead: ${chunks} of its chunks are free again`,
+          message: `worker ${worker} is dead: ${chunks} of its windows are free again`,
         })
     } catch (error) {
       // Somebody was faster, or it lives after all.

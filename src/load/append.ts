@@ -46,7 +46,6 @@ export async function append(
   await using transaction = await Transaction.begin(session)
   const leaves = plan.missing.length > 0 ? await takeLeaves(session, work, target) : target.leaves
   const landing = await Landing.onTarget(session, target.dataset, { oid: target.oid, leaves })
-  await landing.reach(session, plan.dates)
   const dispatch = new Dispatch(reader, target, landing, rejects)
   const digest = await appending.send(dispatch).catch((error) => {
     if (!hasState(error, sqlstate.uniqueViolation)) throw error

@@ -12,12 +12,16 @@ import type { Window } from '../sources/window.ts'
 export interface ChunkLoad {
   /** Rows of the input that lie outside are left out and counted; undefined where the dataset has no windows. */
   window: Window | undefined
+  /** The days of other windows, that are planned or done: rows outside of this one that lie in none of them are nobody's. */
+  beside?: () => Promise<Window[]>
   /** Rows of scope and window that are there already give way to those of the input, and are kept aside. */
   replaces: boolean
   /** The input has only rows that are new since the last time: it stands for no others. */
   isPart?: boolean
   /** Conditions of rows that sources of a higher priority have brought: those stay as they are. */
   yields?: string[]
+  /** Rows that others have brought and that must not give way; asked in the last transaction, under its locks. */
+  others?: (session: Session) => Promise<OthersRows[]>
   /** What the rows that are kept aside then are; `former` unless it says otherwise. */
   keepsAs?: GenerationTable['kind']
   /** What scope and window must hold still when their rows give way; somebody has looked at it before. */
@@ -28,6 +32,14 @@ export interface ChunkLoad {
   judge(facts: ArrivedFacts): Promise<'publish' | 'withhold'>
   /** In the last transaction, of rows that are withheld too; last but the lease's check. What it throws undoes all of it. */
   concluding(session: Session, end: ChunkEnd): Promise<void>
+}
+
+/** Rows of another source, or of other parameters. */
+export interface OthersRows {
+  /** What has brought them, such as `measure/piezo 2024-01-01 to 2024-02-01`. */
+  name: string
+  /** SQL over the columns of the target. */
+  condition: string
 }
 
 /** What an input has brought, before it is published. */
@@ -57,4 +69,6 @@ export interface ChunkEnd {
 export interface ChunkFigures extends LoadFigures {
   /** Rows of the input that lie outside the window. */
   outside: number
+  /** Those of them that lie in no other window either. */
+  unplanned: number
 }

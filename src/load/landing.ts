@@ -3,16 +3,17 @@ import { DwhError } from '../errors.ts'
 import { recordLanding } from '../ledger/loads.ts'
 import { datesOf, limits, type Range, rangeOf } from '../partitions/bounds.ts'
 import { furnitureOfLeaf, readFurniture } from '../partitions/create.ts'
-import { createLeafStatements, type Furniture, furnishStatements } from '../partitions/leaf-sql.ts'
+import { createLeafStatements, type Furniture } from '../partitions/leaf-sql.ts'
 import { periodLabel, periodOf } from '../partitions/periods.ts'
 import type { Leaf } from '../partitions/tree.ts'
-import { fitName, ident, identList, literal, type RelationName, relation } from '../postgres/identifiers.ts'
+import { fitName, ident, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
-import { declaredDefault, placeColumn, type TableColumn } from './columns.ts'
+import type { TableColumn } from './columns.ts'
 import { coverageConditions } from './coverage.ts'
+import { describeParent, requiredName } from './landing-parent.ts'
 
 /** One table of a landing, or of the target. */
 export interface LandingLeaf extends RelationName {
@@ -27,6 +28,9 @@ export interface LandingLeaf extends RelationName {
 
 type Unnamed = Omit<LandingLeaf, keyof RelationName>
 type Dated = Unnamed & { from: Temporal.PlainDate; until: Temporal.PlainDate }
+
+/** In which transaction the statements of one leaf are run. */
+type Enclose = (create: () => Promise<void>) => Promise<void>
 
 /**
  * The tables in which the rows of one load arrive. But for the kind `target` they are out of sight of all readers: the
@@ -122,9 +126,12 @@ export class Landing {
     const furniture = await readFurniture(session, target.oid, dataset)
     const name = { schema: dataset.target.schema, name: `dwh_load_${load}${suffix}` }
     const landing = new Landing(name, load, dataset, kind, furniture, target.leaves)
+    const isPartitioned = target.leaves !== undefined
+    const parent = describeParent(name, dataset, furniture, columns, { kind, isPartitioned })
+    landing.required.push(...parent.required)
+    landing.defaults.push(...parent.defaults)
     await inTransaction(session, async () => {
-      for (const statement of landing.#parentStatements(columns, target.leaves !== undefined))
-        await session.run(statement)
+      for (const statement of parent.statements) await session.run(statement)
       await recordLanding(session, load, [landing.name])
     })
     if (target.leaves === undefined)
@@ -140,42 +147,6 @@ export class Landing {
     return landing
   }
 
-  #parentStatements(columns: TableColumn[], partitioned: boolean): string[] {
-    const { target, partition, columns: declared, key, nulls_equal } = this.#dataset
-    const name = relation(this.name)
-    const unlogged = this.kind === 'staging' && !partitioned ? 'UNLOGGED ' : ''
-    const required = columns.filter(({ name, not_null, generated }) => {
-      const isKey = key?.includes(name) && !nulls_equal
-      return !not_null && !generated && (declared[name]?.required || isKey)
-    })
-    const defaults = columns.flatMap(({ name, identity, sequence, has_default }) => {
-      const fallback = declaredDefault(this.#dataset, name)
-      if (identity && sequence) return [[name, `nextval(${literal(sequence)}::regclass)`]]
-      return fallback !== undefined && !has_default ? [[name, fallback]] : []
-    })
-    this.required.push(...required.map(({ name }) => name))
-    this.defaults.push(...defaults.map(([column]) => column as string))
-    const alterations = [
-      // A CHECK and no NOT NULL, for it has to go again when a leaf is attached.
-      ...required.map(
-        ({ name }) => `ADD CONSTRAINT ${ident(requiredName(name))} CHECK (${ident(name)} IS NOT NULL)`,
-      ),
-      ...defaults.map(([column, value]) => `ALTER COLUMN ${ident(column as string)} SET DEFAULT ${value}`),
-      ...(this.isPlaced ? [`ADD COLUMN ${placeColumn} bigint`] : []),
-    ]
-    return [
-      `CREATE ${unlogged}TABLE ${name} (LIKE ${relation(target)} INCLUDING ALL EXCLUDING INDEXES${this.isPlaced ? ' EXCLUDING STATISTICS' : ''} EXCLUDING IDENTITY)` +
-        (partitioned && partition ? ` PARTITION BY RANGE (${identList(partition.key)})` : ''),
-      ...(alterations.length > 0 ? [`ALTER TABLE ${name} ${alterations.join(', ')}`] : []),
-      ...furnishStatements(this.name, {
-        ...this.#furniture,
-        grants: null,
-        column_grants: null,
-        comment: null,
-      }),
-    ]
-  }
-
   /** For rows of the target itself, which may lack what rows of a file must have; before any leaf is made. */
   async allowMissing(session: Session): Promise<void> {
     for (const column of this.required.splice(0))
@@ -188,13 +159,31 @@ export class Landing {
    * @returns how many are known now to be made, or not to have room
    */
   async reach(session: Session, dates: Temporal.PlainDate[]): Promise<number> {
+    const enclose: Enclose = (create) => (this.kind === 'target' ? create() : inTransaction(session, create))
     // Several connections may miss the same leaf at the same moment.
-    const made = this.#reaching.then(() => this.#reach(session, dates))
+    const made = this.#reaching.then(() => this.#reach(session, dates, enclose))
     this.#reaching = made.catch(() => 0)
     return made
   }
 
-  async #reach(session: Session, dates: Temporal.PlainDate[]): Promise<number> {
+  /**
+   * The same in a transaction that is open: rows can come into a leaf that is as new as they are without a trace of it for
+   * vacuum to remove. Nobody else may reach for leaves meanwhile.
+   *
+   * @returns the leaves that were made
+   */
+  async reachWithin(session: Session, dates: Temporal.PlainDate[]): Promise<LandingLeaf[]> {
+    const before = this.leaves.length
+    await this.#reach(session, dates, (create) => create())
+    return this.leaves.slice(before)
+  }
+
+  /** The transaction that made them was rolled back. */
+  forget(leaves: LandingLeaf[]): void {
+    for (const leaf of leaves) this.leaves.splice(this.leaves.indexOf(leaf), 1)
+  }
+
+  async #reach(session: Session, dates: Temporal.PlainDate[], enclose: Enclose): Promise<number> {
     const { policy } = this
     if (!policy || this.#isPlain) return 0
     const { compare } = Temporal.PlainDate
@@ -208,7 +197,7 @@ export class Landing {
       for (const leaf of twins.filter(
         ({ twin }) => !this.leaves.some((one) => one.twin?.oid === twin?.oid),
       )) {
-        await this.#add(session, leaf)
+        await this.#add(session, leaf, enclose)
         reached++
       }
       const isBeyond = compare(date, floor) < 0 || compare(date, ceiling) >= 0
@@ -216,7 +205,7 @@ export class Landing {
         continue
       const { start: from, end: until } = periodOf(date, policy.grain)
       const leaf = { range: rangeOf(policy, { start: from, end: until }), from, until, twin: undefined }
-      if (this.#hasRoom(policy, leaf)) await this.#add(session, leaf)
+      if (this.#hasRoom(policy, leaf)) await this.#add(session, leaf, enclose)
       else this.#roomless.push(leaf)
       reached++
     }
@@ -229,9 +218,12 @@ export class Landing {
     if (!policy) return
     const { compare } = Temporal.PlainDate
     const { floor, ceiling } = limits(policy)
+    const enclose: Enclose = (create) => inTransaction(session, create)
     for (const leaf of this.#twins(policy))
-      if (compare(leaf.from, floor) < 0 || compare(leaf.until, ceiling) > 0) await this.#add(session, leaf)
-    await this.#add(session, { range: undefined, from: undefined, until: undefined, twin: unknown })
+      if (compare(leaf.from, floor) < 0 || compare(leaf.until, ceiling) > 0)
+        await this.#add(session, leaf, enclose)
+    const undated = { range: undefined, from: undefined, until: undefined, twin: unknown }
+    await this.#add(session, undated, enclose)
   }
 
   /** The leaves of the target that have bounds, as leaves of the landing. */
@@ -254,7 +246,7 @@ export class Landing {
     return isTaken ? `${label}_${this.leaves.length}` : label
   }
 
-  async #add(session: Session, leaf: Unnamed): Promise<void> {
+  async #add(session: Session, leaf: Unnamed, enclose: Enclose): Promise<void> {
     const { policy } = this
     if (!policy) return
     if (this.leaves.length >= policy.most) throw tooMany(this.#dataset, policy)
@@ -272,7 +264,7 @@ export class Landing {
       for (const statement of statements) await session.run(statement)
       if (this.kind !== 'target') await recordLanding(session, this.#load, [named])
     }
-    await (this.kind === 'target' ? create() : inTransaction(session, create))
+    await enclose(create)
     this.leaves.push(named)
   }
 
@@ -297,9 +289,6 @@ export class Landing {
 export async function dropTables(session: Session, tables: string[]): Promise<void> {
   for (const table of tables) await session.run(`DROP TABLE IF EXISTS ${table}`)
 }
-
-/** The name of the CHECK by which a landing refuses what the warehouse file, and not the table, says must have a value. */
-export const requiredName = (column: string) => fitName(column, '_dwh_required')
 
 function tooMany({ name }: Dataset, policy: Policy): DwhError {
   return new DwhError(

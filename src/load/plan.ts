@@ -162,7 +162,8 @@ function choose(look: Look): Pick<LoadPlan, 'strategy' | 'why' | 'landing'> {
   const landing = (strategy: Strategy): LoadPlan['landing'] => {
     if (strategy === 'append') return 'target'
     if (strategy === 'merge' || !isFree) return 'staging'
-    const isSifted = strategy === 'aside' || options.chunk !== undefined
+    // A source seldom gives a key twice with other values: then its rows are read again, and else written once instead of twice.
+    const isSifted = strategy === 'aside' && options.chunk === undefined
     return isSifted && needsPlaces(target, options.onDuplicate) ? 'staging' : 'leaves'
   }
   const chosen = (strategy: Strategy, why: string) => ({ strategy, why, landing: landing(strategy) })

@@ -18,6 +18,7 @@ import type { LoadPlan } from './plan.ts'
 import { PlacesNeeded } from './publish/deduplicate.ts'
 import { publish } from './publish/publish.ts'
 import { openArrivals } from './send/arrivals.ts'
+import { openRefusal } from './send/at-once.ts'
 import { Dispatch } from './send/dispatch.ts'
 import { openCourt } from './send/judge.ts'
 import { RejectLog } from './send/reject-log.ts'
@@ -140,6 +141,7 @@ class Attempt {
     for (const member of this.#crew.sessions) {
       await openCourt(member, this.#plan.target)
       await openArrivals(member, this.#plan.target)
+      await openRefusal(member)
       await member.run(sql('load/give_memory'))
       // The last transaction waits for the disk, and with it for all that was written before.
       if (this.#plan.landing !== 'target') await member.run('SET synchronous_commit = off')
@@ -195,10 +197,9 @@ class Attempt {
 
   /** Rows arrive in tables of their own, are made ready there, and come to the target in one last transaction. */
   async #byLanding(kind: 'leaves' | 'staging'): Promise<LoadFigures> {
-    const { target, dates } = this.#plan
+    const { target } = this.#plan
     const [session, work] = [this.#session, this.#work]
     const landing = await Landing.create(session, this.#load, target.dataset, target, target.columns, kind)
-    await landing.reach(session, dates)
     const rejects = this.#rejects()
     const dispatch = new Dispatch(this.#reader, target, landing, rejects)
     const digest = await this.#send(dispatch)
@@ -222,6 +223,6 @@ class Attempt {
   }
 
   #send(dispatch: Dispatch): Promise<{ bytes: number; sha256: string }> {
-    return sendInput(this.#crew.sessions, this.#work, this.#input, this.#reader, dispatch)
+    return sendInput(this.#crew.sessions, this.#work, this.#input, this.#reader, dispatch, this.#plan.dates)
   }
 }

@@ -6,7 +6,7 @@ import { inspectTarget, serverToday } from '../partitions/tree.ts'
 import { relation } from '../postgres/identifiers.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { type Span, spanSeconds, spanText } from '../warehouse/values.ts'
-import { bytesOf, type CaredTable, oneOfTable, readTable, readTables } from './tables.ts'
+import { bytesOf, type CaredTable, readTable, readTables } from './tables.ts'
 import { idle, planEach, type Scene, type Task } from './task.ts'
 
 /** What a leaf was when it was frozen: the same file with the same writes needs it no more. */
@@ -23,7 +23,7 @@ interface Frozen {
 export async function planFreeze(scene: Scene): Promise<Task[]> {
   const { session, warehouse } = scene
   const known = await lastTasks<Frozen>(session, warehouse.name, 'freeze')
-  const datasets = oneOfTable(scene.datasets.filter(isPartitioned))
+  const datasets = scene.datasets.filter(isPartitioned)
   return planEach(
     scene,
     'freeze',

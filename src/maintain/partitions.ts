@@ -3,13 +3,12 @@ import { createLeaves, isPartitioned, planDatasetLeaves } from '../partitions/cr
 import { runwayDays } from '../partitions/plan.ts'
 import { inspectTarget, serverToday } from '../partitions/tree.ts'
 import { shown } from '../postgres/identifiers.ts'
-import { oneOfTable } from './tables.ts'
 import { idle, planEach, type Scene, type Task } from './task.ts'
 
 /** The leaves that the policies want: those to come, and the gaps. */
 export async function planPartitions(scene: Scene): Promise<Task[]> {
   const { session } = scene
-  const datasets = oneOfTable(scene.datasets.filter(isPartitioned))
+  const datasets = scene.datasets.filter(isPartitioned)
   return planEach(
     scene,
     'partitions',

@@ -11,13 +11,12 @@ import { spanText } from '../warehouse/values.ts'
 import { attachmentOf, putAside } from './archive/detach.ts'
 import { dropArchived, dropLeaf } from './archive/drop.ts'
 import { archiveKey, archiveLeaf } from './archive/write.ts'
-import { oneOfTable } from './tables.ts'
 import { type Ending, planEach, type Scene, type Task, type Turn } from './task.ts'
 import { plainBytes } from './words.ts'
 
 /** Leaves whose time is over are archived or dropped, and those that were kept aside long enough are dropped. */
 export async function planRetention(scene: Scene): Promise<Task[]> {
-  const datasets = oneOfTable(scene.datasets.filter(isPartitioned))
+  const datasets = scene.datasets.filter(isPartitioned)
   return planEach(
     scene,
     'retention',

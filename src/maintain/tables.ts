@@ -33,14 +33,8 @@ export interface CaredTable extends RelationName {
   analyzed_at: Date | null
 }
 
-/** One dataset for each table: where several sources fill one, the first speaks for it. */
-export function oneOfTable<D extends Dataset>(datasets: D[]): D[] {
-  return [...Map.groupBy(datasets, ({ target }) => relation(target)).values()].map(([first]) => first as D)
-}
-
-/** The permanent tables behind some datasets, each once; what is not there yet is left out. */
-export async function readTables(session: Session, all: Dataset[]): Promise<CaredTable[]> {
-  const datasets = oneOfTable(all)
+/** The permanent tables behind some datasets; what is not there yet is left out. */
+export async function readTables(session: Session, datasets: Dataset[]): Promise<CaredTable[]> {
   const rows = await session.rows<Omit<CaredTable, 'dataset'> & { n: number }>(sql('maintain/tables'), [
     datasets.map(({ target }) => target.schema),
     datasets.map(({ target }) => target.name),

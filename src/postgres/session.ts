@@ -4,6 +4,7 @@ import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-st
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { CopyFrames, CopySink } from './copy-frames.ts'
+import { refuseTransactionPooling } from './pooler.ts'
 import { type Statement, sql } from './sql-files.ts'
 import { classify } from './sqlstate.ts'
 import { describeTarget, type Target } from './target.ts'
@@ -35,15 +36,14 @@ export class Session implements AsyncDisposable {
   readonly target: Target
   /** As in server_version_num: 150018 for 15.18. */
   readonly serverVersion: number
-  readonly pid: number
   readonly #client: pg.Client
   readonly #work: Work
+  #pid = 0
   #lost: Error | undefined
 
-  private constructor(target: Target, work: Work, client: pg.Client, serverVersion: number, pid: number) {
+  private constructor(target: Target, work: Work, client: pg.Client, serverVersion: number) {
     this.target = target
     this.serverVersion = serverVersion
-    this.pid = pid
     this.#work = work
     this.#client = client
   }
@@ -67,9 +67,7 @@ export class Session implements AsyncDisposable {
         },
       )
     }
-    // `processID` is what the server named in its BackendKeyData; the typings leave it out.
-    const { processID } = client as pg.Client & { processID: number }
-    const session = new Session(target, work, client, version, processID)
+    const session = new Session(target, work, client, version)
     client.on('error', (error) => {
       session.#lost = error
     })
@@ -78,8 +76,23 @@ export class Session implements AsyncDisposable {
         work.emit({ type: 'warning', message: notice.message })
     })
     work.signal.addEventListener('abort', session.#cancel)
-    await session.rows(sql('postgres/pin_session'))
-    return session
+    try {
+      const { pid } = await session.one<{ pid: number }>(sql('postgres/pin_session'))
+      session.#pid = pid
+      // What the server named in its BackendKeyData; the typings leave it out.
+      const { processID } = client as pg.Client & { processID: number }
+      const another = async () => (await connect(target, application)).client
+      await refuseTransactionPooling(target, client, pid !== processID, another)
+      return session
+    } catch (error) {
+      await session[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Of its backend. */
+  get pid(): number {
+    return this.#pid
   }
 
   /** A second connection to the same database, for work beside this one. */
@@ -220,7 +233,7 @@ export class Session implements AsyncDisposable {
     // A backend that is idle ignores the cancel; one that is gone needs none.
     try {
       const { client } = await connect(this.target, 'dwh cancel')
-      await client.query(sql('postgres/cancel_backend').text, [this.pid])
+      await client.query(sql('postgres/cancel_backend').text, [this.#pid])
       await client.end()
     } catch {
       this.#client.end().catch(() => {})

@@ -17,6 +17,7 @@ export const sqlstate = {
   insufficientPrivilege: '42501',
   notInPrerequisiteState: '55000',
   undefinedTable: '42P01',
+  undefinedColumn: '42703',
   undefinedSchema: '3F000',
   undefinedObject: '42704',
   undefinedFunction: '42883',

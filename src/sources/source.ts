@@ -34,6 +34,8 @@ export interface Source extends AsyncDisposable {
 export interface Fetched extends AsyncDisposable {
   /** What `load` reads; undefined where the source has no rows. */
   input: Input | undefined
+  /** In plain words, where the source names files for the wish and none of them is there: that is another thing than no rows. */
+  missing?: string | undefined
   /** As `Source.fingerprint` where the source tells it before, else of what was read. */
   fingerprint: string
   /** Rows that the source said there are, where it does. */

@@ -32,12 +32,13 @@ export function fill(
   { window, parameters }: Wish,
   encode: (value: string) => string = (value) => value,
 ): string {
-  const values: Record<string, string> = { ...(window && windowValues(window)), ...parameters }
   return template.replace(/\{([a-z_][a-z0-9_]*)\}/gi, (_, name: string) => {
-    const value = Object.hasOwn(values, name) ? values[name] : undefined
-    if (value !== undefined) return encode(value)
+    if (Object.hasOwn(parameters, name)) return encode(parameters[name] as string)
+    if (window && Object.hasOwn(windowValues, name))
+      return encode(windowValues[name as keyof typeof windowValues](window))
+    const known = [...(window ? Object.keys(windowValues) : []), ...Object.keys(parameters)]
     throw new DwhError('CONFIG_INVALID', `{${name}} of ${JSON.stringify(template)} stands for nothing`, {
-      hint: `known are ${Object.keys(values).join(', ')}; give a parameter with --param ${name}=…, or as \`parameters\` of the source`,
+      hint: `known are ${[...new Set(known)].join(', ')}; give a parameter with --param ${name}=…, or as \`parameters\` of the source`,
     })
   })
 }
@@ -61,21 +62,25 @@ export function instantsOf({ from, to, zone }: Window): { from: Temporal.Instant
   return { from: instant(from), to: instant(to) }
 }
 
-function windowValues(window: Window): Record<string, string> {
-  const { from, to } = window
-  const instants = instantsOf(window)
-  const two = (value: number) => String(value).padStart(2, '0')
-  return {
-    year: String(from.year).padStart(4, '0'),
-    month: two(from.month),
-    day: two(from.day),
-    quarter: String(Math.ceil(from.month / 3)),
-    from: String(from),
-    to: String(to),
-    last: String(to.subtract({ days: 1 })),
-    from_instant: String(instants.from),
-    to_instant: String(instants.to),
-    before: String(from.subtract({ days: 1 })),
-    after: String(to.add({ days: 1 })),
-  }
+const two = (value: number) => String(value).padStart(2, '0')
+
+/** Each computed where a template names it. */
+const windowValues = {
+  year: ({ from }: Window) => String(from.year).padStart(4, '0'),
+  month: ({ from }: Window) => two(from.month),
+  day: ({ from }: Window) => two(from.day),
+  quarter: ({ from }: Window) => String(Math.ceil(from.month / 3)),
+  from: ({ from }: Window) => String(from),
+  to: ({ to }: Window) => String(to),
+  last: ({ to }: Window) => String(to.subtract({ days: 1 })),
+  from_instant: (window: Window) => String(instantsOf(window).from),
+  to_instant: (window: Window) => String(instantsOf(window).to),
+  before: ({ from }: Window) => String(from.subtract({ days: 1 })),
+  after: ({ to }: Window) => String(to.add({ days: 1 })),
+}
+
+/** `region=north network=BRGM`: what is empty was not given, and asks for all there is. */
+export function parametersText(parameters: Record<string, string>): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== '')
+  return given.map(([name, value]) => `${name}=${value}`).join(' ')
 }

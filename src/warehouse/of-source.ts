@@ -34,14 +34,19 @@ export function datasetOfSource(dataset: Dataset, name: string): Dataset {
   }
 }
 
-/** What the scope of a source is filled in with: its own parameters, and before them those that the user gives. */
+/**
+ * What the scope of a source is filled in with: its own parameters, and before them those that the user gives. One that stands
+ * for a list (`for_each`) is empty unless given: all of it.
+ */
 export function parametersOfSource(
   { sources }: Dataset,
   name: string,
   given: Record<string, string>,
 ): Record<string, string> {
-  const own = Object.entries(sources[name]?.parameters ?? {}).map(([key, value]) => [key, String(value)])
-  return { ...Object.fromEntries(own), ...given }
+  const source = sources[name]
+  const each = source && 'for_each' in source && source.for_each ? { [source.for_each.parameter]: '' } : {}
+  const own = Object.entries(source?.parameters ?? {}).map(([key, value]) => [key, String(value)])
+  return { ...each, ...Object.fromEntries(own), ...given }
 }
 
 /** Without what is not said. */

@@ -19,6 +19,7 @@ export function crossCheck(data: unknown, sqlFolder: string): Finding[] {
       ...missingSibling(name, mapping(dataset), Object.keys(datasets)),
       ...missingConnections(name, mapping(dataset), Object.keys(mapping(file.connections))),
       ...missingFiles(name, mapping(dataset), sqlFolder),
+      ...unaskedValues(name, mapping(dataset)),
       ...wrongOrder(name, datasets),
     ]),
     ...sharedTargets(datasets),
@@ -102,6 +103,18 @@ function missingConnections(name: string, dataset: Mapping, connections: string[
   })
 }
 
+/** Values that no template is filled in with would ask for the same once for each of them. */
+function unaskedValues(name: string, dataset: Mapping): Finding[] {
+  return Object.entries(mapping(dataset.sources)).flatMap(([source, fields]): Finding[] => {
+    const { for_each, url, query, body, headers } = mapping(fields)
+    const { parameter } = mapping(for_each)
+    if (typeof parameter !== 'string') return []
+    if (JSON.stringify([url, query, body, headers]).includes(`{${parameter}}`)) return []
+    const message = `nothing is filled in with {${parameter}}: put it into the url, the query, the body or the headers`
+    return [{ path: ['datasets', name, 'sources', source, 'for_each', 'parameter'], part: 'value', message }]
+  })
+}
+
 /** Every file of SQL that checks and sources name is there. */
 function missingFiles(name: string, dataset: Mapping, sqlFolder: string): Finding[] {
   const named = (field: string, attribute: string): [Path, unknown][] =>
@@ -109,7 +122,13 @@ function missingFiles(name: string, dataset: Mapping, sqlFolder: string): Findin
       [field, one, attribute],
       mapping(fields)[attribute],
     ])
-  return [...named('checks', 'sql'), ...named('sources', 'query')].flatMap(([path, file]): Finding[] => {
+  const lists = Object.entries(mapping(dataset.sources)).flatMap(([source, fields]): [Path, unknown][] => {
+    const { sql } = mapping(mapping(fields).for_each)
+    // A query has blanks between its words, the name of a file has none.
+    return typeof sql === 'string' && /\s/.test(sql) ? [] : [[['sources', source, 'for_each', 'sql'], sql]]
+  })
+  const files = [...named('checks', 'sql'), ...named('sources', 'query'), ...lists]
+  return files.flatMap(([path, file]): Finding[] => {
     // A GraphQL source may hold its query itself, and the parameters of an HTTP source are called `query` too.
     if (typeof file !== 'string' || file === '' || file.includes('{') || isFileIn(sqlFolder, file)) return []
     const message = `there is no file ${JSON.stringify(file)} in the sql folder ${sqlFolder}`

@@ -174,6 +174,32 @@ const pages = z.discriminatedUnion('by', [
   }),
 ])
 
+/** Values of a parameter, such as numbers of stations, which are asked for some at a time. */
+const forEach = z
+  .strictObject({
+    parameter: ownName.describe('that is filled in with them; --param names some of them instead'),
+    list: z.array(text).min(1).optional().describe('the values; either these, a file or a query'),
+    file: text.optional().describe('one value a line; a line that begins with # is a comment'),
+    sql: text
+      .optional()
+      .describe(
+        'a query of the database of the warehouse, whose first column they are: a file under the sql folder, or the query itself; may hold :from, :to and parameters',
+      ),
+    batch: z.int().min(1).max(10_000).default(1).describe('values of one question at the most'),
+    separator: z.string().min(1).default(',').describe('between them'),
+    when: z
+      .enum(['always', 'too_deep'])
+      .default('always')
+      .describe(
+        'too_deep: all are asked for at once, without the parameter, and in parts where that is more than `most_rows`',
+      ),
+  })
+  .refine(({ list, file, sql }) => [list, file, sql].filter((one) => one !== undefined).length === 1, {
+    message: 'expected just one of `list`, `file` and `sql`',
+    path: ['list'],
+    ...whenRight('list', 'file', 'sql'),
+  })
+
 const http = z.strictObject({
   kind: z.literal('http').describe('an HTTP API that answers in JSON'),
   url: text.describe(`its address, which may hold {year}, parameters, and \${NAME} of the environment`),
@@ -198,6 +224,7 @@ const http = z.strictObject({
     .positive()
     .optional()
     .describe('a window whose count is greater is split in halves, down to a day'),
+  for_each: forEach.optional().describe('values that are asked for one after the other, or some at a time'),
   oauth: oauth.optional().describe('OAuth 2 with client credentials or a refresh token'),
   sorted,
   ...politeness,
@@ -227,9 +254,9 @@ const dwd = z.strictObject({
     .enum(['air_temperature', 'precipitation', 'wind', 'pressure', 'cloud_cover'])
     .describe('what was measured'),
   content: z
-    .enum(['observations', 'stations'])
+    .enum(['observations', 'stations', 'locations'])
     .default('observations')
-    .describe('its hours, or the list of the stations that measure it'),
+    .describe('its hours, the list of the stations that measure it, or where those have stood and when'),
   stations: z.array(text).min(1).optional().describe('their numbers; all unless named'),
   ...politeness,
   ...ofEvery,

@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
-import { daysOf, type PastWindow, worst } from '../../src/backfill/covered-days.ts'
+import { byParameters, daysOf, type PastWindow, worst } from '../../src/backfill/covered-days.ts'
 
 const day = (text: string) => Temporal.PlainDate.from(text)
 const week = { from: day('2024-01-01'), to: day('2024-01-08') }
@@ -12,6 +12,7 @@ const window = (from: string | null, to: string | null, more: Partial<PastWindow
   parameters: {},
   code: 'now',
   attempts: 1,
+  error_code: null,
   error: null,
   window_from: from,
   window_to: to,
@@ -77,16 +78,21 @@ describe('the days of a source', () => {
     ).toBe('op op fa fa fa fa fa')
   })
 
-  test('a day is as good as the worst of its parameters', () => {
+  test('each set of parameters has days of its own', () => {
     const north = { parameters: { region: 'north' } }
     const south = { parameters: { region: 'south' } }
-    const map = daysOf(
-      [window('2024-01-01', '2024-01-08', north), window('2024-01-01', '2024-01-04', south)],
-      week,
-      'now',
-    )
-    expect(map.states.join(' ')).toBe('ok ok ok missing missing missing missing')
-    expect(map.parameters).toEqual([{ region: 'north' }, { region: 'south' }])
+    const sets = byParameters([
+      window('2024-01-01', '2024-01-06', north),
+      window('2024-01-01', '2024-01-03', south),
+      window('2024-01-03', '2024-01-04', { ...south, outcome: 'failed' }),
+    ])
+    const maps = sets.map((set) => daysOf(set, week, 'now'))
+    expect(maps.map(({ parameters }) => parameters)).toEqual([[{ region: 'north' }], [{ region: 'south' }]])
+    expect(maps.map(({ states }) => states.slice(0, 5).join(' '))).toEqual([
+      'ok ok ok ok ok',
+      'ok ok failed missing missing',
+    ])
+    expect(byParameters([])).toEqual([[]])
     expect(worst(['ok', 'failed', 'thin'])).toBe('failed')
   })
 

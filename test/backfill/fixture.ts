@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { ensureLedger } from '../../src/migrate/apply.ts'
 import { Session } from '../../src/postgres/session.ts'
@@ -63,7 +63,10 @@ export async function backfillPlace(
   const session = stack.use(await Session.open(database.target, 'dwh test', quietWork()))
   const warehouse = stack.use(testWarehouse({ datasets: { sales, clients } }))
   mkdirSync(join(warehouse.folder, 'data'))
-  const put = (name: string, content: string) => writeFileSync(join(warehouse.folder, name), content)
+  const put = (name: string, content: string) => {
+    mkdirSync(dirname(join(warehouse.folder, name)), { recursive: true })
+    writeFileSync(join(warehouse.folder, name), content)
+  }
   for (let n = 1; n <= months; n++) {
     const month = `2024-${String(n).padStart(2, '0')}`
     put(`data/${month}.csv`, monthFile(month, perDay))

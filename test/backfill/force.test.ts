@@ -189,13 +189,38 @@ test('an input without rows that is forced is set apart; accepted it takes what 
   const { backfill, chunks } = await place.backfill('measure', [january], { force: true })
   expect(chunks).toMatchObject([{ outcome: 'quarantined', figures: { records: 0, replaced: 0 } }])
   expect(await place.rows('SELECT * FROM measure ORDER BY 1, 2')).toEqual(before)
+  const oid =
+    "SELECT 'measure_2024_01'::regclass::oid::bigint AS oid, pg_relation_size('measure_2024_01')::int AS bytes"
+  const [leaf] = await place.rows(oid)
   await place.accept(backfill)
+  // The leaf has gone as it was, and another is in its place.
+  const [other] = await place.rows(oid)
+  expect(other).toMatchObject({ bytes: 0 })
+  expect(other?.oid).not.toBe(leaf?.oid)
+  expect((await place.generations(chunks[0]?.chunk ?? 0)).at(-1)).toMatchObject({
+    kind: 'former',
+    table_name: like(/_2024_01"$/),
+    rows: 62,
+  })
   expect(
     await place.rows("SELECT proof->>'rows' AS rows FROM dwh.chunks ORDER BY chunk DESC LIMIT 1"),
   ).toEqual([{ rows: '0' }])
   expect(await place.rows('SELECT * FROM measure')).toEqual([])
   await place.undo(backfill)
   expect(await place.rows('SELECT * FROM measure ORDER BY 1, 2')).toEqual(before)
+  expect(await place.rows(oid)).toEqual([leaf])
+})
+
+test('a source that has nothing any more is set apart too, whatever columns its rows must have', async () => {
+  await using place = await chunkPlace(server, template, { log })
+  await place.session.run('ALTER TABLE log ADD COLUMN kind text NOT NULL')
+  place.put('data/2024-01-01.csv', 'taken_on,line,kind\n2024-01-05,a,b\n')
+  await place.backfill('log', [january])
+  place.remove('data/2024-01-01.csv')
+  const { backfill, chunks } = await place.backfill('log', [january], { force: true })
+  expect(chunks).toMatchObject([{ outcome: 'quarantined', figures: { records: 0 } }])
+  await place.accept(backfill)
+  expect(await place.rows('SELECT * FROM log')).toEqual([])
 })
 
 test('rows that others refer to cannot give way; nothing is changed', async () => {

@@ -180,4 +180,15 @@ test('what an API refuses of one window fails that window alone', async () => {
     failed: 1,
     windows: [{}, { state: 'failed' }, {}],
   })
+
+  // An API that is gone is told by the plan, not by every window of it.
+  api.faults = () => ({ drop: true })
+  const gone = ['backfill', 'run', '--dataset', 'measure', '--month', '2024-05', '--yes']
+  expect(await dwh(gone, at)).toMatchObject({
+    code: 1,
+    stderr: like(
+      /✗ sources: measure\/piezo: 127\.0\.0\.1:\d+ cannot be reached: [\s\S]*error SOURCE_FAILED .*; nothing was changed/,
+    ),
+  })
+  expect(await session.one('SELECT count(*)::int AS backfills FROM dwh.backfills')).toEqual({ backfills: 1 })
 })

@@ -33,7 +33,7 @@ function levels(station: string, from: string, to: string): Record<string, unkno
 
 test('a quarter of groundwater levels comes from the API into its leaves, each instant once', async () => {
   const stations = ['00387X0184/PZCC1', '00387X0185/PZCC2']
-  const all = stations.flatMap((station) => levels(station, '2023-12-20', '2024-04-10'))
+  const all = stations.flatMap((station) => levels(station, '2023-12-20', '2024-05-10'))
   const api = hubeau({
     rows: (_, { from, to, parameters }) => {
       const wanted = parameters.get('code_bss')?.split(',') ?? []
@@ -141,10 +141,44 @@ test('a quarter of groundwater levels comes from the API into its leaves, each i
   )
   expect(JSON.parse(checked.stdout)).toMatchObject({ failed: 0, broken: 0, from: '2024-01-01' })
 
-  // Without a station the API has no answer, and nobody is asked.
+  // Without a list of stations nobody is asked, and it is said what to load first.
   const before = played.asked.length
-  const refused = await dwh([...words, '--force', '--yes'], at)
-  expect(refused.code).not.toBe(0)
-  expect(refused.stderr).toContain('--param code_bss=')
+  const refused = await dwh([...words.slice(0, -1), '2024-Q2', '--yes'], at)
+  expect(refused.code).toBe(5)
+  expect(refused.stderr).toMatch(
+    /has no value of code_bss for 2024-0\d-01 to 2024-0\d-01: its query gives none; nothing was asked/,
+  )
   expect(played.asked).toHaveLength(before)
+
+  // With it, those that measured then are asked for, some at a time.
+  await session.run(`
+    INSERT INTO public.station (theme, station_code, departement_code, first_on, last_on) VALUES
+      ('piezo', '${stations[0]}', '77', '1990-01-01', '2024-01-01'), ('piezo', '${stations[1]}', '21', NULL, NULL),
+      ('piezo', 'CLOSED', '77', '1960-01-01', '1999-12-31'), ('piezo', 'NEW', '77', '2024-07-01', NULL),
+      ('hydro', 'H1', '77', NULL, NULL)`)
+  const ofAll = await dwhDone([...words.slice(0, -2), '--month', '2024-04', '--yes', '--json'], at)
+  expect(JSON.parse(ofAll.stdout)).toMatchObject({
+    windows: [
+      { window_from: '2024-04-01', figures: { announced: 62, inserted: 60, outside: 2, requests: 4 } },
+    ],
+  })
+  const codesAsked = () => played.asked.slice(before).map(({ url }) => url.searchParams.get('code_bss'))
+  // The plan asks for an estimate.
+  expect(new Set(codesAsked())).toEqual(new Set([stations.join(',')]))
+  const ofDepartment = [
+    ...words.slice(0, -2),
+    '--month',
+    '2024-04',
+    '--param',
+    'code_departement=21',
+    '--yes',
+  ]
+  await dwhDone([...ofDepartment, '--all-windows'], at)
+  expect(codesAsked().at(-1)).toBe(stations[1])
+
+  // What is too deep for one question is asked for by departments.
+  const departments = readFileSync(join(packageRoot, 'sql/hubeau/sources/departments.sql'), 'utf8')
+  const codes = (await session.rows<{ to_char: string }>(departments)).map(({ to_char: code }) => code)
+  expect(new Set(codes).size).toBe(101)
+  expect(codes.filter((code) => !/^(\d\d|2[AB]|97[12346])$/.test(code))).toEqual([])
 })

@@ -100,6 +100,25 @@ describe('which datasets, sources and parameters', () => {
     expect(hydro?.parameters).toEqual({ theme: 'hydro' })
   })
 
+  test('what the query of another PostgreSQL asks for is known by its colons', () => {
+    const text =
+      "SELECT d, ':no', x::text -- :nor\nFROM t WHERE region = :region AND d >= :from_key AND d < :to_key"
+    using own = testWarehouse(
+      {
+        datasets: {
+          days: { target: 'public.days', sources: { other: { kind: 'postgres', query: 'days.sql' } } },
+        },
+      },
+      { 'sql/days.sql': text },
+    )
+    const file = loadWarehouse(join(own.folder, 'dwh.yaml'))
+    const ask = (parameters: Record<string, string>) =>
+      choosePairs(file, { datasets: ['days'], all: false, source: undefined, chunk: undefined, parameters })
+    expect(ask({ region: 'north' })).toMatchObject([{ parameters: { region: 'north' }, hasWindows: true }])
+    expect(() => ask({})).toThrow(/parameters are missing: days\/other asks for region;/)
+    expect(() => ask({ region: 'north', no: '1' })).toThrow(/no source asks for a parameter no/)
+  })
+
   test('a parameter that is missing is told before anything is planned', () => {
     using own = testWarehouse({
       datasets: {

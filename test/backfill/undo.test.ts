@@ -92,7 +92,7 @@ test('the command: a plan, what cannot be undone, the newest window first, and l
   const number = String(merged.backfill)
   expect(await dwh(['backfill', 'undo', number, '--yes'], place.at)).toMatchObject({
     code: 0,
-    stderr: like(/2024-01-01 to 2024-02-01: stays: it was merged and not forced[\s\S]*nothing to do/),
+    stderr: like(/^2 windows stay: each was merged and not forced[\s\S]*nothing to do/),
   })
   place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01', { perDay: 1 }))
   const one = await place.backfill('measure', [january, february], { force: true })
@@ -102,7 +102,11 @@ test('the command: a plan, what cannot be undone, the newest window first, and l
     chunks: [
       { name: 'measure/probe 2024-02-01 to 2024-03-01', difference: { added: 0, removed: 0, changed: 0 } },
     ],
-    others: [{ why: `gave way to chunk ${two.chunks[0]?.chunk}: undo the backfill of that one first` }],
+    others: [
+      {
+        why: `gave way to chunk ${two.chunks[0]?.chunk}: undo the backfill of that one first: dwh backfill undo ${two.backfill}`,
+      },
+    ],
   })
   expect(await dwh(['backfill', 'undo', String(two.backfill)], place.at)).toMatchObject({
     code: 2,

@@ -56,6 +56,9 @@ test('a certificate, and every kind of difference', async () => {
   const text = await dwh(['backfill', 'verify', '--dataset', 'measure'], place.at)
   expect(text).toMatchObject({
     code: 4,
+    stderr: like(
+      /hint +dwh backfill run --dataset measure --source probe --from 2024-01-01 --to 2024-03-01 --force; .* --from 2024-05-01 --to 2024-06-01 --force; .* --from 2024-04-01 --to 2024-05-01\n/,
+    ),
     stdout: like(
       /measure\/probe 2024-01-01 to 2024-02-01 .* deleted +60 +62 +by no load[\s\S]*measure\/probe 2024-04-01 to 2024-05-01: never loaded/,
     ),
@@ -149,4 +152,49 @@ test('a row that went to another window with its date is told from one that some
       { finding: 'equal' },
     ],
   })
+})
+
+test('a later chunk of other rows hides no row that somebody has changed, be they as many as before', async () => {
+  const file = { kind: 'file', path: 'data/{from}.csv' }
+  const sources = { probe: file, temp: { ...file, scope: "theme = 'temp'" }, day: file }
+  await using place = await chunkPlace(server, template, { measure: { ...measure, sources } })
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01'))
+  const { chunks } = await place.backfill('measure', [month(1)])
+  place.put('data/2024-01-01.csv', days('2024-01-01', '2024-02-01', { theme: 'temp' }))
+  await place.backfill('measure', [{ ...month(1), source: 'temp' }])
+  const first = { chunk: chunks[0]?.chunk, expected: 62 }
+  const balanced = "UPDATE measure SET site = site + 10 WHERE taken_on = '2024-01-05' AND theme = 'piezo'"
+  const mended = "UPDATE measure SET site = site - 10 WHERE taken_on = '2024-01-05' AND theme = 'piezo'"
+  const found = async () => (await place.verify()).chunks.find(({ chunk }) => chunk === first.chunk)
+  expect(await found()).toMatchObject({ ...first, finding: 'rewritten', rows: 124 })
+  await place.session.run(balanced)
+  expect(await found()).toMatchObject({
+    ...first,
+    finding: 'changed',
+    note: like(/by chunk \d+ of backfill \d+, and rows beside its own by no load/),
+  })
+  await place.session.run(mended)
+
+  // One that was forced has kept what it found there: the days beside it are proved with that.
+  place.describe({ measure: { ...measure, sources: { probe: file, day: file } } })
+  await place.session.run(
+    "DELETE FROM measure WHERE theme = 'temp'; DELETE FROM dwh.chunks WHERE source = 'temp'",
+  )
+  place.put('data/2024-01-10.csv', days('2024-01-10', '2024-01-20', { perDay: 1, value: () => 5 }))
+  await place.backfill('measure', [{ from: '2024-01-10', to: '2024-01-20' }], { force: true })
+  expect(await found()).toMatchObject({ ...first, finding: 'rewritten', rows: 52 })
+  await place.session.run(balanced)
+  expect(await found()).toMatchObject({ ...first, finding: 'changed' })
+  await place.session.run(mended)
+
+  // One that has changed nothing explains nothing.
+  place.put('data/2024-03-01.csv', days('2024-03-01', '2024-04-01', { value: () => 1 }))
+  place.put('data/2024-03-10.csv', days('2024-03-10', '2024-03-12', { value: () => 1 }))
+  await place.backfill('measure', [month(3)])
+  await place.backfill('measure', [{ from: '2024-03-10', to: '2024-03-12', source: 'day' }])
+  await place.session.run("UPDATE measure SET site = site + 10 WHERE taken_on = '2024-03-20'")
+  expect((await place.verify({ from: '2024-03-01' })).chunks).toMatchObject([
+    { finding: 'equal', rows: 4 },
+    { finding: 'changed', rows: 62, note: 'by no load' },
+  ])
 })

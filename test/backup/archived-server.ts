@@ -1,13 +1,14 @@
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { vi } from 'vitest'
 import { findPgBackRest } from '../../src/backup/pgbackrest/program.ts'
 import type { Repository } from '../../src/backup/pgbackrest/repository.ts'
 import type { DwhError } from '../../src/errors.ts'
 import { deleteFolder } from '../../src/postgres/server/folder.ts'
 import { stopServer } from '../../src/postgres/server/server.ts'
-import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
+import { type OwnServer, ownServer } from '../support/own-server.ts'
 import { server } from '../support/servers.ts'
 import { quietWork } from '../support/work.ts'
 
@@ -25,11 +26,11 @@ export function withoutPgBackRest(): string | undefined {
 /** A server of its own whose WAL can be archived, beside a folder that its user may write. */
 export class ArchivedServer implements AsyncDisposable {
   readonly place: string
-  readonly server: TemporaryServer
+  readonly server: OwnServer
   readonly session: Session
   readonly repository: Repository
 
-  private constructor(place: string, server: TemporaryServer, session: Session) {
+  private constructor(place: string, server: OwnServer, session: Session) {
     this.place = place
     this.server = server
     this.session = session
@@ -42,7 +43,7 @@ export class ArchivedServer implements AsyncDisposable {
     const place = mkdtempSync(join(tmpdir(), 'archived-'))
     chmodSync(place, 0o755)
     const settings = { archive_mode: 'on', shared_buffers: '64MB', max_prepared_transactions: 2 }
-    const started = await TemporaryServer.start(quietWork(), { binaries: server.binaries, settings })
+    const started = await ownServer(server.binaries, settings)
     const session = await Session.open(started.target, 'dwh test', quietWork())
     // Each database is three hundred files that are flushed to disk one by one when they are restored.
     await session.run('ALTER DATABASE template0 IS_TEMPLATE false')
@@ -71,7 +72,7 @@ export class ArchivedServer implements AsyncDisposable {
     const program = join(folder, 'pgbackrest')
     writeFileSync(program, `#!/bin/sh\n{ echo "$@"; env; } >> '${notes}'\nexec ${path} "$@"\n`)
     chmodSync(program, 0o755)
-    process.env.PATH = `${folder}${delimiter}${process.env.PATH}`
+    vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`)
     return notes
   }
 

@@ -13,7 +13,7 @@ import {
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Temporal } from 'temporal-polyfill'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { createPhysical, kindByAge } from '../../src/backup/pgbackrest/create.ts'
 import { listPhysical, type PhysicalBackup } from '../../src/backup/pgbackrest/info.ts'
@@ -77,10 +77,11 @@ describe.skipIf(why)('pgBackRest', () => {
     archived = await ArchivedServer.start()
     ;({ repository, session } = archived)
     notes = archived.spy()
-    process.env.PGPASSWORD = 'the sentinel'
-    process.env.PGBACKREST_STANZA = 'another'
+    vi.stubEnv('PGPASSWORD', 'the sentinel')
+    vi.stubEnv('PGBACKREST_STANZA', 'another')
   })
   afterAll(async () => {
+    vi.unstubAllEnvs()
     await archived[Symbol.asyncDispose]()
   })
 

@@ -55,6 +55,7 @@ test('start, status, url, psql, stop and reset do what they say, twice as well a
 
 test('psql gets its words, our standard streams and no password', async () => {
   await using here = place()
+  await here.initialised()
   await dwh(['dev', 'start'], here)
   const words = ['dev', 'psql', '--', '-AtX']
   const env = { ...here.env, PGSERVICE: 'elsewhere', PGHOST: '/nowhere' }
@@ -138,8 +139,7 @@ describe('said plainly', () => {
 
   test('that the data is of another major version', async () => {
     await using here = place()
-    await dwh(['dev', 'start'], here)
-    await dwh(['dev', 'stop'], here)
+    await here.initialised()
     const env = { ...here.env, DWH_PG_BIN: servers[1]?.binaries.folder }
     const { code, stderr } = await dwh(['dev', 'start'], { ...here, env })
     expect(code).toBe(3)
@@ -197,6 +197,7 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
 
   test("another user's server is told apart from none", async () => {
     await using here = place()
+    await here.initialised()
     await dwh(['dev', 'start'], here)
     const asUser = { ...here, ...nobody }
     if (canRun.status === 0 && statSync(here.servers()[0] ?? '').uid !== nobody.uid)

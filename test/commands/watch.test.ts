@@ -199,8 +199,8 @@ describe('the screen', () => {
     const lines = draw(80, 24)
     expect(lines.slice(0, 6)).toEqual([
       '14:00:00Z  database w  60.0 GB of disk left  q quits',
-      'backfill 7 hubeau  stalled since 14:00:00Z  63 of 120 chunks  45.3 rows/s',
-      expect.stringMatching(/^█{38}▒{2}░+ {2}52 %$/),
+      'backfill 7 hubeau  stalled since 14:00:00Z  60 of 120 windows  45.3 rows/s',
+      expect.stringMatching(/^█{36}▓{2}▒{2}░+ {2}50 %$/),
       '2 failed, 1 quarantined, 1 waits for another try  12,345,678 records, 1,234 rej…',
       '! waits 45 s for a lock on public.measure',
       '  end it with: SELECT pg_terminate_backend(99)',
@@ -213,7 +213,7 @@ describe('the screen', () => {
   test('shows everything where there is room', () => {
     const text = draw(160).join('\n')
     for (const part of [
-      'measure/piezo  public.measure has about 45,234,000 rows; a chunk usually brings 1,234 a second',
+      'measure/piezo  public.measure has about 45,234,000 rows; a window usually brings 1,234 a second',
       /2015 +12,345,678 +1,234,567 +99\.9 % +12\/12 +done/,
       /measure\/piezo 2025-03 réseau=測定ネットワーク\\x1b\[31m +fetch 42 % +4,200 +45\.3 +42 +977 kB +75 s +2 +stalled since 14:00:00Z, waits until/,
       /dwh backfill 8 \(55\) +public\.measure +45 s +eve \(99\) psql idle in transaction +LOCK TABLE/,
@@ -231,12 +231,12 @@ describe('the screen', () => {
   test('keeps the columns that matter where it is narrow', () => {
     const lines = draw(60)
     const head = lines.find((line) => line.startsWith('year'))
-    expect(head).toMatch(/^year +(in table +)?records +per s +(accepted +)?chunks +state$/)
+    expect(head).toMatch(/^year +(in table +)?records +per s +(accepted +)?windows +state$/)
   })
 
   test('a plain line says the same in a breath', () => {
     expect(plainLine(backfillOf())).toBe(
-      'backfill 7 stalled since 14:00:00Z, 63 of 120 chunks, 2 running, 2 failed, 1 quarantined, 1 waits for another try, ' +
+      'backfill 7 stalled since 14:00:00Z, 60 of 120 windows, 2 running, 2 failed, 1 quarantined, 1 waits for another try, ' +
         '12,345,678 records, 45.3 rows/s, 1,234 rejects, waits 45 s for a lock on public.measure',
     )
   })
@@ -347,7 +347,7 @@ describe('dwh watch', () => {
     expect(lines).toMatchObject({
       code: 5,
       stdout: expect.stringMatching(
-        /^\d\d:\d\d:\d\dZ backfill \d+ partly, 2 of 2 chunks, 1 failed, 100 records, 10 rejects\n$/,
+        /^\d\d:\d\d:\d\dZ backfill \d+ partly, 1 of 2 windows, 1 failed, 100 records, 10 rejects\n$/,
       ),
       stderr: expect.stringMatching(
         new RegExp(`PARTLY_DONE backfill ${backfill} ended partly\nhint .*dwh backfill retry ${backfill}`),
@@ -386,8 +386,8 @@ describe('dwh watch', () => {
     const { code, stdout } = await ending
     expect(code).toBe(0)
     expect(stdout.split('\n').map((line) => line.slice(10))).toEqual([
-      expect.stringMatching(/^backfill \d+ running, 0 of 2 chunks, 2 running, 42 records, .* rows\/s$/),
-      `backfill ${backfill} done, 2 of 2 chunks, 100 records`,
+      expect.stringMatching(/^backfill \d+ running, 0 of 2 windows, 2 running, 42 records, .* rows\/s$/),
+      `backfill ${backfill} done, 2 of 2 windows, 100 records`,
       '',
     ])
   })

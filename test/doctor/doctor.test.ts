@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { Answer } from '../../src/doctor/answer.ts'
 import { questions } from '../../src/doctor/questions.ts'
 import { packageRoot } from '../../src/package.ts'
+import { seedBackfill } from '../support/backfills.ts'
 import { dwh } from '../support/cli.ts'
 import { freshDatabase, freshRole } from '../support/database.ts'
 import { reportingVersion } from '../support/old-server.ts'
@@ -159,6 +160,28 @@ describe.each(servers)('doctor on $name', (server) => {
     })
     expect(await dwh(['setup', '--finish', '--yes'], at)).toMatchObject({ code: 0 })
     expect((await answers()).kept_tables).toBe('yes: nothing is')
+  })
+})
+
+test('rows that backfills keep aside are told with what they are, and those that the ledger does not know', async () => {
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  const backfill = await seedBackfill(session, {}, [
+    { from: '2024-01-01', to: '2024-02-01', outcome: 'done' },
+  ])
+  await session.run(`CREATE TABLE public.dwh_chunk_1 (id int); CREATE TABLE public.dwh_chunk_9 (id int);
+    INSERT INTO dwh.generations (chunk, kind, table_name, row_count) SELECT chunk, 'former', 'public.dwh_chunk_1', 0 FROM dwh.chunks`)
+  const answer = async () => (await ask(database.target, [], { only: ['kept_rows'] })).kept_rows
+  expect(await answer()).toMatchObject({
+    answer: 'warning',
+    finding: `rows that backfill ${backfill} has replaced, in 1 table of 0 MB, for more than 0 days`,
+    mend: { text: `dwh backfill undo ${backfill} --finish # lets go of them` },
+  })
+  await session.run('UPDATE dwh.generations SET gone_at = clock_timestamp()')
+  expect(await answer()).toMatchObject({
+    answer: 'warning',
+    finding: 'of no backfill that the ledger knows: public.dwh_chunk_1, public.dwh_chunk_9',
+    mend: { text: expect.stringMatching(/DROP TABLE "public"\."dwh_chunk_9"/) },
   })
 })
 

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Answer } from '../../src/doctor/answer.ts'
 import { startServer, stopServer } from '../../src/postgres/server/server.ts'
-import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import type { Target } from '../../src/postgres/target.ts'
 import { freshDatabase } from '../support/database.ts'
+import { ownServer } from '../support/own-server.ts'
 import { servers, server as shared } from '../support/servers.ts'
 import { quietWork } from '../support/work.ts'
 import { ask, findings, mend } from './ask.ts'
@@ -38,7 +38,7 @@ async function hold(session: Session, target: Target): Promise<Session> {
 describe.each(servers)('a server of its own, $name', ({ binaries }) => {
   test('each no is mended by what it names; and then it is a standby', async () => {
     const work = quietWork()
-    await using server = await TemporaryServer.start(work, { binaries, settings: poor })
+    await using server = await ownServer(binaries, poor)
     const { target, folder } = server
     const heal = async (session: Session, ids: string[]) => {
       for (const id of ids) {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DwhEvent } from '../../src/events.ts'
 import { ensureLedger } from '../../src/migrate/apply.ts'
 import { startServer, stopServer } from '../../src/postgres/server/server.ts'
-import { TemporaryServer, throwAway } from '../../src/postgres/server/temporary.ts'
+import { throwAway } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import { sql } from '../../src/postgres/sql-files.ts'
 import type { Target } from '../../src/postgres/target.ts'
@@ -18,9 +18,10 @@ import {
   monthFile,
   tables,
 } from '../backfill/fixture.ts'
-import { dwh, dwhDone, ended, type Moment, startDwh } from '../support/cli.ts'
+import { dwh, dwhDone, ended, type Moment, says, startDwh } from '../support/cli.ts'
 import { databaseTemplate } from '../support/database.ts'
 import { everyFault } from '../support/faults.ts'
+import { type OwnServer, ownServer } from '../support/own-server.ts'
 import { fc } from '../support/random.ts'
 import { server } from '../support/servers.ts'
 import { shortLeases } from '../support/short-leases.ts'
@@ -183,9 +184,9 @@ describe('a worker that stands still past its lease', () => {
 
 describe('a server that is restarted without a checkpoint', () => {
   const work = quietWork()
-  let own: TemporaryServer
+  let own: OwnServer
   beforeAll(async () => {
-    own = await TemporaryServer.start(work, { binaries: server.binaries })
+    own = await ownServer(server.binaries)
     await using session = await Session.open(own.target, 'dwh test', work)
     await ensureLedger(session, work)
     await session.run(tables)
@@ -195,11 +196,12 @@ describe('a server that is restarted without a checkpoint', () => {
   test('the worker waits for it and goes on', async () => {
     await using place = await backfillPlace(server, { name: '' }, { target: own.target })
     const child = startDwh(run, { ...place.at, stopAt: later(step('publish', 'started'), 2) })
+    const noticed = says(child, /waiting for the server/)
     const result = ended(child)
     await untilStopped(child.pid)
     await stopServer(own.folder, work, 'immediate')
     child.kill('SIGCONT')
-    await new Promise((done) => setTimeout(done, 500))
+    await noticed
     await startServer(own.folder, work, { binaries: server.binaries, settings: throwAway })
     expect(await result).toMatchObject({
       code: 0,

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startServer, stopServer } from '../../src/postgres/server/server.ts'
-import { TemporaryServer, throwAway } from '../../src/postgres/server/temporary.ts'
+import { throwAway } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import { describeTable } from '../support/catalogue.ts'
 import { dwh, ended, startDwh } from '../support/cli.ts'
 import { everyFault } from '../support/faults.ts'
+import { type OwnServer, ownServer } from '../support/own-server.ts'
 import { server } from '../support/servers.ts'
 import { untilStopped } from '../support/until.ts'
 import { testWarehouse } from '../support/warehouse.ts'
@@ -22,9 +23,9 @@ const table = `
 
 describe('a server that is restarted without a checkpoint', () => {
   const work = quietWork()
-  let own: TemporaryServer
+  let own: OwnServer
   beforeAll(async () => {
-    own = await TemporaryServer.start(work, { binaries: server.binaries })
+    own = await ownServer(server.binaries)
   })
   afterAll(() => own[Symbol.asyncDispose]())
 

@@ -154,7 +154,7 @@ describe('why a backfill stands still', () => {
   ]
 
   test.each<[kind: string, state: string, text: RegExp, more: Partial<Facts>, backfill?: object]>([
-    ['paused', 'pausing', /will pause when its running chunks have ended/, {}, { wanted: 'pause' }],
+    ['paused', 'pausing', /will pause when its windows at work have ended/, {}, { wanted: 'pause' }],
     [
       'paused',
       'paused',
@@ -255,6 +255,7 @@ describe('why a backfill stands still', () => {
     expect(ended(sum('done', 2), sum('flagged', 1))?.state).toBe('done')
     expect(ended(sum('done', 2), sum('failed', 1))?.state).toBe('partly')
     expect(ended(sum('quarantined', 2))?.state).toBe('partly')
+    expect(ended(sum('failed', 2))?.state).toBe('failed')
     expect(ended(sum('done', 2), sum('cancelled', 1))?.state).toBe('cancelled')
   })
 })

@@ -142,7 +142,8 @@ describe.each(servers)('leaves on $name', (server) => {
                 c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
                 (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated,
                           a.attstattarget, a.attstorage, a.attcompression, a.attcollation::regcollation,
-                          (SELECT array_agg(g::text ORDER BY g::text) FROM unnest(a.attacl) AS g), a.attoptions,
+                          (SELECT array_agg(g::text ORDER BY g::text) FROM unnest(a.attacl) AS g),
+                          (SELECT array_agg(o) FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg\\_%'),
                           col_description(c.oid, a.attnum), pg_get_expr(x.adbin, c.oid)) ORDER BY a.attname)
                    FROM pg_attribute AS a LEFT JOIN pg_attrdef AS x ON x.adrelid = c.oid AND x.adnum = a.attnum
                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,

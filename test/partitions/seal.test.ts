@@ -10,10 +10,10 @@ import { planSeal, sealLeaves } from '../../src/partitions/seal.ts'
 import { planUnseal, unsealLeaves } from '../../src/partitions/unseal.ts'
 import { ident } from '../../src/postgres/identifiers.ts'
 import { startServer, stopServer } from '../../src/postgres/server/server.ts'
-import { TemporaryServer } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import { databaseTemplate, freshDatabase, freshRole } from '../support/database.ts'
 import { everyFault } from '../support/faults.ts'
+import { ownServer } from '../support/own-server.ts'
 import { server, servers } from '../support/servers.ts'
 import { until } from '../support/until.ts'
 import { quietWork } from '../support/work.ts'
@@ -477,7 +477,7 @@ test.each(everyFault ? servers : servers.slice(-1))(
       autovacuum_vacuum_cost_delay: 0,
       max_prepared_transactions: 2,
     }
-    await using own = await TemporaryServer.start(work, { binaries, settings })
+    await using own = await ownServer(binaries, settings)
     {
       await using session = await Session.open(own.target, 'dwh test', work)
       await build(session)

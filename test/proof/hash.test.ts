@@ -9,6 +9,7 @@ import {
   equalProofs,
   type Proof,
   proofVectors,
+  proveAlone,
   proveParts,
   proveRelation,
 } from '../../src/proof/hash.ts'
@@ -313,7 +314,9 @@ test('two servers agree on the vectors, and on a table of every type', async () 
       for (const side of [1, 2] as const) {
         await session.run(`INSERT INTO x.t VALUES (${apart.map((values) => values[side]).join(', ')})`)
       }
-      return [await proofVectors(session), await proofOf(session, 'x.t')]
+      const proof = await proofOf(session, 'x.t')
+      expect(await proveAlone(session, await columnsOf(session, 'x.t'), 'x.t')).toEqual(proof)
+      return [await proofVectors(session), proof]
     }),
   )
   expect(found[1]).toEqual(found[0])

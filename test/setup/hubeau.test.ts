@@ -66,6 +66,23 @@ test('records of every source become rows, and the checks tell what is wrong wit
     inserted: 27,
     rejected: 0,
   })
+  // What an instrument sends is another parameter, of instants whose day is that of Paris.
+  const raw = [
+    {
+      code_bss: '00387X0184/PZCC1',
+      timestamp_mesure: Date.parse('2024-01-15T23:30:00Z'),
+      niveau_eau_ngf: -1.5,
+      profondeur_nappe: 4,
+      date_maj: 'Wed Sep 21 18:32:13 CEST 2022',
+    },
+  ]
+  expect(await load('measure', 'piezo_tr', raw)).toMatchObject({ inserted: 1, rejected: 0 })
+  expect(
+    await session.rows(
+      "SELECT theme, day::text, value, depth FROM public.measure WHERE parameter = 'niveau_eau_ngf'",
+    ),
+  ).toEqual([{ theme: 'piezo', day: '2024-01-16', value: -1.5, depth: 4 }])
+  await session.run("DELETE FROM public.measure WHERE parameter = 'niveau_eau_ngf'")
   const river = (date: string, station: string | null, value: number, made = '2024-02-01T00:00:00Z') => ({
     code_site: 'K4470010',
     code_station: station,

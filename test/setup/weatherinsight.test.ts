@@ -47,6 +47,10 @@ describe.each(servers)('the warehouse weatherinsight on an empty database, $name
       code: 0,
       stderr: expect.stringContaining('nothing to do'),
     })
+    // The archive has moved the day of a relocation, and the place as it was before is still there.
+    await session.run(`
+      INSERT INTO public.station_locations (station_id, product, valid_from, valid_to) VALUES
+        (20, 'wind', '1950-01-01', '1980-05-01'), (20, 'wind', '1980-05-01', NULL), (20, 'wind', '1980-04-01', '1990-01-01')`)
     const checked = await dwh(['-w', 'weatherinsight', 'check', '--json'], at)
     expect(checked).toMatchObject({ code: 4 })
     expect(
@@ -54,15 +58,17 @@ describe.each(servers)('the warehouse weatherinsight on an empty database, $name
         `SELECT dataset_name, check_name, issue_count FROM public.data_quality_results WHERE status = 'FAIL' ORDER BY 1`,
       ),
     ).toEqual(
-      ['cloud_cover', 'humidity', 'precipitation', 'pressure', 'wind'].flatMap((product) => {
-        const dataset_name = `quarterly_${product}_features`
-        const missing = { dataset_name, check_name: 'missing', issue_count: 1 }
-        return product === 'humidity'
-          ? [expect.objectContaining({ check_name: 'alignment' }), missing]
-          : [missing]
-      }),
+      ['cloud_cover', 'humidity', 'precipitation', 'pressure', 'wind']
+        .flatMap((product) => {
+          const dataset_name = `quarterly_${product}_features`
+          const missing = { dataset_name, check_name: 'missing', issue_count: 1 }
+          return product === 'humidity'
+            ? [expect.objectContaining({ check_name: 'alignment' }), missing]
+            : [missing]
+        })
+        .concat({ dataset_name: 'station_locations', check_name: 'overlapping', issue_count: 2 }),
     )
-    expect(await dwh(['-w', 'weatherinsight', 'migrate', 'down', '3', '--yes'], at)).toMatchObject({
+    expect(await dwh(['-w', 'weatherinsight', 'migrate', 'down', '4', '--yes'], at)).toMatchObject({
       code: 0,
     })
     expect(await session.rows("SELECT to_regclass('public.stations') AS stations")).toEqual([

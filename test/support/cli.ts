@@ -2,8 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DwhEvent } from '../../src/events.ts'
 import { packageRoot } from '../../src/package.ts'
+import { Session } from '../../src/postgres/session.ts'
+import type { Target } from '../../src/postgres/target.ts'
+import { runWarm } from './warm.ts'
+import { quietWork } from './work.ts'
 
 export interface CliOptions {
   cwd?: string
@@ -33,9 +38,29 @@ export interface CliResult {
   stderr: string
 }
 
-/** Runs `dwh WORDS` as a real process, to its end. */
+/** Runs `dwh WORDS` to its end: in a process of its own where that matters, see `runWarm`. */
 export async function dwh(words: string[], options: CliOptions = {}): Promise<CliResult> {
-  return ended(startDwh(words, options), options.input)
+  const warm = await runWarm(words, options)
+  if (warm) return warm
+  const result = await ended(startDwh(words, options), options.input)
+  if (result.signal === 'SIGKILL') await backendsGone(options.env ?? {})
+  return result
+}
+
+/**
+ * The server notices that a client was killed a moment later: till then its run lives and its locks are held. Not waited
+ * for beyond two seconds, as others may be at work in the database.
+ */
+async function backendsGone({ PGHOST, PGPORT, PGUSER = '', PGDATABASE = '' }: NodeJS.ProcessEnv) {
+  if (!PGHOST) return
+  const target: Target = {
+    ...{ host: PGHOST, port: Number(PGPORT), user: PGUSER, database: PGDATABASE },
+    ...{ sslmode: 'prefer', connectTimeout: 10 },
+  }
+  await using session = await Session.open(target, 'test', quietWork())
+  const theirs = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'dwh %' AND application_name NOT LIKE 'dwh test%'`
+  const latest = Date.now() + 2000
+  while ((await session.rows(theirs)).length > 0 && Date.now() < latest) await sleep(20)
 }
 
 /** The result of a process that `startDwh` started; to be called in the same breath, so that no output is lost. */
@@ -45,6 +70,18 @@ export async function ended(child: ChildProcess, input = ''): Promise<CliResult>
   stdin.on('error', () => {}).end(input)
   const [[code, signal], out, err] = await Promise.all([once(child, 'close'), text(stdout), text(stderr)])
   return { code, signal, stdout: out, stderr: err }
+}
+
+/** Waits until a process has said something on stderr; to be called before `ended`, in the same breath. */
+export async function says(child: ChildProcess, what: RegExp): Promise<void> {
+  let said = ''
+  await new Promise<void>((resolve, reject) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk
+      if (what.test(said)) resolve()
+    })
+    child.once('close', () => reject(new Error(`it ended without ${what}:\n${said}`)))
+  })
 }
 
 /** Runs `dwh WORDS` where anything but success is a mistake, told with what it said. */

@@ -29,7 +29,7 @@ export async function freshDatabase(
   const locale = encoding === 'UTF8' ? '' : ` LOCALE_PROVIDER libc LOCALE 'C'`
   await onServer(
     server,
-    `CREATE DATABASE ${ident(name)} TEMPLATE ${ident(template)} ENCODING ${literal(encoding)}${locale}`,
+    `CREATE DATABASE ${ident(name)} TEMPLATE ${ident(template)} ENCODING ${literal(encoding)}${locale} STRATEGY file_copy`,
   )
   const target = { ...(await server.target()), database: name }
   return {

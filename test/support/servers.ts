@@ -6,6 +6,7 @@ import { startServer } from '../../src/postgres/server/server.ts'
 import { throwAway } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
 import type { Target } from '../../src/postgres/target.ts'
+import { initialised } from './own-server.ts'
 import { quietWork } from './work.ts'
 
 /** One of the servers that the whole run shares. */
@@ -35,6 +36,7 @@ function testServer(binaries: Binaries): TestServer {
   let started: Promise<Target> | undefined
   const start = async () => {
     const folder = join(inject('runFolder'), 'servers', String(binaries.major))
+    await initialised(folder, binaries)
     const { port } = await startServer(folder, quietWork(), { binaries, settings })
     return { ...socketTarget(folder, port), database: 'postgres' }
   }
@@ -46,6 +48,12 @@ function testServer(binaries: Binaries): TestServer {
 const settings = {
   ...throwAway,
   shared_buffers: '256MB',
+  // Its folder may lie in memory.
+  max_wal_size: '256MB',
+  wal_compression: 'off',
+  wal_init_zero: false,
+  // It is on, as dwh doctor asks, and never comes: sizes, statistics and locks are the tests' own.
+  autovacuum_naptime: '1d',
   max_connections: 200,
   max_prepared_transactions: 10,
 }

@@ -302,6 +302,29 @@ datasets:
     expect(mistakesIn('name: mine\ndatasets:\n  a: { target: x.a, key: anything }\n')).toEqual([])
   })
 
+  it('values that are asked for one after the other', () => {
+    const text = `name: mine
+datasets:
+  a:
+    target: facts
+    sources:
+      all: { kind: http, url: "http://h/{code}", for_each: { parameter: code, list: ["01"], batch: 50 } }
+      same: { kind: http, url: "http://h", for_each: { parameter: code, sql: "SELECT code FROM stations" } }
+      file: { kind: http, url: "http://h/{code}", for_each: { parameter: code, sql: stations.sql } }
+      both: { kind: http, url: "http://h/{code}", for_each: { parameter: code, list: ["a"], file: codes.txt } }
+      numbers: { kind: http, url: "http://h/{code}", for_each: { parameter: code, list: [01] } }
+      none: { kind: http, url: "http://h/{code}", for_each: { parameter: code, list: [], batch: 0 } }
+`
+    expect(mistakesIn(text)).toEqual([
+      '7:67 datasets.a.sources.same.for_each.parameter: nothing is filled in with {code}: put it into the url, the query, the body or the headers',
+      '8:85 datasets.a.sources.file.for_each.sql: there is no file "stations.sql" in the sql folder …/sql',
+      '9:86 datasets.a.sources.both.for_each.list: found a list, expected just one of `list`, `file` and `sql`',
+      '10:90 datasets.a.sources.numbers.for_each.list[0]: found 1, expected text',
+      '11:86 datasets.a.sources.none.for_each.list: found a list, expected at least one',
+      '11:97 datasets.a.sources.none.for_each.batch: found 0, expected a number from 1 on',
+    ])
+  })
+
   it('names that name nothing, files that are not there, one target twice', () => {
     const text = `name: mine
 connections:

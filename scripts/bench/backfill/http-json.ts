@@ -2,20 +2,17 @@ import { deepStrictEqual } from 'node:assert'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Api, apiServer } from '../../../test/support/api-server.ts'
+import { apiServer } from '../../../test/support/api-server.ts'
 import type { BenchServer, Figures, Stage, Unit, Way } from '../bench.ts'
 import { clientEnvironment, cloneDatabase, database } from '../database.ts'
 import { psql } from '../load/targets.ts'
 import { runDwh, runProgram } from '../measure.ts'
+import { hundredths, pagesOf, path, stations } from './level-pages.ts'
 
 export const httpJson = 'http-json'
 const unit: Unit = { work: httpJson, way: 'fetch and JSON.parse of the same pages, nothing else' }
 
 const template = 'bench_levels'
-const path = '/api/v1/niveaux_nappes/chroniques'
-/** Rows a page, as Hub'Eau gives unless asked otherwise, and stations that measure at the same moment. */
-const [pageSize, stations] = [5000, 500]
-const [start, end] = [Date.UTC(2024, 0, 1), Date.UTC(2025, 0, 1)]
 
 const warehouse = (base: string) => `
 name: bench
@@ -132,64 +129,6 @@ export async function httpJsonWays({ server, rows: standard, held, say }: Stage)
       },
     },
   ].map((way) => ({ ...way, unit }))
-}
-
-const hundredths = (row: number) => (row * 7919) % 700_000
-
-/** One row as it is delivered. */
-function rowText(row: number, time: number): string {
-  const code = `${String(row % stations).padStart(5, '0')}X0184/S1`
-  return JSON.stringify({
-    code_bss: code,
-    urn_bss: `http://services.ades.eaufrance.fr/pointeau/${code}`,
-    date_mesure: new Date(time).toISOString().slice(0, 10),
-    timestamp_mesure: time,
-    niveau_nappe_eau: hundredths(row) / 100,
-    mode_obtention: 'Valeur mesurée',
-    statut: 'Donnée contrôlée niveau 2',
-    qualification: 'Correcte',
-    code_continuite: '2',
-    nom_continuite: 'Point lié au point précédent',
-    code_producteur: '196',
-    nom_producteur: "Service Géologique Régional de l'Île-de-France",
-    code_nature_mesure: null,
-    nom_nature_mesure: null,
-    profondeur_nappe: (row % 9000) / 100,
-  })
-}
-
-/** The API, with its pages made beforehand: making them is not what is measured. */
-function pagesOf(rows: number): Api {
-  const moments = Math.ceil(rows / stations)
-  const step = Math.floor((end - start) / moments)
-  const timeOf = (row: number) => start + Math.floor(row / stations) * step
-  const months: string[][] = Array.from({ length: 12 }, () => [])
-  for (let row = 0; row < rows; row++) {
-    const time = timeOf(row)
-    months[new Date(time).getUTCMonth()]?.push(rowText(row, time))
-  }
-  const packed = months.map((texts) =>
-    Array.from({ length: Math.max(1, Math.ceil(texts.length / pageSize)) }, (_, page) =>
-      Buffer.from(texts.slice(page * pageSize, (page + 1) * pageSize).join(',')),
-    ),
-  )
-  const counts = months.map(({ length }) => length)
-  return ({ url }) => {
-    if (url.pathname !== path) return undefined
-    const month = Number(url.searchParams.get('date_debut_mesure')?.slice(5, 7)) - 1
-    const page = Number(url.searchParams.get('page') ?? 1)
-    const pages = packed[month] as Buffer[]
-    const next = new URL(url)
-    next.searchParams.set('page', String(page + 1))
-    const envelope = {
-      count: counts[month],
-      next: page < pages.length ? next.href : null,
-      api_version: '1.0.1',
-    }
-    const head = Buffer.from(`${JSON.stringify(envelope).slice(0, -1)},"data":[`)
-    const body = Buffer.concat([head, pages[page - 1] as Buffer, Buffer.from(']}')])
-    return { headers: { etag: `"${month}-${page}"`, 'content-encoding': 'identity' }, body }
-  }
 }
 
 async function verify(server: BenchServer, rows: number): Promise<void> {

@@ -1,7 +1,7 @@
 -- What has become of the windows of a dataset, oldest first: what was taken back or gave way to a later chunk is left out.
 -- $1 warehouse, $2 dataset, $3 source or NULL
 -- Locks: ACCESS SHARE on dwh.chunks.
-SELECT c.chunk, c.backfill, c.source, c.parameters, c.code, c.attempts,
+SELECT c.chunk, c.backfill, c.source, c.parameters, c.code, c.attempts, c.error_code,
        left(regexp_replace(c.error, '\s+', ' ', 'g'), 300) AS error,
        c.window_from::text AS window_from,
        c.window_to::text AS window_to,

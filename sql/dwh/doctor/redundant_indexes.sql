@@ -10,8 +10,9 @@ WITH plain AS (
               x.indclass::text || ' ' AS classes,
               x.indcollation::text || ' ' AS collations,
               x.indoption::text || ' ' AS options,
-              -- Opclass parameters, such as the signature length of a gist index.
-              (SELECT string_agg(a.attoptions::text, ' ' ORDER BY a.attnum) FROM pg_attribute AS a WHERE a.attrelid = i.oid) AS parameters
+              -- Opclass parameters, such as the signature length of a gist index; not what the server keeps there for itself.
+              (SELECT string_agg(o.option, ' ' ORDER BY a.attnum, o.option) FROM pg_attribute AS a, unnest(a.attoptions) AS o (option)
+                WHERE a.attrelid = i.oid AND o.option NOT LIKE 'pg\_%') AS parameters
          FROM pg_index AS x
          JOIN pg_class AS i ON i.oid = x.indexrelid
          JOIN pg_class AS t ON t.oid = x.indrelid

@@ -4,7 +4,7 @@
 -- $1 warehouse, $2 datasets, $3 first day, $4 day after the last; with NULL for both only what has no window
 -- Locks: ACCESS SHARE on the ledger.
 SELECT c.chunk, c.backfill, c.dataset, c.source, c.window_from::text AS window_from, c.window_to::text AS window_to, c.parameters,
-       c.code, c.outcome, c.ended_at, c.undone_at IS NOT NULL AS undone, c.error, c.fingerprint, c.watermark,
+       c.code, c.outcome, c.ended_at, c.undone_at IS NOT NULL AS undone, c.error_code, c.error, c.fingerprint, c.watermark,
        coalesce((c.figures->>'inserted')::bigint + (c.figures->>'updated')::bigint + (c.figures->>'unchanged')::bigint
                 + (c.figures->>'moved')::bigint, 0) AS rows,
        coalesce((c.figures->>'seconds')::float8, 0) AS seconds,

@@ -11,9 +11,18 @@ WITH claimed AS (
            WHERE n.backfill = $1::bigint AND n.ended_at IS NULL AND n.worker IS NULL
              AND (n.retry_at IS NULL OR n.retry_at <= clock_timestamp())
              AND b.wanted = 'run'
-             -- Of the datasets that it reads, the same days come first.
+             -- Of the datasets that it reads, the same days come first; where they have not come it is no use: see fail_dependents.
              AND NOT EXISTS (SELECT FROM dwh.chunks AS f
-                              WHERE f.backfill = $1::bigint AND f.ended_at IS NULL
+                              WHERE f.backfill = $1::bigint
+                                AND (f.ended_at IS NULL
+                                     OR f.outcome IN ('failed', 'quarantined', 'cancelled')
+                                        AND NOT EXISTS (SELECT FROM dwh.chunks AS l
+                                                         WHERE l.warehouse = f.warehouse AND l.dataset = f.dataset
+                                                           AND l.source = f.source AND l.parameters = f.parameters
+                                                           AND coalesce(l.window_from, '-infinity') = coalesce(f.window_from, '-infinity')
+                                                           AND coalesce(l.window_to, 'infinity') = coalesce(f.window_to, 'infinity')
+                                                           AND l.outcome IN ('done', 'flagged') AND l.undone_at IS NULL
+                                                           AND l.ended_at > f.ended_at))
                                 AND b.settings->'after'->n.dataset ? f.dataset
                                 AND coalesce(f.window_from, '-infinity') < coalesce(n.window_to, 'infinity')
                                 AND coalesce(f.window_to, 'infinity') > coalesce(n.window_from, '-infinity'))

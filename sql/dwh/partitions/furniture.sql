@@ -27,9 +27,11 @@ SELECT pg_get_userbyid(c.relowner)::text AS owner,
        (SELECT json_object_agg(a.attname, a.attstattarget)
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0) AS statistics,
-       (SELECT json_object_agg(a.attname, a.attoptions)
-          FROM pg_attribute AS a
-         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attoptions IS NOT NULL) AS column_options,
+       -- Without what the server keeps there for itself, as 15.20 does: pg_attver, a number that nobody else can set.
+       (SELECT json_object_agg(a.attname, o.options)
+          FROM pg_attribute AS a,
+               LATERAL (SELECT array_agg(one) AS options FROM unnest(a.attoptions) AS one WHERE one NOT LIKE 'pg\_%') AS o
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND o.options IS NOT NULL) AS column_options,
        coalesce(model.options, '{}') AS storage
   FROM pg_class AS c
   LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace

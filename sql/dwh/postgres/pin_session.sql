@@ -1,8 +1,10 @@
 -- Pins what changes the meaning or the text of values, and where and how statements work, so that no setting of the role
 -- or the database leaks in.
+-- Gives the process id of the backend: that of a login is a pooler's own.
 -- pg_catalog first and pg_temp last: nothing planted in another schema is called by an unqualified name.
 -- Locks: none.
-SELECT set_config('search_path', 'pg_catalog, pg_temp', false),
+SELECT pg_backend_pid() AS pid,
+       set_config('search_path', 'pg_catalog, pg_temp', false),
        set_config('client_encoding', 'UTF8', false),
        set_config('DateStyle', 'ISO, YMD', false),
        set_config('IntervalStyle', 'postgres', false),

@@ -1,4 +1,5 @@
--- Requests for a lot, as SIGETI has them. Runs on SIGETI's own server.
+-- Requests for a lot, as SIGETI has them. Runs on SIGETI's own server, whose names of the table and of
+-- columns (on the left of AS) are assumed.
 SELECT id AS attribution_id,
        entreprise_id,
        lot_id,

@@ -1,4 +1,5 @@
--- Companies, as SIGETI has them. Runs on SIGETI's own server.
+-- Companies, as SIGETI has them. Runs on SIGETI's own server, whose names of the table and of
+-- columns (on the left of AS) are assumed.
 SELECT id AS entreprise_id,
        raison_sociale,
        registre_commerce,

@@ -1,4 +1,5 @@
--- Invoices, as SIGETI has them. Runs on SIGETI's own server.
+-- Invoices, as SIGETI has them. Runs on SIGETI's own server, whose names of the table and of
+-- columns (on the left of AS) are assumed.
 SELECT id AS facture_id,
        numero AS numero_facture,
        entreprise_id,

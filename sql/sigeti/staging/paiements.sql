@@ -1,4 +1,5 @@
--- Payments of invoices, as SIGETI has them. Runs on SIGETI's own server.
+-- Payments of invoices, as SIGETI has them. Runs on SIGETI's own server, whose names of the table and of
+-- columns (on the left of AS) are assumed.
 SELECT id AS paiement_id,
        facture_id,
        entreprise_id,

@@ -1,5 +1,6 @@
 import { type AcceptPlan, accept, planAccept } from '../../backfill/accept.ts'
-import { requireBackfills } from '../../cli/backfill.ts'
+import { requireAsLoaded } from '../../backfill/edited.ts'
+import { requireBackfills, stayingLines } from '../../cli/backfill.ts'
 import { command, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { count, plural } from '../../cli/format.ts'
@@ -14,7 +15,11 @@ export const backfillAccept = command({
     'where it was forced. Each window in one transaction; those that fell short of a threshold stay flagged.',
   arguments: { run: backfillArgument },
   options: {
-    chunk: option('--chunk <n>', 'only this window, by its number', positiveInteger.optional()),
+    chunk: option(
+      '--chunk <n>',
+      'only this window, by its number in dwh backfill status',
+      positiveInteger.optional(),
+    ),
     jobs: option('--jobs <n>', 'connections that build indexes', positiveInteger.max(64).default(2)),
     dryRun: shared.dryRun,
     yes: shared.yes,
@@ -24,6 +29,10 @@ export const backfillAccept = command({
   examples: ['dwh backfill accept 12 --dry-run', 'dwh backfill accept 12 --chunk 345 --yes'],
   async run(context, { run, chunk, jobs, dryRun, yes, timeout, json }) {
     const plan = await look(context, run, chunk)
+    requireAsLoaded(
+      context.warehouse(),
+      plan.chunks.map(({ chunk }) => chunk),
+    )
     if (dryRun && json) return context.printJson(planJson(plan))
     if (dryRun) return context.print(lines(plan))
     context.say(lines(plan).trimEnd())
@@ -56,7 +65,7 @@ function lines({ chunks, others }: AcceptPlan): string {
     const rows = withheld.reduce((sum, generation) => sum + generation.rows, 0)
     return `${name}: ${count(rows)} rows${why.length > 0 ? `; ${why.join('; ')}` : ''}`
   })
-  return [...each, ...others.map(({ name, why }) => `${name}: stays: it ${why}`), ''].join('\n')
+  return [...each, ...stayingLines(others), ''].join('\n')
 }
 
 function planJson({ chunks, others }: AcceptPlan) {

@@ -26,7 +26,7 @@ function date(year: number, month: number, day: number): Temporal.PlainDate {
   const shown = [String(year).padStart(4, '0'), ...[month, day].map((n) => String(n).padStart(2, '0'))].join(
     '-',
   )
-  if (month < 1 || month > 12) throw new Error(`there is no day ${shown}: a year has 12 months`)
+  if (month < 1 || month > 12) throw new Error(`there is no month ${shown.slice(0, 7)}: a year has 12 months`)
   const { daysInMonth } = new Temporal.PlainDate(year, month, 1)
   if (day < 1 || day > daysInMonth)
     throw new Error(`there is no day ${shown}: ${shown.slice(0, 7)} has ${daysInMonth} days`)

@@ -1,32 +1,28 @@
-import type { Group } from '../../cli/command.ts'
-import { backfillAccept } from './accept.ts'
-import { backfillCancel } from './cancel.ts'
-import { backfillList } from './list.ts'
-import { backfillPause } from './pause.ts'
-import { backfillPlan } from './plan.ts'
-import { backfillResume } from './resume.ts'
-import { backfillRetry } from './retry.ts'
-import { backfillRun } from './run.ts'
-import { backfillStatus } from './status.ts'
-import { backfillUndo } from './undo.ts'
-import { backfillVerify } from './verify.ts'
-import { backfillWork } from './work.ts'
+import type { Command, Group } from '../../cli/command.ts'
 
-export const backfillGroup: Group = {
-  name: 'backfill',
-  summary: 'years of history from any source, window by window, each exactly once',
-  commands: [
-    backfillPlan,
-    backfillRun,
-    backfillWork,
-    backfillList,
-    backfillStatus,
-    backfillPause,
-    backfillResume,
-    backfillCancel,
-    backfillRetry,
-    backfillVerify,
-    backfillAccept,
-    backfillUndo,
-  ],
+/** In the order of the help. A command line loads the code of its own only. */
+const members: Record<string, () => Promise<Command>> = {
+  plan: async () => (await import('./plan.ts')).backfillPlan,
+  run: async () => (await import('./run.ts')).backfillRun,
+  work: async () => (await import('./work.ts')).backfillWork,
+  list: async () => (await import('./list.ts')).backfillList,
+  status: async () => (await import('./status.ts')).backfillStatus,
+  pause: async () => (await import('./pause.ts')).backfillPause,
+  resume: async () => (await import('./resume.ts')).backfillResume,
+  cancel: async () => (await import('./cancel.ts')).backfillCancel,
+  retry: async () => (await import('./retry.ts')).backfillRetry,
+  verify: async () => (await import('./verify.ts')).backfillVerify,
+  accept: async () => (await import('./accept.ts')).backfillAccept,
+  undo: async () => (await import('./undo.ts')).backfillUndo,
+}
+
+/** @param words of a command line: with those of its commands that it may mean, which are all where it names none */
+export async function backfillGroup(words: string[]): Promise<Group> {
+  const named = Object.keys(members).filter((name) => words.includes(name))
+  const wanted = named.length > 0 ? named : Object.keys(members)
+  return {
+    name: 'backfill',
+    summary: 'years of history from any source, window by window, each exactly once',
+    commands: await Promise.all(wanted.map((name) => (members[name] as () => Promise<Command>)())),
+  }
 }

@@ -1,6 +1,6 @@
 import { command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import { count, moment } from '../../cli/format.ts'
-import { table } from '../../cli/table.ts'
+import { gridText } from '../../cli/grid.ts'
 import { type Backfill, listBackfills, stateOf } from '../../ledger/backfills.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 
@@ -21,14 +21,14 @@ export const backfillList = command({
     if (json) return context.printJson(found.map((one) => ({ ...one, state: stateOf(one) })))
     if (found.length === 0) return context.say(open ? 'no backfill is open' : 'no backfill yet')
     context.print(
-      table<Backfill>(
+      gridText<Backfill>(
         context.streams.out,
         [
-          { title: 'run', value: ({ backfill }) => backfill, align: 'right' },
+          { title: 'run', value: ({ backfill }) => String(backfill), align: 'right' },
           { title: 'state', value: stateOf },
-          { title: 'datasets', value: ({ datasets }) => datasets.join(' ') },
-          { title: 'from', value: ({ window_from }) => window_from },
-          { title: 'to', value: ({ window_to }) => window_to },
+          { title: 'datasets', value: ({ datasets }) => datasets.join(' '), least: 12 },
+          { title: 'from', value: ({ window_from }) => window_from ?? '', spare: 1 },
+          { title: 'to', value: ({ window_to }) => window_to ?? '', spare: 1 },
           { title: 'windows', value: ({ chunks }) => count(chunks), align: 'right' },
           { title: 'done', value: ({ done, flagged }) => count(done + flagged), align: 'right' },
           {
@@ -37,7 +37,7 @@ export const backfillList = command({
             align: 'right',
           },
           { title: 'rows', value: ({ rows }) => count(rows), align: 'right' },
-          { title: 'planned', value: ({ created_at }) => moment(created_at) },
+          { title: 'planned', value: ({ created_at }) => moment(created_at), spare: 2 },
         ],
         found,
       ),

@@ -5,6 +5,7 @@ import { OpenSources } from '../../backfill/open-source.ts'
 import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfill/plan.ts'
 import { SharedPoliteness } from '../../backfill/politeness.ts'
 import { type Check, missingTables, preflight, serverFacts } from '../../backfill/preflight.ts'
+import { Probe } from '../../backfill/reach.ts'
 import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
 import { refuseSharedTerritory } from '../../backfill/shared-territory.ts'
 import { sourcePlace } from '../../cli/backfill.ts'
@@ -13,6 +14,7 @@ import { DwhError } from '../../errors.ts'
 import type { BackfillSettings } from '../../ledger/backfills.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import type { Politeness } from '../../sources/source.ts'
+import { isOpen, readHours } from '../../warehouse/hours.ts'
 import type { planFlags } from './flags.ts'
 
 /** What the flags of `plan` and `run` say. */
@@ -60,13 +62,17 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
   }
   const asksSources = request.taking === 'stale'
   const plan = await planBackfill(session, warehouse, request, now, asksSources ? hasChanged : undefined)
-  if (input.force) refuseSharedTerritory(warehouse, plan)
+  if (input.force) await refuseSharedTerritory(session, warehouse, plan)
   const missing = await missingTables(session, targetsOf(pairs))
-  const estimated = await estimate(session, context.work, plan, input.parallel, ask)
+  const probe = new Probe(context.work)
+  const estimated = await estimate(session, plan, input.parallel, probe, ask)
+  const isLater = input.window !== undefined && !isOpen(readHours(input.window), now)
+  const sourceChecks = probe.checks(isLater)
+  const { spoolFolder } = place.surroundings
   return {
     plan,
     estimate: estimated,
-    checks: await preflight(facts, missing, input.parallel, estimated, place.surroundings.spoolFolder),
+    checks: await preflight(facts, missing, sourceChecks, input.parallel, estimated.bytes, spoolFolder),
     parallel: input.parallel,
     settings: {
       force: input.force,
@@ -105,6 +111,11 @@ function takingOf({ missing, failed, stale, allWindows, force }: PlanInput): Tak
   const named = Object.entries({ missing, failed, stale, all: allWindows }).filter(([, isNamed]) => isNamed)
   if (named.length > 1)
     throw new DwhError('USAGE', 'one of --missing, --failed, --stale and --all-windows says which windows')
+  if (force && missing)
+    throw new DwhError(
+      'USAGE',
+      '--missing takes windows that were never loaded, and --force replaces what is there: leave one of them out; nothing was changed',
+    )
   // What is there is to be replaced: that means windows that are done.
   return (named[0]?.[0] as Taking | undefined) ?? (force ? 'all' : 'usual')
 }

@@ -3,6 +3,7 @@ import { takenOf } from '../../cli/backfill.ts'
 import { bytes, count, duration, plural, printable } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
+import { parametersText } from '../../sources/window.ts'
 import type { Prepared } from './prepare.ts'
 
 /** Windows that follow one another and share their fate, as one line. */
@@ -67,8 +68,7 @@ function stretches(chunks: PlannedChunk[]): Stretch[] {
   const found = new Map<string, Stretch>()
   const all: Stretch[] = []
   for (const { chunk, taken, why } of chunks) {
-    const given = Object.entries(chunk.parameters).map(([name, value]) => ` ${name}=${value}`)
-    const name = `${chunk.dataset}/${chunk.source}${given.join('')}`
+    const name = `${chunk.dataset}/${chunk.source} ${parametersText(chunk.parameters)}`.trimEnd()
     const last = found.get(name)
     const [from, to] = [chunk.window_from ?? '', chunk.window_to ?? '']
     if (last && last.taken === taken && last.why === why) {

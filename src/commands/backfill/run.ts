@@ -25,6 +25,7 @@ export const backfillRun = command({
     'replaced, and kept for dwh backfill undo.',
   options: { ...planFlags, dryRun: shared.dryRun, yes: shared.yes, json: shared.json },
   exits: {
+    1: 'failed; or no source of the plan can be reached, and nothing was changed',
     4: 'the server is not fit for it; nothing was changed',
     5: 'some windows failed, or their rows were set apart; the others are done',
     6: 'another run has these windows already',
@@ -62,17 +63,24 @@ export const backfillRun = command({
 function nothingToDo(context: Context, { plan }: Prepared, json: boolean): void {
   const busy = plan.chunks.find(({ standing }) => standing === 'at work')
   if (busy) throw atWork(busy.past)
-  context.say('nothing to do: --force replaces what is done, --all-windows loads it once more')
+  const standings = new Set(plan.chunks.map(({ standing }) => standing))
+  const advice = [
+    ...(standings.has('done') ? ['--force replaces what is done, --all-windows loads it once more'] : []),
+    ...(standings.has('quarantined') ? ['what is set apart waits for dwh backfill accept, or --failed'] : []),
+    ...(standings.has('to come') ? ['days that have not begun are left out'] : []),
+  ]
+  context.say(`nothing to do${advice.length > 0 ? `: ${advice.join('; ')}` : ''}`)
   if (json) context.printJson(null)
 }
 
-/** @throws DwhError CHECK_FAILED */
+/** @throws DwhError CHECK_FAILED; where no source of the plan can give anything what that ends with, such as LOGIN_REFUSED */
 function refuseUnfit({ checks }: Prepared): void {
   const failed = checks.filter(({ state }) => state === 'no')
   if (failed.length === 0) return
   const hints = failed.flatMap(({ hint }) => (hint ? [hint] : []))
+  const [code, ...others] = new Set(failed.map(({ code }) => code ?? 'CHECK_FAILED'))
   throw new DwhError(
-    'CHECK_FAILED',
+    code !== undefined && others.length === 0 ? code : 'CHECK_FAILED',
     `${failed.map(({ what, finding }) => `${what}: ${finding}`).join('; ')}; nothing was changed`,
     hints.length > 0 ? { hint: hints.join('; ') } : {},
   )

@@ -1,7 +1,8 @@
 import { differenceText } from '../../backfill/difference-text.ts'
+import { requireAsLoaded } from '../../backfill/edited.ts'
 import { openGenerations } from '../../backfill/generations.ts'
 import { letGoOf, planUndo, requireUnchanged, type UndoPlan, undo } from '../../backfill/undo.ts'
-import { requireBackfills } from '../../cli/backfill.ts'
+import { requireBackfills, stayingLines } from '../../cli/backfill.ts'
 import { command, flag, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
 import { count, plural } from '../../cli/format.ts'
@@ -18,7 +19,11 @@ export const backfillUndo = command({
     'is kept aside of the backfill, and nothing of it can be undone or accepted afterwards.',
   arguments: { run: backfillArgument },
   options: {
-    chunk: option('--chunk <n>', 'only this window, by its number', positiveInteger.optional()),
+    chunk: option(
+      '--chunk <n>',
+      'only this window, by its number in dwh backfill status',
+      positiveInteger.optional(),
+    ),
     force: flag('--force', 'also where rows have changed since'),
     finish: flag('--finish', 'drop the rows that are kept aside instead'),
     jobs: option('--jobs <n>', 'connections that build indexes', positiveInteger.max(64).default(2)),
@@ -36,6 +41,10 @@ export const backfillUndo = command({
   async run(context, input) {
     const plan = await look(context, input.run, input.chunk)
     if (input.finish) return finish(context, plan, input)
+    requireAsLoaded(
+      context.warehouse(),
+      plan.chunks.map(({ chunk }) => chunk),
+    )
     const { dryRun, yes, json, jobs, timeout } = input
     const talk = (text: string) => (dryRun && !json ? context.print(text) : context.say(text.trimEnd()))
     talk(lines(plan))
@@ -109,7 +118,7 @@ function lines({ chunks, others }: UndoPlan): string {
       ...since.map((text) => `  changed since: ${text}`),
     ]
   })
-  return [...each, ...others.map(({ name, why }) => `${name}: stays: it ${why}`), ''].join('\n')
+  return [...each, ...stayingLines(others), ''].join('\n')
 }
 
 function planJson({ chunks, others }: UndoPlan) {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Certificate, type Verified, verify } from '../../backfill/verify.ts'
+import { paramFlags } from '../../backfill/coverage.ts'
+import { type Certificate, different, type Verified, verify } from '../../backfill/verify.ts'
 import { requireBackfills } from '../../cli/backfill.ts'
 import { argument, command, option, positiveInteger, shared } from '../../cli/command.ts'
 import type { Context } from '../../cli/context.ts'
@@ -7,6 +8,7 @@ import { namedDataset } from '../../cli/datasets.ts'
 import { count, plural } from '../../cli/format.ts'
 import { table } from '../../cli/table.ts'
 import { DwhError } from '../../errors.ts'
+import { parametersText } from '../../sources/window.ts'
 import { planFlags } from './flags.ts'
 
 export const backfillVerify = command({
@@ -51,11 +53,51 @@ export const backfillVerify = command({
       'CHECK_FAILED',
       `${plural(differences, 'difference')}; ${plural(chunks.length, 'window')} looked at, nothing was changed`,
       {
-        hint: 'load such windows again: dwh backfill run --dataset … --from … --to … --force; missing ones: --missing',
+        hint: mending(context, certificate),
       },
     )
   },
 })
+
+/** Commands that load what differs, and what is not there, once more. */
+function mending(context: Context, { chunks, gaps }: Certificate): string {
+  const changed = chunks
+    .filter(({ finding }) => different.includes(finding))
+    .map(({ window_from: from, window_to: to, ...rest }) => ({ ...rest, from, to }))
+  const apart = gaps.filter(({ state }) => state === 'quarantined')
+  const absent = gaps.filter(({ state }) => state !== 'quarantined')
+  const backfills = new Set(apart.map(({ backfill }) => backfill))
+  const commands = [
+    ...again(context, changed, ' --force'),
+    ...again(context, absent, ''),
+    ...[...backfills].map((backfill) => `dwh backfill accept ${backfill}`),
+  ]
+  const shown = commands.slice(0, 3)
+  const more = commands.length - shown.length
+  return `${shown.join('; ')}${more > 0 ? `; and ${more} more like these` : ''}`
+}
+
+interface Differing {
+  dataset: string
+  source: string
+  parameters: Record<string, string>
+  from: string | null
+  to: string | null
+}
+
+/** Days that follow one another are one command. */
+function again(context: Context, differing: Differing[], how: string): string[] {
+  const commands: { of: string; from: string | null; to: string | null }[] = []
+  for (const { dataset, source, parameters, from, to } of differing) {
+    const described = context.warehouse().datasets.find(({ name }) => name === dataset)
+    const of = `--dataset ${dataset} --source ${source}${paramFlags(described, source, parameters)}`
+    const before = commands.find((one) => one.of === of && one.to !== null && one.to === from)
+    if (before) before.to = to
+    else commands.push({ of, from, to })
+  }
+  const days = (from: string | null, to: string | null) => (from && to ? ` --from ${from} --to ${to}` : '')
+  return commands.map(({ of, from, to }) => `dwh backfill run ${of}${days(from, to)}${how}`)
+}
 
 /** What is as it was is counted, all else is listed. */
 function render(context: Context, { database, at, chunks, gaps, certified }: Certificate): void {
@@ -81,8 +123,8 @@ function render(context: Context, { database, at, chunks, gaps, certified }: Cer
       ),
     )
   for (const { dataset, source, parameters, from, to, why } of gaps) {
-    const given = Object.entries(parameters).map(([name, value]) => ` ${name}=${value}`)
-    context.print(`${dataset}/${source} ${from} to ${to}${given.join('')}: ${why}\n`)
+    const given = parametersText(parameters)
+    context.print(`${dataset}/${source} ${from} to ${to}${given && ` ${given}`}: ${why}\n`)
   }
   context.print(
     `${plural(certified.chunks, 'window')} of ${database} with ${plural(certified.rows, 'row')} ${certified.chunks === 1 ? 'is' : 'are'} as the ledger says, ${at}\n`,

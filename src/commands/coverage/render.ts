@@ -11,6 +11,8 @@ import { cut } from '../../cli/fit.ts'
 import { count, plural } from '../../cli/format.ts'
 import type { Stream } from '../../cli/streams.ts'
 import { table } from '../../cli/table.ts'
+import { withoutAddress } from '../../sources/http/trouble.ts'
+import { parametersText } from '../../sources/window.ts'
 import { textWidth } from '../../text-width.ts'
 
 /** A sign of its own for each state, so that the map can be read without colours: a hole for what is missing, a letter for what went wrong. */
@@ -40,9 +42,7 @@ function renderSource(stream: Stream, coverage: Coverage, source: SourceCoverage
   const { dataset, from, to, by } = coverage
   const title = `${paint.bold(`${dataset}/${source.source}`)}  ${from} to ${to}`
   const isWindowless = source.periods[0]?.period === 'all'
-  const told = source.parameters.flatMap((one) =>
-    Object.entries(one).map(([name, value]) => `${name}=${value}`),
-  )
+  const told = source.parameters.map(parametersText).filter((text) => text !== '')
   return [
     told.length === 0
       ? title
@@ -218,7 +218,7 @@ function gapLines(stream: Stream, gaps: Gap[]): string[] {
       { title: 'from', value: ({ from }) => from },
       { title: 'to', value: ({ to }) => to },
       { title: 'days', value: ({ days }) => count(days), align: 'right' },
-      { title: 'why', value: ({ why }) => (why === null ? '' : cut(why, room)) },
+      { title: 'why', value: ({ why }) => (why === null ? '' : cut(withoutAddress(why), room)) },
     ],
     shown,
   )

@@ -178,7 +178,9 @@ function requireWatching({ work }: Context): void {
 function conclude(context: Context, last: WatchDocument, wasScreen: boolean): void {
   // What the screen showed is gone with it, and whoever comes back in the morning wants to read it.
   if (wasScreen) context.print(render(last, context.streams.out).join('\n'))
-  const short = last.backfills.filter(({ state }) => state === 'partly' || state === 'cancelled')
+  const short = last.backfills.filter(
+    ({ state }) => state === 'partly' || state === 'failed' || state === 'cancelled',
+  )
   if (short.length === 0) return
   const [first] = short
   throw new DwhError(

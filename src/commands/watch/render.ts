@@ -3,7 +3,7 @@ import { bytes, count, plural } from '../../cli/format.ts'
 import type { ScreenSize } from '../../cli/screen.ts'
 import type { WatchDocument, WatchedBackfill } from '../../monitor/watch/document.ts'
 import type { Look, Section } from './section.ts'
-import { sections, shortfall } from './sections.ts'
+import { doneOf, sections, shortfall } from './sections.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
 
 /** A look as lines that fit on a screen: the state of each backfill first, then what explains it, as far as there is room. */
@@ -32,9 +32,8 @@ function titleLine(
 function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: boolean): string[] {
   const { state, chunks, cause, stalled_since: since, ended_at: ended, rate, eta } = backfill
   const ink = paintOf(paint, state)
-  const done = chunks.total - chunks.left - chunks.waiting - chunks.running
   const facts = [
-    `${count(done)} of ${plural(chunks.total, 'chunk')}`,
+    `${count(doneOf(chunks))} of ${plural(chunks.total, 'window')}`,
     ...(rate === null ? [] : [`${pace(rate)} rows/s`]),
     ...(eta === null ? [] : [`about ${roughly(eta)} left`]),
     ...(ended === null ? [] : [`ended ${clock(ended)}`]),
@@ -47,7 +46,7 @@ function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: bool
       { text: since ? `${state} since ${clock(since)}` : state, paint: (text) => ink.bold(text) },
       `  ${facts.join('  ')}`,
     ],
-    ...(withBar ? [bar(backfill, columns, ink)] : []),
+    ...(withBar ? [bar(backfill, columns, ink, paint.red)] : []),
     [
       ...(short.length > 0 ? [{ text: short.join(', '), paint: paint.red }, '  '] : []),
       `${count(backfill.records)} records`,
@@ -55,7 +54,7 @@ function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: bool
         ? [`, ${count(backfill.rejected)} rejects (${percent(backfill.success)} accepted)`]
         : []),
       ...(chunks.running > 0
-        ? [`, ${plural(chunks.running, 'chunk')} at work of ${backfill.parallel} at most`]
+        ? [`, ${plural(chunks.running, 'window')} at work of ${backfill.parallel} at most`]
         : []),
     ],
   ]
@@ -66,17 +65,25 @@ function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: bool
   return lines.map((line) => fitLine(line, columns))
 }
 
-/** `━━━━━━━━──────  57 %`: chunks that have ended, by whatever end, and a lighter part for those at work. */
-function bar({ chunks }: WatchedBackfill, columns: number, ink: (text: string) => string): Span[] {
-  const { total, left, waiting, running } = chunks
-  const share = total === 0 ? 1 : (total - left - waiting - running) / total
+/** `███████▓▓▒▒▒░░░░  57 %`: windows that are done, those that came to another end, those at work, those that are left. */
+function bar(
+  { chunks }: WatchedBackfill,
+  columns: number,
+  ink: (text: string) => string,
+  alarm: (text: string) => string,
+): Span[] {
+  const { total, running, failed, quarantined, cancelled } = chunks
+  const share = total === 0 ? 1 : doneOf(chunks) / total
   const room = Math.max(10, Math.min(columns, 100) - 7)
+  const part = (of: number) => Math.ceil((of / Math.max(1, total)) * room)
   const full = Math.floor(share * room)
-  const atWork = Math.min(room - full, Math.ceil((running / Math.max(1, total)) * room))
+  const short = Math.min(room - full, part(failed + quarantined + cancelled))
+  const atWork = Math.min(room - full - short, part(running))
   return [
     { text: '█'.repeat(full), paint: ink },
+    { text: '▓'.repeat(short), paint: alarm },
     { text: '▒'.repeat(atWork), paint: ink },
-    '░'.repeat(room - full - atWork),
+    '░'.repeat(room - full - short - atWork),
     ` ${String(Math.floor(share * 100)).padStart(3)} %`,
   ]
 }
@@ -107,10 +114,9 @@ function layOut(all: Section[], rows: number): string[] {
 /** One line a backfill, for where nothing can be redrawn. */
 export function plainLine(backfill: WatchedBackfill): string {
   const { chunks, cause, state, rate, eta } = backfill
-  const done = chunks.total - chunks.left - chunks.waiting - chunks.running
   return [
     `backfill ${backfill.backfill} ${state}${backfill.stalled_since ? ` since ${clock(backfill.stalled_since)}` : ''}`,
-    `${count(done)} of ${plural(chunks.total, 'chunk')}`,
+    `${count(doneOf(chunks))} of ${plural(chunks.total, 'window')}`,
     ...(chunks.running > 0 ? [`${count(chunks.running)} running`] : []),
     ...shortfall(chunks),
     `${count(backfill.records)} records`,

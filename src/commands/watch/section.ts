@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import { cut } from '../../cli/fit.ts'
 import { count } from '../../cli/format.ts'
-import { type GridColumn, grid } from './grid.ts'
+import { type GridColumn, grid } from '../../cli/grid.ts'
 
 /** A part of the screen that can do with less room. */
 export interface Section {

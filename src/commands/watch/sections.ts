@@ -8,6 +8,7 @@ import type {
   WatchedPeriod,
   WatchedWorker,
 } from '../../monitor/watch/document.ts'
+import { withoutAddress } from '../../sources/http/trouble.ts'
 import { gridSection, type Look, type Section } from './section.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
 
@@ -42,7 +43,7 @@ function periods(backfill: WatchedBackfill, dataset: WatchedDataset, look: Look)
   const { table, table_rows: rows, usual_rate: usual } = dataset
   const known = [
     rows === null ? `${table} is not there yet` : `${table} has about ${count(rows)} rows`,
-    ...(usual === null ? [] : [`a chunk usually brings ${pace(usual)} a second`]),
+    ...(usual === null ? [] : [`a window usually brings ${pace(usual)} a second`]),
   ]
   return gridSection<WatchedPeriod>(look, {
     priority: 1,
@@ -60,7 +61,7 @@ function periods(backfill: WatchedBackfill, dataset: WatchedDataset, look: Look)
       { title: 'records', value: ({ records }) => count(records), align: 'right' },
       { title: 'per s', value: ({ rate }) => pace(rate), align: 'right' },
       { title: 'accepted', value: ({ success }) => percent(success), align: 'right', spare: 2 },
-      { title: 'chunks', value: ({ chunks }) => progressOf(chunks), align: 'right' },
+      { title: 'windows', value: ({ chunks }) => progressOf(chunks), align: 'right' },
       { title: 'left', value: ({ eta }) => (eta === null ? '' : roughly(eta)), align: 'right', spare: 1 },
       {
         title: 'state',
@@ -72,9 +73,13 @@ function periods(backfill: WatchedBackfill, dataset: WatchedDataset, look: Look)
   })
 }
 
-function progressOf({ total, left, waiting, running }: WatchedPeriod['chunks']): string {
-  return total === 0 ? '' : `${count(total - left - waiting - running)}/${count(total)}`
-}
+type Counts = WatchedPeriod['chunks']
+
+/** Windows whose rows are there. */
+export const doneOf = ({ done, flagged }: Counts) => done + flagged
+
+const progressOf = (chunks: Counts) =>
+  chunks.total === 0 ? '' : `${count(doneOf(chunks))}/${count(chunks.total)}`
 
 /** What is wrong comes with its number. */
 function stateText({ state, stalled_since: since, chunks }: WatchedPeriod): string {
@@ -99,7 +104,7 @@ function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
     rows: backfills.flatMap(({ running }) => running),
     rank: ({ stalled_since }) => (stalled_since ? 0 : 1),
     columns: [
-      { title: 'running chunk', value: ({ name }) => name, least: 24 },
+      { title: 'window at work', value: ({ name }) => name, least: 24 },
       {
         title: 'step',
         value: ({ step, share }) =>
@@ -177,10 +182,10 @@ function troubled(backfills: WatchedBackfill[], look: Look): Section | undefined
       .toSorted((a, b) => rank[a.state] - rank[b.state]),
     columns: [
       { title: 'trouble', value: ({ state }) => state, paint: ({ state }) => paintOf(look.paint, state) },
-      { title: 'chunk', value: ({ name }) => name, least: 20 },
+      { title: 'window', value: ({ name }) => name, least: 20 },
       { title: 'tries', value: ({ attempts }) => String(attempts), align: 'right', spare: 2 },
       { title: 'at', value: ({ at }) => (at ? clock(at) : ''), spare: 1 },
-      { title: 'why', value: ({ why }) => why, least: 32 },
+      { title: 'why', value: ({ why }) => withoutAddress(why), least: 32 },
     ],
   })
 }
@@ -217,7 +222,7 @@ function workers(
       { title: 'worker', value: ({ run }) => `run ${run}` },
       { title: 'host', value: ({ host, os_pid }) => `${host}:${os_pid}`, least: 10 },
       { title: 'backfill', value: (worker) => (backfills.length > 1 ? worker.backfills.join(' ') : '') },
-      { title: 'chunks', value: (worker) => String(worker.chunks), align: 'right' },
+      { title: 'windows', value: (worker) => String(worker.chunks), align: 'right' },
       {
         title: 'heartbeat',
         value: ({ heartbeat }) => (heartbeat === null ? '' : `${roughly(heartbeat)} ago`),

@@ -80,6 +80,60 @@ export const keptTables: Question = {
   },
 }
 
+interface KeptRows extends RelationName {
+  /** null where the ledger knows of none. */
+  backfill: number | null
+  kind: 'former' | 'withheld' | null
+  days: number | null
+  bytes: number
+}
+
+export const keptRows: Question = {
+  id: 'kept_rows',
+  ask: 'Is nothing kept that a backfill put aside long ago?',
+  async answer({ session, limits }) {
+    const { has_backfills } = await ledgerPresence(session)
+    if (!has_backfills) return yes('there is no backfill yet')
+    const kept = await session.rows<KeptRows>(sql('doctor/kept_rows'))
+    const known = kept.filter(({ backfill }) => backfill !== null)
+    const old = known.filter(({ days }) => (days ?? 0) >= limits.keptDays)
+    if (old.length > 0)
+      return warning(
+        `${keptText(old)}, for more than ${limits.keptDays} days`,
+        byCommand(
+          [...new Set(old.map(({ backfill }) => backfill))]
+            .map((backfill) => `dwh backfill undo ${backfill} --finish # lets go of them`)
+            .join('\n'),
+        ),
+      )
+    const unclaimed = kept.filter(({ backfill }) => backfill === null)
+    if (unclaimed.length > 0)
+      return warning(
+        `of no backfill that the ledger knows: ${named(unclaimed.map(shown))}`,
+        bySql(
+          '-- once nobody needs their rows',
+          ...unclaimed.map((table) => `DROP TABLE ${relation(table)}`),
+        ),
+      )
+    return yes(
+      known.length === 0 ? 'nothing is' : `${keptText(known)}: dwh backfill undo or accept brings them back`,
+    )
+  },
+}
+
+/** `rows that backfill 4 has replaced in 2 tables, 200 kB` */
+function keptText(kept: KeptRows[]): string {
+  const groups = Map.groupBy(
+    kept,
+    ({ backfill, kind }) => `${backfill} has ${kind === 'former' ? 'replaced' : 'withheld'}`,
+  )
+  const each = [...groups].map(([what, tables]) => {
+    const size = tables.reduce((sum, { bytes }) => sum + bytes, 0)
+    return `rows that backfill ${what}, in ${tables.length === 1 ? '1 table' : `${tables.length} tables`} of ${Math.ceil(size / 1024 ** 2)} MB`
+  })
+  return named(each)
+}
+
 export const deadRuns: Question = {
   id: 'dead_runs',
   ask: 'Has every run that died been made up for?',

@@ -8,7 +8,7 @@ import type { LoadTarget } from '../target.ts'
 
 /**
  * Builds the unique index of the key, which a leaf needs anyway: where that succeeds no key stands twice, and nobody has to
- * look for those that do. For rows of a table, among which doubled keys are rare: of most it spares an eighth of the work.
+ * look for those that do. Where doubled keys are rare that spares an eighth of the work.
  *
  * Locks: SHARE on the leaf.
  *

@@ -12,6 +12,7 @@ import {
 import type { Session } from '../../postgres/session.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import type { ChunkLoad } from '../chunk.ts'
+import { readTableColumns } from '../columns.ts'
 import type { LoadTarget } from '../target.ts'
 import type { Conclusion } from './conclusion.ts'
 import type { Held } from './destinations.ts'
@@ -51,7 +52,7 @@ export function keepsFormer({ clears, chunk }: Pick<Clearing, 'clears' | 'chunk'
 export async function lookAtFormer(
   session: Session,
   { target, territory, leaves }: Clearing,
-  { touched, destinations }: Held,
+  { touched, destinations, emptied }: Held,
   columns: MergeColumns,
 ): Promise<Former> {
   const condition = territory?.own ?? 'true'
@@ -61,8 +62,8 @@ export async function lookAtFormer(
     next: leaves.map((leaf) => leaf.rebuilt?.leaf ?? leaf),
   })
   const whole: Former['leaves'] = []
-  for (const { twin: leaf, how } of destinations) {
-    if (how !== 'exchange' || !leaf) continue
+  const exchanged = destinations.flatMap(({ twin, how }) => (twin && how === 'exchange' ? [twin] : []))
+  for (const leaf of [...exchanged, ...emptied]) {
     const { rows } = await session.one<{ rows: number }>(
       `SELECT count(*) AS rows FROM ONLY ${relation(leaf)}`,
     )
@@ -121,12 +122,13 @@ async function clearTerritory(
   session: Session,
   target: LoadTarget,
   territory: Territory,
-  { destinations, touched }: Held,
+  { destinations, touched, emptied }: Held,
   into: RelationName | undefined,
 ): Promise<number> {
-  const gone = new Set(
-    destinations.flatMap(({ twin, how }) => (twin && how === 'exchange' ? [twin.oid] : [])),
-  )
+  const gone = new Set([
+    ...destinations.flatMap(({ twin, how }) => (twin && how === 'exchange' ? [twin.oid] : [])),
+    ...emptied.map(({ oid }) => oid),
+  ])
   const parts = touched?.filter(({ oid }) => !gone.has(oid)) ?? [target.dataset.target]
   let rows = 0
   for (const part of parts)
@@ -173,6 +175,11 @@ export async function createGeneration(
   )
 }
 
+/** Quoted, of the target under the locks of the last transaction: a column may have come while its rows were made ready. */
+async function columnsNow(session: Session, { oid }: LoadTarget): Promise<string> {
+  return identList((await readTableColumns(session, oid)).map(({ name }) => name))
+}
+
 async function move(
   session: Session,
   target: LoadTarget,
@@ -181,7 +188,7 @@ async function move(
 ): Promise<number> {
   try {
     if (!into) return await session.run(`DELETE FROM ${from}`)
-    const list = identList(target.columns.map(({ name }) => name))
+    const list = await columnsNow(session, target)
     return await session.run(
       `WITH gone AS (DELETE FROM ${from} RETURNING t.*) INSERT INTO ${relation(into)} (${list}) SELECT ${list} FROM gone`,
     )

@@ -12,8 +12,10 @@ import type { ChunkEnd } from '../chunk.ts'
 import { type Former, keepsFormer, lookAtFormer, makeRoom } from './clear.ts'
 import type { Conclusion } from './conclusion.ts'
 import { type Held, lockAll } from './destinations.ts'
+import { exchangeForEmpty } from './emptied.ts'
 import { type Merged, mergeColumns } from './merge.ts'
 import type { ReadyLeaf } from './ready-leaf.ts'
+import { refuseOthers } from './refuse-others.ts'
 import { type Settled, settle } from './settle.ts'
 import { proveTerritory, requireStanding } from './territory-proof.ts'
 
@@ -33,14 +35,20 @@ export async function conclude(
   await using transaction = await Transaction.begin(session)
   let former: Former | undefined
   const look = async (held: Held) => {
+    await refuseOthers(session, conclusion)
     if (chunk?.expects) await requireStanding(session, conclusion, held, chunk.expects)
-    former = await lookAtFormer(session, conclusion, held, columns)
+    if (keepsFormer(conclusion)) former = await lookAtFormer(session, conclusion, held, columns)
   }
   const held = await climbInSavepoint(session, work, { relations: [target.dataset.target] }, () =>
-    lockAll(session, { ...conclusion, look: keepsFormer(conclusion) ? look : undefined }),
+    lockAll(session, {
+      ...conclusion,
+      empties: keepsFormer(conclusion),
+      look: conclusion.clears && chunk ? look : undefined,
+    }),
   )
   const { destinations } = held
   const room = await makeRoom(session, conclusion, held, former)
+  await exchangeForEmpty(session, target, held.emptied, room.leaves)
   const sum: Merged = { inserted: 0, updated: 0, unchanged: 0, moved: 0 }
   const settled: Settled[] = []
   for (const destination of destinations) {
@@ -51,12 +59,12 @@ export async function conclude(
   }
   requireWhole(conclusion, leaves, sum)
   for (const landing of conclusion.landings) await landing.drop(session)
-  const { outside, ...counted } = figures
+  const { outside, unplanned, ...counted } = figures
   const result: LoadFigures = { ...counted, ...sum, replaced: room.rows, leaves: settled.map(loadedLeaf) }
   const end: ChunkEnd = {
     load,
     outcome: 'published',
-    figures: { ...result, outside },
+    figures: { ...result, outside, unplanned },
     generations: room.generations,
     proof: chunk && conclusion.prove ? await proveTerritory(session, conclusion, held, settled) : undefined,
   }

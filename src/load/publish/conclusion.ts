@@ -17,5 +17,5 @@ export interface Conclusion extends Arrived {
   /** Hash what the territory of a chunk holds afterwards. */
   prove: boolean
   /** What is known before. */
-  figures: Pick<ChunkFigures, 'records' | 'duplicates' | 'rejected' | 'outside'>
+  figures: Pick<ChunkFigures, 'records' | 'duplicates' | 'rejected' | 'outside' | 'unplanned'>
 }

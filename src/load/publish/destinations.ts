@@ -11,6 +11,7 @@ import type { Policy } from '../../warehouse/schema.ts'
 import { readTableColumns, type TableColumn } from '../columns.ts'
 import type { Landing } from '../landing.ts'
 import { type LoadTarget, refuseDetaching } from '../target.ts'
+import { findEmptied, mayBeEmptied } from './emptied.ts'
 import { sealedAgainst } from './prepare.ts'
 import { occupiedLeaves, type ReadyLeaf } from './ready-leaf.ts'
 import { readVersions } from './rebuild.ts'
@@ -30,6 +31,8 @@ export interface Arrived {
   territory: Territory | undefined
   /** Those of them that are there give way. */
   clears: boolean
+  /** Leaves that give way whole and get no row are exchanged for empty ones; what they hold is kept. */
+  empties?: boolean | undefined
   /** Looks at what will be replaced, before readers have to wait. */
   look?: ((held: Held) => Promise<void>) | undefined
 }
@@ -39,6 +42,8 @@ export interface Held {
   destinations: Destination[]
   /** Leaves of the target that rows of the territory may lie in; undefined for a plain table. */
   touched: Leaf[] | undefined
+  /** Those of them that empty ones take the place of. */
+  emptied: Leaf[]
 }
 
 /** One leaf of the landing, with the leaf of the target that its rows go to as it is under the lock. */
@@ -62,8 +67,9 @@ export async function lockAll(session: Session, arrived: Arrived): Promise<Held>
   const { target, landings, leaves, scope, territory, clears } = arrived
   const table = relation(target.dataset.target)
   const tables = leaves.map(tableOf)
-  const exchanges = tables.some(({ attachable, twin }) => attachable && twin)
-  const attaches = tables.some(({ attachable, twin }) => attachable || !twin)
+  const empties = mayBeEmptied(arrived).length > 0
+  const exchanges = empties || tables.some(({ attachable, twin }) => attachable && twin)
+  const attaches = empties || tables.some(({ attachable, twin }) => attachable || !twin)
   // Readers wait only once it is known that leaves which hold rows have not changed.
   const looksFirst = arrived.look !== undefined || leaves.some(({ rebuilt }) => rebuilt)
   // Rows that move, and rows of a scope without a window, may be anywhere.
@@ -94,11 +100,13 @@ export async function lockAll(session: Session, arrived: Arrived): Promise<Held>
   )
   refuseSealed(target.dataset.name, sealed, sealedAgainst)
   const destinations = await findDestinations(session, arrived, twins, now)
-  const held = { destinations, touched }
+  const emptied = await findEmptied(session, arrived, destinations, touched)
+  const held = { destinations, touched, emptied }
   await arrived.look?.(held)
-  const exchanged = destinations.flatMap(({ twin, how }) =>
-    twin && how === 'exchange' ? [relation(twin)] : [],
-  )
+  const exchanged = [
+    ...destinations.flatMap(({ twin, how }) => (twin && how === 'exchange' ? [relation(twin)] : [])),
+    ...emptied.map(relation),
+  ]
   if (looksFirst && exchanged.length > 0) {
     const names = [table, ...exchanged.toSorted()].map((name) => `ONLY ${name}`)
     await session.run(`LOCK TABLE ${names.join(', ')} IN ACCESS EXCLUSIVE MODE`)

@@ -4,7 +4,8 @@ import type { Crew } from '../../postgres/crew.ts'
 import { ident, relation } from '../../postgres/identifiers.ts'
 import { climbInTransaction } from '../../postgres/ladder.ts'
 import type { Session } from '../../postgres/session.ts'
-import { type Landing, type LandingLeaf, requiredName } from '../landing.ts'
+import type { Landing, LandingLeaf } from '../landing.ts'
+import { requiredName } from '../landing-parent.ts'
 import type { LoadTarget } from '../target.ts'
 import { buildKey } from './build-key.ts'
 import { deduplicate } from './deduplicate.ts'
@@ -28,7 +29,7 @@ export async function prepare(
   work: Work,
   target: LoadTarget,
   landing: Landing,
-  { onDuplicate, prove, replaced }: PrepareOptions,
+  { onDuplicate, prove, isOncePerKey, replaced }: PrepareOptions,
 ): Promise<Prepared> {
   await refuseSealedTwins(session, target, landing)
   const isSifted = target.dataset.key === undefined
@@ -40,7 +41,7 @@ export async function prepare(
   await crew.each(landing.leaves.toSorted(byDate), async (worker, leaf) => {
     const isAttachable = isFree(ready, leaf)
     const isKnownUnique =
-      landing.isPiped && isAttachable && (await buildKey(worker, target, leaf, ready.indexes))
+      isOncePerKey && isAttachable && (await buildKey(worker, target, leaf, ready.indexes))
     if (!isSifted && target.isAligned && !isKnownUnique) {
       const duplicates = await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
       prepared.duplicates += duplicates

@@ -35,7 +35,7 @@ export interface KeptRows {
   /** What they are called in the ledger. */
   name: string
   how: 'accept' | 'undo' | 'scope'
-  chunk: Pick<ChunkLoad, 'replaces' | 'yields' | 'expects' | 'keepsAs' | 'tables' | 'concluding'>
+  chunk: Pick<ChunkLoad, 'replaces' | 'yields' | 'others' | 'expects' | 'keepsAs' | 'tables' | 'concluding'>
 }
 
 /**
@@ -93,6 +93,7 @@ async function bring(
 ): Promise<LoadFigures> {
   const { tables, chunk } = kept
   const territory = new Territory(target.dataset, kept.parameters, kept.window, chunk.yields)
+  await refuseBeside(session, target, territory, tables)
   const clears = chunk.replaces || target.dataset.key === undefined
   // As for the rows of a file: nobody has said that those without a key or a scope stand for all of their days.
   const mayReplace = chunk.replaces || target.dataset.scope !== undefined
@@ -134,6 +135,35 @@ async function bring(
       jobs: hands.crew.sessions.length,
       decimalComma: false,
       chunk: { ...chunk, window: kept.window, judge: async () => 'publish' },
+    },
+  )
+}
+
+/**
+ * Without a key rows that are kept would stand beside those of a source that has precedence, and left out they would be lost.
+ *
+ * @throws DwhError ROWS_UNFIT
+ */
+async function refuseBeside(
+  session: Session,
+  { dataset }: LoadTarget,
+  { spared }: Territory,
+  tables: RelationName[],
+): Promise<void> {
+  if (spared === undefined || dataset.key) return
+  let rows = 0
+  for (const table of tables) {
+    const found = await session.one<{ rows: number }>(
+      `SELECT count(*) AS rows FROM ${relation(table)} WHERE ${spared}`,
+    )
+    rows += found.rows
+  }
+  if (rows === 0) return
+  throw new DwhError(
+    'ROWS_UNFIT',
+    `${rows.toLocaleString('en')} of the rows that are kept aside are of days that a source of a higher priority has brought since: without a key they would stand beside its rows; nothing was changed`,
+    {
+      hint: `undo the backfill of that source first; or give both sources of ${dataset.name} one \`priority\` for this command, and they stand beside each other`,
     },
   )
 }

@@ -25,9 +25,16 @@ export async function publish(
   const { plan, landing, load, records, rejected } = arrival
   const { target, territory, clears } = plan
   const { chunk } = options
-  const outside =
-    territory && !arrival.kept ? await keepWithin(work, hands.crew, target, landing, territory) : 0
-  const preparing: PrepareOptions = { ...options, replaced: chunk?.replaces ? territory : undefined }
+  const left =
+    territory && !arrival.kept
+      ? await keepWithin(work, hands.crew, target, landing, territory, chunk)
+      : { outside: 0, unplanned: 0 }
+  const preparing: PrepareOptions = {
+    ...options,
+    // Neither a table nor one window of a source has a key twice, but by mistake.
+    isOncePerKey: landing.isPiped || chunk !== undefined,
+    replaced: chunk?.replaces ? territory : undefined,
+  }
   const prepared = await step(
     work,
     'leaves',
@@ -36,7 +43,7 @@ export async function publish(
       `${leaves.length} with rows, ${duplicates.toLocaleString('en')} duplicates set apart`,
   )
   await arrival.tell()
-  const figures = { records, duplicates: prepared.duplicates, rejected, outside }
+  const figures = { records, duplicates: prepared.duplicates, rejected, ...left }
   const facts = factsOf(session, arrival, prepared, figures)
   if ((await chunk?.judge(facts)) === 'withhold')
     return step(work, 'withhold', () =>

@@ -6,7 +6,7 @@ import { boundName, relation } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { type ProofColumn, proofColumns } from '../../proof/columns.ts'
-import { type Proof, proveRelation } from '../../proof/hash.ts'
+import { type Proof, proveAlone } from '../../proof/hash.ts'
 import type { Policy } from '../../warehouse/schema.ts'
 import type { Landing, LandingLeaf } from '../landing.ts'
 import type { LoadTarget } from '../target.ts'
@@ -45,6 +45,8 @@ export interface Versions {
 export interface PrepareOptions {
   onDuplicate: OnDuplicate
   prove: boolean
+  /** Doubled keys are rare: whether there are any is told by their index. */
+  isOncePerKey?: boolean | undefined
   /** Rows of it that are there give way to those that come. */
   replaced?: Territory | undefined
 }
@@ -105,7 +107,7 @@ export async function makeReady(
 ): Promise<ReadyLeaf> {
   const name = relation(leaf)
   const isProved = attachable && columns !== undefined
-  const proof = isProved ? await proveRelation(session, columns, name) : undefined
+  const proof = isProved ? await proveAlone(session, columns, name) : undefined
   const { rows } = proof ?? (await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${name}`))
   if (rows === 0 || !attachable) return { ...leaf, rows, proof, indexes: [], attachable }
   const condition = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
@@ -125,23 +127,29 @@ export async function makeReady(
   }
 }
 
+/** Leaves asked about in one statement, which locks each of them and all its indexes. */
+const leavesAtOnce = 100
+
 /** The oids of the target's leaves that hold a row. */
 export async function occupiedLeaves(
   session: Session,
-  target: Pick<LoadTarget, 'leaves'>,
+  { leaves = [] }: Pick<LoadTarget, 'leaves'>,
 ): Promise<Set<number>> {
   const occupied = new Set<number>()
-  for (const leaf of target.leaves ?? []) {
-    const { has } = await session.one<{ has: boolean }>(
-      `SELECT EXISTS (SELECT FROM ONLY ${relation(leaf)}) AS has`,
-    )
-    if (has) occupied.add(leaf.oid)
+  for (let at = 0; at < leaves.length; at += leavesAtOnce) {
+    const some = leaves.slice(at, at + leavesAtOnce)
+    const holds = some.map((leaf) => `EXISTS (SELECT FROM ONLY ${relation(leaf)})`)
+    const { has } = await session.one<{ has: boolean[] }>(`SELECT ARRAY[${holds.join(', ')}] AS has`)
+    for (const [index, { oid }] of some.entries()) if (has[index]) occupied.add(oid)
   }
   return occupied
 }
 
 /** The oids of the twins of some leaves on which something hangs that is not of the parent. */
-export async function hungLeaves(session: Session, leaves: LandingLeaf[]): Promise<Set<number>> {
+export async function hungLeaves(
+  session: Session,
+  leaves: Pick<LandingLeaf, 'twin'>[],
+): Promise<Set<number>> {
   const twins = leaves.flatMap(({ twin }) => (twin ? [twin.oid] : []))
   const rows = await session.rows<{ oid: number }>(sql('load/hangers'), [twins])
   return new Set(rows.map(({ oid }) => oid))

@@ -22,7 +22,7 @@ export async function proveTerritory(
 ): Promise<StoredProof | undefined> {
   if (!territory) return undefined
   if (!target.leaves)
-    return storedProof(await proveTables(session, target, territory, [target.dataset.target]))
+    return storedProof(territory, await proveTables(session, target, territory, [target.dataset.target]))
   const tables = new Map<string, RelationName>(touched.map((leaf) => [relation(leaf), leaf]))
   const proofs: Proof[] = []
   for (const { destination, table } of settled) {
@@ -33,7 +33,7 @@ export async function proveTerritory(
     else tables.set(relation(table), table)
   }
   proofs.push(await proveTables(session, target, territory, [...tables.values()]))
-  return storedProof(addProofs(proofs))
+  return storedProof(territory, addProofs(proofs))
 }
 
 /**
@@ -70,6 +70,6 @@ async function proveTables(
   return addProofs(proofs)
 }
 
-function storedProof({ rows, hash1, hash2 }: Proof): StoredProof {
-  return { rows, hash_1: String(hash1), hash_2: String(hash2), algorithm: proofAlgorithm }
+function storedProof({ condition }: Territory, { rows, hash1, hash2 }: Proof): StoredProof {
+  return { rows, hash_1: String(hash1), hash_2: String(hash2), algorithm: proofAlgorithm, condition }
 }

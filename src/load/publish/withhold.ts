@@ -2,11 +2,13 @@ import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import type { Lease } from '../../ledger/lease.ts'
 import { failLoad, type LoadFigures } from '../../ledger/loads.ts'
-import { identList, relation } from '../../postgres/identifiers.ts'
+import { ident, identList, type RelationName, relation } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { Transaction } from '../../postgres/transaction.ts'
 import type { ChunkFigures } from '../chunk.ts'
+import { readTableColumns } from '../columns.ts'
 import type { Arrival, LoadOptions } from '../options.ts'
+import type { LoadTarget } from '../target.ts'
 import { createGeneration, generationName } from './clear.ts'
 import type { Prepared } from './prepare.ts'
 
@@ -20,13 +22,14 @@ export async function withhold(
   lease: Lease,
   { load, landing, plan: { target } }: Arrival,
   { leaves }: Prepared,
-  figures: Pick<ChunkFigures, 'records' | 'duplicates' | 'rejected' | 'outside'>,
+  figures: Pick<ChunkFigures, 'records' | 'duplicates' | 'rejected' | 'outside' | 'unplanned'>,
   { chunk }: LoadOptions,
 ): Promise<LoadFigures> {
   if (!chunk) throw new DwhError('FAILED', 'what is no chunk cannot be withheld')
   await using transaction = await Transaction.begin(session)
   const table = generationName(target, chunk)
   await createGeneration(session, target, table)
+  await dropNewColumns(session, target, table)
   const columns = identList(target.columns.map(({ name }) => name))
   let rows = 0
   for (const leaf of leaves)
@@ -34,7 +37,7 @@ export async function withhold(
       `INSERT INTO ${relation(table)} (${columns}) SELECT ${columns} FROM ${relation(leaf)}`,
     )
   await landing.drop(session)
-  const { outside, ...counted } = figures
+  const { outside, unplanned, ...counted } = figures
   const none = { inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0, leaves: [] }
   const result: LoadFigures = { ...counted, ...none }
   // The cancel of a Ctrl-C that comes between two statements cancels nothing.
@@ -43,13 +46,22 @@ export async function withhold(
   await chunk.concluding(session, {
     load,
     outcome: 'withheld',
-    figures: { ...result, outside },
+    figures: { ...result, outside, unplanned },
     generations: [{ ...table, kind: 'withheld', rows, difference: undefined }],
     proof: undefined,
   })
   await lease.check(session)
   await transaction.commit()
   return result
+}
+
+/** A column that came while the rows were made ready is not among theirs: whoever accepts them gives it its default. */
+async function dropNewColumns(session: Session, target: LoadTarget, table: RelationName): Promise<void> {
+  const known = new Set(target.columns.map(({ name }) => name))
+  const drops = (await readTableColumns(session, target.oid)).flatMap(({ name }) =>
+    known.has(name) ? [] : [`DROP COLUMN IF EXISTS ${ident(name)}`],
+  )
+  if (drops.length > 0) await session.run(`ALTER TABLE ${relation(table)} ${drops.join(', ')}`)
 }
 
 function withheld(rows: number): DwhError {

@@ -1,4 +1,4 @@
-import type { DwhError } from '../../errors.ts'
+import { DwhError } from '../../errors.ts'
 import type { Reason } from '../../ledger/rejects.ts'
 import { positionDate, positionSql } from '../../partitions/bounds.ts'
 import { ident, identList, relation } from '../../postgres/identifiers.ts'
@@ -8,74 +8,23 @@ import type { Batch, InputRecord } from '../../sources/file/reader.ts'
 import { placeColumn } from '../columns.ts'
 import type { Landing } from '../landing.ts'
 import type { LoadTarget, Reference } from '../target.ts'
-import { copyStatement, field } from './encode.ts'
-import { judge, sendTexts, textsSelect } from './judge.ts'
-import type { Scratch } from './scratch.ts'
-
-/** A record with its 1-based number in the file. */
-export interface Placed {
-  record: InputRecord
-  place: number
-  /** The part of its batch that holds nothing else, where there is one: its bytes are found there at once. */
-  source?: Batch
-}
-
-/** A record that cannot be loaded, with every reason. */
-export interface Refused extends Placed {
-  reasons: Reason[]
-}
-
-/**
- * Does something that the data may be at fault for.
- *
- * @returns undefined when it went well
- */
-export type Attempt = (work: () => Promise<void>) => Promise<DwhError | undefined>
+import type { Carrier } from './carrier.ts'
+import { copyStatement } from './encode.ts'
+import { certainRecord } from './examine.ts'
+import { judge } from './judge.ts'
+import { copiedColumns, goodRecords, writeBatch, writeRecords } from './lines.ts'
+import type { Outcome, Placed, Refused } from './refused.ts'
+import { neededInputs, textsTable, valuesOfTexts } from './texts.ts'
 
 /** The temporary table in which typed rows are looked at before they go on. */
-const arrived = 'pg_temp.dwh_arrived'
+export const arrivedTable = 'pg_temp.dwh_arrived'
 
 /** Creates the table of arrivals on one connection: the columns that a load fills, and nothing that would refuse a row. */
 export async function openArrivals(session: Session, { plan }: LoadTarget): Promise<void> {
   const columns = plan.filled.map(({ column: { name, type } }) => `${ident(name)} ${type}`)
   await session.run(
-    `DROP TABLE IF EXISTS ${arrived}; CREATE TEMPORARY TABLE dwh_arrived (${[`${placeColumn} bigint`, ...columns].join(', ')})`,
+    `DROP TABLE IF EXISTS ${arrivedTable}; CREATE TEMPORARY TABLE dwh_arrived (${[`${placeColumn} bigint`, ...columns].join(', ')})`,
   )
-}
-
-/** Writes records into a table, the columns that the load fills. */
-export async function copyRecords(
-  session: Session,
-  { plan: { filled } }: LoadTarget,
-  table: string,
-  records: Iterable<Placed>,
-  isPlaced: boolean,
-  scratch: Scratch,
-): Promise<{ sent: number; rows: number }> {
-  const inputs = filled.flatMap(({ from }) => ('input' in from ? [from.input] : []))
-  scratch.clear()
-  let sent = 0
-  for (const { record, place } of records) {
-    scratch.text(line(record.fields, inputs, isPlaced ? place : undefined))
-    sent += 1
-  }
-  if (sent === 0) return { sent, rows: 0 }
-  const columns = filled.map(({ column }) => column.name)
-  const rows = await session.copyIn(
-    copyStatement(table, isPlaced ? [placeColumn, ...columns] : columns),
-    scratch.filled,
-  )
-  return { sent, rows }
-}
-
-function line(fields: (string | null)[], inputs: number[], place: number | undefined): string {
-  let text = place === undefined ? '' : `${place}`
-  let separator = place === undefined ? '' : ','
-  for (const input of inputs) {
-    text += separator + field(fields[input] as string | null)
-    separator = ','
-  }
-  return `${text}\n`
 }
 
 /** Shows the server some records, and splits all by what it says. */
@@ -98,26 +47,25 @@ export async function sift(
   return { fine: out.size === 0 ? records : records.filter(({ record }) => !out.has(record)), refused }
 }
 
+/** What has come into the table of arrivals. */
+interface Arrived {
+  places: number[]
+  /** The records at some of them. */
+  at(places: ReadonlySet<number>): Placed[]
+  refused: Refused[]
+}
+
 /**
- * Brings records into the landing by way of a table without constraints, in which the server finds all rows that break one;
- * leaves that are missing are made.
- *
- * @returns how many landed, and the rest
+ * Brings a batch into the landing by way of a table without constraints, in which the server finds all rows that break one; leaves
+ * that are missing are made.
  */
-export async function sendByArrival(
-  session: Session,
-  target: LoadTarget,
-  landing: Landing,
-  records: Placed[],
-  attempt: Attempt,
-  scratch: Scratch,
-): Promise<{ landed: number; refused: Refused[] }> {
-  await session.run(`TRUNCATE ${arrived}`)
-  const { fine, refused } = await arrive(session, target, records, attempt, scratch)
-  if (fine.length === 0) return { landed: 0, refused }
+export async function bringByArrivals(carrier: Carrier, batch: Batch): Promise<Outcome> {
+  const { session, target, landing } = carrier
+  const { places, at, refused } = await arrive(carrier, batch)
+  if (places.length === 0) return { landed: 0, refused }
   await reachLeaves(session, landing)
   const offenders = await findOffenders(session, target, landing)
-  const bad = fine.filter(({ place }) => offenders.has(place))
+  const bad = at(offenders)
   const judgements = await judge(
     session,
     target,
@@ -129,70 +77,122 @@ export async function sendByArrival(
       reasons: reasons.length > 0 ? reasons : [noLeaf(target, position)],
     })
   }
-  const good = fine.filter(({ place }) => !offenders.has(place))
-  const landed = await landApart(good, attempt, refused, (places) => land(session, target, landing, places))
-  return { landed, refused }
+  const good = offenders.size > 0 ? places.filter((place) => !offenders.has(place)) : places
+  const unforeseen = new Map<number, DwhError>()
+  const landed = await landApart(carrier, good, { but: [...offenders] }, unforeseen)
+  for (const placed of at(new Set(unforeseen.keys())))
+    refused.push({ ...placed, reasons: [unforeseenReason(unforeseen.get(placed.place) as DwhError)] })
+  return { landed: carrier.prove(landed, good.length - unforeseen.size), refused }
 }
+
+/** Which of the arrivals are meant: but for a few, or a few only. */
+type Selection = { but: number[] } | { only: number[] }
 
 /**
  * Lands all records at once. Where the server refuses what nobody could foresee, such as a trigger, or an expression that
  * generates a column, one half after the other is tried, until those that it refuses stand alone.
+ *
+ * @param places those of the selection
  */
 async function landApart(
-  some: Placed[],
-  attempt: Attempt,
-  refused: Refused[],
-  landThem: (places: number[]) => Promise<number>,
+  carrier: Carrier,
+  places: number[],
+  selection: Selection,
+  unforeseen: Map<number, DwhError>,
 ): Promise<number> {
-  if (some.length === 0) return 0
-  let landed = 0
-  const error = await attempt(async () => {
-    landed = await landThem(some.map(({ place }) => place))
-  })
-  if (!error) return landed
-  const [only] = some
-  if (some.length === 1 && only) {
-    refused.push({ ...only, reasons: [unforeseen(error)] })
+  if (places.length === 0) return 0
+  const landed = await carrier.attempt(() => land(carrier, selection))
+  if (!(landed instanceof DwhError)) return landed
+  const [only] = places
+  if (places.length === 1 && only !== undefined) {
+    unforeseen.set(only, landed)
     return 0
   }
-  const middle = some.length >> 1
-  const before = await landApart(some.slice(0, middle), attempt, refused, landThem)
-  return before + (await landApart(some.slice(middle), attempt, refused, landThem))
+  let sum = 0
+  const middle = places.length >> 1
+  for (const half of [places.slice(0, middle), places.slice(middle)])
+    sum += await landApart(carrier, half, { only: half }, unforeseen)
+  return sum
 }
 
-function unforeseen(error: DwhError): Reason {
+function unforeseenReason(error: DwhError): Reason {
   const state = sqlstateOf(error)
   const message = error.message.split('\n')[0] as string
   return { kind: 'other', message, ...(state === undefined ? {} : { sqlstate: state }) }
 }
 
-/** Brings records into the table of arrivals, but those that cannot even be rows. */
-async function arrive(
-  session: Session,
-  target: LoadTarget,
-  records: Placed[],
-  attempt: Attempt,
-  scratch: Scratch,
-): Promise<{ fine: Placed[]; refused: Refused[] }> {
-  const bring = async (some: Placed[]) => {
-    if (!target.plan.derived) {
-      await copyRecords(session, target, arrived, some, true, scratch)
-      return
-    }
-    await sendTexts(
-      session,
-      target,
-      some.map(({ record }) => record),
-      (n) => (some[n] as Placed).place,
-    )
-    const columns = [placeColumn, ...target.plan.filled.map(({ column }) => column.name)]
-    await session.run(`INSERT INTO ${arrived} (${identList(columns)}) ${textsSelect(target)}`)
+/** Brings a batch into the table of arrivals, but for what cannot even be a row. */
+async function arrive(carrier: Carrier, batch: Batch): Promise<Arrived> {
+  const { session, target } = carrier
+  const broken: Refused[] = []
+  if (target.plan.derived) {
+    const left = await carrier.attempt(() => bringTexts(carrier, batch))
+    if (!(left instanceof DwhError)) return arrivedOf(batch, left)
   }
-  if (!(await attempt(() => bring(records)))) return { fine: records, refused: [] }
-  const sifted = await sift(session, target, records, () => true)
-  await session.run(`TRUNCATE ${arrived}`)
-  await bring(sifted.fine)
-  return sifted
+  const whole = [...goodRecords(batch, broken)]
+  // Expressions compute values that nobody has seen yet.
+  const certain = target.plan.derived ? () => false : certainRecord(target)
+  let { fine, refused } = await sift(session, target, whole, (record) => !certain(record))
+  if ((await carrier.attempt(() => bringRecords(carrier, fine))) instanceof DwhError) {
+    const sifted = await sift(session, target, fine, () => true)
+    fine = sifted.fine
+    refused = [...refused, ...sifted.refused]
+    await bringRecords(carrier, fine)
+  }
+  return {
+    places: fine.map(({ place }) => place),
+    at: (places) => (places.size === 0 ? [] : fine.filter(({ place }) => places.has(place))),
+    refused: [...broken, ...refused],
+  }
+}
+
+/** A batch whose records nobody needs to see, but for a few. */
+function arrivedOf(batch: Batch, refused: Refused[]): Arrived {
+  const out = new Set(refused.map(({ place }) => place))
+  const all = Array.from({ length: batch.count }, (_, n) => batch.firstRecord + n)
+  return {
+    places: out.size === 0 ? all : all.filter((place) => !out.has(place)),
+    at: (places) =>
+      places.size === 0
+        ? []
+        : goodRecords(batch, [])
+            .filter(({ place }) => places.has(place))
+            .toArray(),
+    refused,
+  }
+}
+
+/** @returns what is no record */
+async function bringTexts({ session, target, scratch }: Carrier, batch: Batch): Promise<Refused[]> {
+  const inputs = neededInputs(target.plan)
+  const names = inputs.map((index) => target.plan.names[index] as string)
+  scratch.clear()
+  const refused = writeBatch(batch, inputs, true, scratch)
+  await session.run(`TRUNCATE ${textsTable}, ${arrivedTable}`)
+  if (refused.length === batch.count) return refused
+  await session.copyIn(copyStatement(textsTable, [placeColumn, ...names]), scratch.filled)
+  await compute(session, target)
+  return refused
+}
+
+async function bringRecords({ session, target, scratch }: Carrier, records: Placed[]): Promise<void> {
+  const { names, input, derived } = target.plan
+  await session.run(`TRUNCATE ${textsTable}, ${arrivedTable}`)
+  if (records.length === 0) return
+  const { inputs, names: columns } = copiedColumns(target)
+  scratch.clear()
+  writeRecords(records, derived ? [...input.keys()] : inputs, true, scratch)
+  const table = derived ? textsTable : arrivedTable
+  await session.copyIn(copyStatement(table, [placeColumn, ...(derived ? names : columns)]), scratch.filled)
+  if (derived) await compute(session, target)
+}
+
+/** Makes arrivals of the texts. */
+async function compute(session: Session, { plan }: LoadTarget): Promise<void> {
+  const columns = [placeColumn, ...plan.filled.map(({ column }) => column.name)]
+  await session.run(
+    `INSERT INTO ${arrivedTable} (${identList(columns)}) SELECT ${[placeColumn, ...valuesOfTexts(plan)].join(', ')} FROM ${textsTable}`,
+  )
 }
 
 /** Makes the leaves that rows of the arrivals want and the landing does not have. */
@@ -203,7 +203,7 @@ async function reachLeaves(session: Session, landing: Landing): Promise<void> {
   for (;;) {
     const { wanting } = landing.conditions(policy)
     const { low, high } = await session.one<{ low: string | null; high: string | null }>(
-      `SELECT min(${position})::text AS low, max(${position})::text AS high FROM ${arrived} WHERE ${wanting}`,
+      `SELECT min(${position})::text AS low, max(${position})::text AS high FROM ${arrivedTable} WHERE ${wanting}`,
     )
     if (low === null || high === null) return
     const made = await landing.reach(session, [positionDate(policy, low), positionDate(policy, high)])
@@ -223,30 +223,34 @@ async function findOffenders(session: Session, target: LoadTarget, landing: Land
   ]
   if (conditions.length === 0) return new Set()
   const rows = await session.rows<{ place: number }>(
-    `SELECT ${placeColumn} AS place FROM ${target.wholeRow(arrived)} AS a WHERE ${conditions.map((one) => `(${one})`).join(' OR ')}`,
+    `SELECT ${placeColumn} AS place FROM ${target.wholeRow(arrivedTable)} AS a WHERE ${conditions.map((one) => `(${one})`).join(' OR ')}`,
   )
   return new Set(rows.map(({ place }) => place))
 }
 
-/** Brings some of the arrivals into the landing; values that another table does not have become NULL where that is wanted. */
-async function land(
-  session: Session,
-  { plan: { filled }, references }: LoadTarget,
-  landing: Landing,
-  places: number[],
-): Promise<number> {
-  const toNull = references.filter(({ onMissing }) => onMissing === 'set_null')
+/** Brings arrivals into the landing. */
+async function land({ session, target, landing }: Carrier, selection: Selection): Promise<number> {
   const place = landing.isPlaced ? [placeColumn] : []
-  const values = filled.map(({ column: { name } }) => {
+  const columns = target.plan.filled.map(({ column: { name } }) => name)
+  const insert =
+    `INSERT INTO ${relation(landing.name)} (${identList([...place, ...columns])}) ` +
+    `OVERRIDING SYSTEM VALUE SELECT ${[...place, ...withoutMissing(target)].join(', ')} FROM ${arrivedTable} AS a`
+  if ('only' in selection)
+    return session.run(`${insert} WHERE ${placeColumn} = ANY ($1::bigint[])`, [arrayText(selection.only)])
+  if (selection.but.length === 0) return session.run(insert)
+  return session.run(`${insert} WHERE ${placeColumn} <> ALL ($1::bigint[])`, [arrayText(selection.but)])
+}
+
+/** As PostgreSQL writes an array: the client would quote each number by itself. */
+const arrayText = (places: number[]) => `{${places.join(',')}}`
+
+/** The columns of rows `a`; values that another table does not have become NULL where that is wanted. */
+export function withoutMissing({ plan, references }: LoadTarget): string[] {
+  const toNull = references.filter(({ onMissing }) => onMissing === 'set_null')
+  return plan.filled.map(({ column: { name } }) => {
     const reference = toNull.find(({ columns }) => columns[0] === name)
     return reference ? `CASE WHEN ${isMissing(reference)} THEN NULL ELSE ${ident(name)} END` : ident(name)
   })
-  return session.run(
-    `INSERT INTO ${relation(landing.name)} (${identList([...place, ...filled.map(({ column }) => column.name)])}) ` +
-      `OVERRIDING SYSTEM VALUE SELECT ${[...place, ...values].join(', ')} FROM ${arrived} AS a ` +
-      `WHERE ${placeColumn} = ANY ($1::bigint[])`,
-    [places],
-  )
 }
 
 /** Over the arrivals `a`: every column has a value, and the other table has no such row. */

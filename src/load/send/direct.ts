@@ -3,12 +3,13 @@ import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import { positionDate, positionSql } from '../../partitions/bounds.ts'
 import { periodOf } from '../../partitions/periods.ts'
-import { ident, identList, relation, shown } from '../../postgres/identifiers.ts'
+import { ident, identList, type RelationName, relation, shown } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { hasStateClass } from '../../postgres/sqlstate.ts'
+import { inTransaction } from '../../postgres/transaction.ts'
 import type { Direct, DirectColumn, Reader } from '../../sources/file/reader.ts'
 import { type FilledColumn, placeColumn } from '../columns.ts'
-import type { Landing } from '../landing.ts'
+import type { Landing, LandingLeaf } from '../landing.ts'
 import type { LoadTarget } from '../target.ts'
 import { isMissing } from './arrivals.ts'
 
@@ -77,29 +78,30 @@ function directColumn(
 /**
  * Sends all rows in one COPY. Where a row is refused nothing of it stays, and somebody has to look at each.
  *
- * Locks: ROW EXCLUSIVE on the landing; ACCESS EXCLUSIVE on it where it has to be emptied again.
+ * Locks: ROW EXCLUSIVE on the landing, SHARE UPDATE EXCLUSIVE where its leaves are made; ACCESS EXCLUSIVE on it where it has to
+ * be emptied again.
  *
+ * @param sampled dates for which leaves are made where nobody can tell the first and the last of all rows
  * @returns the rows that landed; undefined when the data is at fault
  * @throws DwhError of the source, as it tells it; PROOF_FAILED
  */
 export async function sendDirect(
   session: Session,
   work: Work,
-  { direct, format, columns }: DirectPlan,
+  plan: DirectPlan,
   target: LoadTarget,
   landing: Landing,
+  sampled: Temporal.PlainDate[],
 ): Promise<number | undefined> {
-  await reachAll(session, direct, target, landing)
+  const dates = (await spanned(plan.direct, target, landing)) ?? sampled
+  if (landing.kind !== 'leaves') await landing.reach(session, dates)
   const isInTransaction = landing.kind === 'target'
   if (isInTransaction) await session.run('SAVEPOINT direct')
   try {
-    const names = target.plan.filled.map(({ column }) => column.name)
-    const into = identList(landing.isPlaced ? [placeColumn, ...names] : names)
-    const rows = await session.copyFramesIn(
-      `COPY ${relation(landing.name)} (${into}) FROM STDIN (FORMAT ${format})`,
-      direct.copy(columns, format, landing.isPlaced),
-    )
-    if (rows !== direct.given.rows) throw lost(landing, direct.given.rows, rows)
+    const rows =
+      landing.kind === 'leaves'
+        ? await copyIntoNew(session, plan, target, landing, dates)
+        : await copy(session, plan, target, landing, landing.name)
     const refused = await settleReferences(session, target, landing)
     if (refused !== undefined) return await takeBack(session, work, landing, refused)
     if (isInTransaction) await session.run('RELEASE SAVEPOINT direct')
@@ -111,6 +113,52 @@ export async function sendDirect(
   }
 }
 
+/**
+ * One transaction makes the leaves and fills them. Rows of a single leaf come into it frozen, with all its pages known to be
+ * visible: neither the scans that follow nor a vacuum has to look at each of them, and no index-only scan has to wait for one.
+ */
+async function copyIntoNew(
+  session: Session,
+  plan: DirectPlan,
+  target: LoadTarget,
+  landing: Landing,
+  dates: Temporal.PlainDate[],
+): Promise<number> {
+  let made: LandingLeaf[] = []
+  try {
+    return await inTransaction(session, async () => {
+      made = await landing.reachWithin(session, dates)
+      const [first] = made
+      // A row without a date is at home in the unknown leaf.
+      const only = landing.leaves.length === 1 ? first : undefined
+      return only
+        ? await copy(session, plan, target, landing, only, ', FREEZE')
+        : await copy(session, plan, target, landing, landing.name)
+    })
+  } catch (error) {
+    landing.forget(made)
+    throw error
+  }
+}
+
+async function copy(
+  session: Session,
+  { direct, format, columns }: DirectPlan,
+  target: LoadTarget,
+  landing: Landing,
+  table: RelationName,
+  options = '',
+): Promise<number> {
+  const names = target.plan.filled.map(({ column }) => column.name)
+  const into = identList(landing.isPlaced ? [placeColumn, ...names] : names)
+  const rows = await session.copyFramesIn(
+    `COPY ${relation(table)} (${into}) FROM STDIN (FORMAT ${format}${options})`,
+    direct.copy(columns, format, landing.isPlaced),
+  )
+  if (rows !== direct.given.rows) throw lost(landing, direct.given.rows, rows)
+  return rows
+}
+
 /** Rows that a COPY has brought before it failed take room until they are swept: the landing is to become a leaf. */
 async function takeBack(session: Session, work: Work, landing: Landing, why: string): Promise<undefined> {
   if (landing.kind === 'target') await session.run('ROLLBACK TO SAVEPOINT direct')
@@ -118,23 +166,25 @@ async function takeBack(session: Session, work: Work, landing: Landing, why: str
   work.emit({ type: 'note', message: `piped rows were refused, and are read row by row now: ${why}` })
 }
 
-/** Makes the leaves of all dates between the first and the last, for a COPY ends at the first row without one. */
-async function reachAll(
-  session: Session,
+/**
+ * Dates of all leaves between the first and the last row, for a COPY ends at the first row without one.
+ *
+ * @returns undefined where they cannot be told, or some of them is wrong
+ */
+async function spanned(
   direct: Direct,
   { plan, leaves }: LoadTarget,
-  landing: Landing,
-): Promise<void> {
-  const { policy } = landing
-  if (!policy || !leaves) return
+  { policy }: Landing,
+): Promise<Temporal.PlainDate[] | undefined> {
+  if (!policy || !leaves) return undefined
   const names = Object.fromEntries(
     plan.filled.flatMap(({ column, from }) =>
       policy.key.includes(column.name) && 'input' in from ? [[column.name, from.input]] : [],
     ),
   )
-  if (Object.keys(names).length < policy.key.length) return
+  if (Object.keys(names).length < policy.key.length) return undefined
   const extent = await direct.extent(positionSql(policy), names)
-  if (!extent) return
+  if (!extent) return undefined
   const last = positionDate(policy, extent.high)
   const dates: Temporal.PlainDate[] = []
   let date = positionDate(policy, extent.low)
@@ -143,7 +193,7 @@ async function reachAll(
     dates.push(date)
     date = periodOf(date, policy.grain).end
   }
-  if (dates.length <= policy.most) await landing.reach(session, dates)
+  return dates.length <= policy.most ? dates : undefined
 }
 
 /**

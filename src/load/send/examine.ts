@@ -1,4 +1,6 @@
+import type { InputRecord } from '../../sources/file/reader.ts'
 import type { TableColumn } from '../columns.ts'
+import type { LoadTarget } from '../target.ts'
 
 /** Whether PostgreSQL certainly takes a text for a value; false means only that it must be asked. */
 type Certain = (text: string) => boolean
@@ -21,13 +23,22 @@ const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
  * @param notNull NULL is not certain
  * @returns undefined where every text and NULL are certain
  */
-export function certainty(
-  column: TableColumn,
-  notNull: boolean,
-): ((text: string | null) => boolean) | undefined {
+function certainty(column: TableColumn, notNull: boolean): ((text: string | null) => boolean) | undefined {
   const certain = byType(column)
   if (certain === always) return notNull ? (text) => text !== null : undefined
   return (text) => (text === null ? !notNull : certain(text))
+}
+
+/** The tests of all columns that come from the file as they are. */
+export function certainRecord(target: LoadTarget): (record: InputRecord) => boolean {
+  const tests = target.plan.filled.flatMap(({ column, from }) => {
+    const certain = certainty(column, target.mustHaveValue(column))
+    return 'input' in from && certain ? [{ index: from.input, certain }] : []
+  })
+  return ({ fields }) => {
+    for (const { index, certain } of tests) if (!certain(fields[index] as string | null)) return false
+    return true
+  }
 }
 
 const always: Certain = () => true

@@ -3,14 +3,13 @@ import type { Reason } from '../../ledger/rejects.ts'
 import { positionSql } from '../../partitions/bounds.ts'
 import { dollarQuoted, ident, literal, relation } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
+import { field } from '../../sources/file/plain-csv.ts'
 import type { InputRecord } from '../../sources/file/reader.ts'
 import type { Policy } from '../../warehouse/schema.ts'
 import { placeColumn } from '../columns.ts'
 import type { LoadTarget } from '../target.ts'
-import { copyStatement, field } from './encode.ts'
-
-/** The temporary table in which records stand as the texts that they are. */
-const recordsTable = 'pg_temp.dwh_records'
+import { copyStatement } from './encode.ts'
+import { openTexts, textsTable } from './texts.ts'
 
 /** What PostgreSQL says of one record. */
 export interface Judgement {
@@ -24,24 +23,8 @@ export interface Judgement {
 
 /** Creates, on one connection, what judging needs; without arguments of its own it is made anew for each load. */
 export async function openCourt(session: Session, target: LoadTarget): Promise<void> {
-  const columns = target.plan.names.map((name) => `${ident(name)} text`)
-  await session.run(
-    `DROP TABLE IF EXISTS ${recordsTable} CASCADE; CREATE TEMPORARY TABLE dwh_records (${[`${placeColumn} bigint`, ...columns].join(', ')})`,
-  )
+  await openTexts(session, target.plan)
   await session.run(judgeFunction(target))
-}
-
-/** Sends records to the connection's own table of texts, which is emptied before. */
-export async function sendTexts(
-  session: Session,
-  target: LoadTarget,
-  records: InputRecord[],
-  place: (index: number) => number,
-): Promise<void> {
-  await session.run(`TRUNCATE ${recordsTable}`)
-  const lines = records.map((record, n) => `${place(n)},${record.fields.map(field).join(',')}\n`)
-  const columns = [placeColumn, ...target.plan.names]
-  await session.copyIn(copyStatement(recordsTable, columns), Buffer.from(lines.join('')))
 }
 
 /** Lets PostgreSQL judge records one by one: every reason why each cannot be loaded. */
@@ -51,21 +34,16 @@ export async function judge(
   records: InputRecord[],
 ): Promise<Judgement[]> {
   if (records.length === 0) return []
-  await sendTexts(session, target, records, (index) => index + 1)
+  const lines = records.map((record, n) => `${n + 1},${record.fields.map(field).join(',')}\n`)
+  await session.run(`TRUNCATE ${textsTable}`)
+  await session.copyIn(
+    copyStatement(textsTable, [placeColumn, ...target.plan.names]),
+    Buffer.from(lines.join('')),
+  )
   const rows = await session.rows<{ place: number; verdict: Omit<Judgement, 'place'> }>(
-    `SELECT ${placeColumn} AS place, pg_temp.dwh_judge(r.*) AS verdict FROM ${recordsTable} AS r ORDER BY 1`,
+    `SELECT ${placeColumn} AS place, pg_temp.dwh_judge(r.*) AS verdict FROM ${textsTable} AS r ORDER BY 1`,
   )
   return rows.map(({ place, verdict }) => ({ place, ...verdict }))
-}
-
-/** The rows that the texts make: for INSERT … SELECT. */
-export function textsSelect({ plan }: LoadTarget): string {
-  const values = plan.filled.map(({ column, from }) =>
-    'input' in from
-      ? `${ident(plan.names[from.input] as string)}::${column.unlimited_type} AS ${ident(column.name)}`
-      : `(${from.expression})::${column.unlimited_type} AS ${ident(column.name)}`,
-  )
-  return `SELECT ${[placeColumn, ...values].join(', ')} FROM ${recordsTable}`
 }
 
 /**
@@ -77,7 +55,7 @@ export async function checkExpressions(session: Session, target: LoadTarget): Pr
   for (const { column, from } of target.plan.filled) {
     if (!('expression' in from)) continue
     try {
-      await session.run(`SELECT (${from.expression}) FROM ${recordsTable} LIMIT 0`)
+      await session.run(`SELECT (${from.expression}) FROM ${textsTable} LIMIT 0`)
     } catch (cause) {
       throw new DwhError(
         'CONFIG_INVALID',
@@ -155,7 +133,7 @@ function judgeFunction(target: LoadTarget): string {
     "RETURN jsonb_build_object('reasons', v_reasons, 'position', v_position);",
     'END',
   ].join('\n')
-  return `CREATE OR REPLACE FUNCTION pg_temp.dwh_judge(r ${recordsTable}) RETURNS jsonb LANGUAGE plpgsql AS ${dollarQuoted(body)}`
+  return `CREATE OR REPLACE FUNCTION pg_temp.dwh_judge(r ${textsTable}) RETURNS jsonb LANGUAGE plpgsql AS ${dollarQuoted(body)}`
 }
 
 function positionStatement(policy: Policy | undefined, row: string): string {

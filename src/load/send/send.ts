@@ -1,3 +1,4 @@
+import type { Temporal } from 'temporal-polyfill'
 import { step, type Work } from '../../events.ts'
 import type { Session } from '../../postgres/session.ts'
 import type { Input } from '../../sources/file/find.ts'
@@ -10,12 +11,13 @@ import { together } from './together.ts'
  * Each COPY into the leaves of a table begins with an empty cache of them. Where one connection does all the work, larger
  * batches save that more often than they let it wait for the reader.
  */
-const bytesForOne = 4 * 1024 * 1024
+const bytesForOne = 2 * 1024 * 1024
 
 /**
  * Sends a whole input into a landing: from server to server where that is possible, else batch by batch. A file is hashed
  * meanwhile.
  *
+ * @param dates for which leaves are made beforehand
  * @returns what the ledger knows the input by
  */
 export async function sendInput(
@@ -24,6 +26,7 @@ export async function sendInput(
   input: Input,
   reader: Reader,
   dispatch: Dispatch,
+  dates: Temporal.PlainDate[],
 ): Promise<{ bytes: number; sha256: string }> {
   const { target, landing, rejects } = dispatch
   const way = planDirect(reader, target, landing.kind)
@@ -33,14 +36,16 @@ export async function sendInput(
     work.emit({ type: 'progress', step: 'send', done, total, unit: 'bytes', rows, rejects: rejects.count })
   }
   const send = async () => {
+    const [first] = sessions as [Session]
     if (way && 'direct' in way) {
-      const rows = await sendAtOnce(sessions[0] as Session, work, way, dispatch, progress)
+      const rows = await sendAtOnce(first, work, way, dispatch, dates, progress)
       if (rows !== undefined) {
         dispatch.landed += rows
         return await input.digest(work)
       }
       path = ', row by row'
     }
+    await landing.reach(first, dates)
     const [sha256] = await together(
       work,
       (work) => input.digest(work),
@@ -61,11 +66,12 @@ async function sendAtOnce(
   work: Work,
   way: DirectPlan,
   { target, landing }: Dispatch,
+  dates: Temporal.PlainDate[],
   progress: (bytes: number, rows: number) => void,
 ): Promise<number | undefined> {
   const told = setInterval(() => progress(way.direct.given.bytes, way.direct.given.rows), 500)
   try {
-    return await sendDirect(session, work, way, target, landing)
+    return await sendDirect(session, work, way, target, landing, dates)
   } finally {
     clearInterval(told)
   }

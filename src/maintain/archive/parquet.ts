@@ -3,11 +3,12 @@ import type { SchemaElement } from 'hyparquet'
 import { fileWriter, ParquetWriter } from 'hyparquet-writer'
 import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
-import { copyStatement, field } from '../../load/send/encode.ts'
+import { copyStatement } from '../../load/send/encode.ts'
 import type { RelationName } from '../../postgres/identifiers.ts'
 import { relation } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { findInputs } from '../../sources/file/find.ts'
+import { line } from '../../sources/file/plain-csv.ts'
 import type { Reader } from '../../sources/file/reader.ts'
 import type { StoredColumn } from './columns.ts'
 
@@ -120,7 +121,7 @@ async function* csv(reader: Reader, work: Work, positions: number[]): AsyncGener
     let text = ''
     for (const { fields, problem } of batch.records()) {
       if (problem) throw new DwhError('INPUT_BROKEN', `a row of the archive ${problem.message}`)
-      text += `${positions.map((at) => field(fields[at] ?? null)).join(',')}\n`
+      text += line(fields, positions, undefined)
       if (text.length < 64 * 1024) continue
       yield Buffer.from(text)
       text = ''

@@ -1,8 +1,8 @@
 import { Temporal } from 'temporal-polyfill'
+import { withoutAddress } from '../../sources/http/trouble.ts'
 import { isOpen, nextOpening, readHours } from '../../warehouse/hours.ts'
 import type { Cause } from './document.ts'
 import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
-import { withoutAddress } from './running.ts'
 
 /** Seconds without a sign of life after which a worker is called silent: its lease is renewed every ten. */
 export const silentAfter = 20
@@ -45,7 +45,7 @@ export function causeOfStall(facts: Facts, backfill: BackfillRow): Cause {
 
 function wanted({ wanted, backfill, wanted_at }: BackfillRow, running: NotedRow[]): Cause | undefined {
   if (wanted !== 'pause') return undefined
-  const text = running.length > 0 ? 'will pause when its running chunks have ended' : 'paused'
+  const text = running.length > 0 ? 'will pause when its windows at work have ended' : 'paused'
   return {
     kind: 'paused',
     text: `${text}, wanted since ${clock(wanted_at)}`,
@@ -63,7 +63,7 @@ function silence(workers: WorkerRow[]): Cause | undefined {
   return {
     kind: 'worker_silent',
     text: `worker ${silent.run} (process ${silent.os_pid} of ${silent.host}) has given no sign of life for ${seconds(silent.heartbeat)}`,
-    advice: `its chunks go to whoever works on it: dwh backfill work ${silent.backfills[0]}`,
+    advice: `its windows go to whoever works on it: dwh backfill work ${silent.backfills[0]}`,
   }
 }
 

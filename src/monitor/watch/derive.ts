@@ -138,7 +138,8 @@ function stateOf({ wanted, ended_at }: BackfillRow, chunks: ChunkCounts, now: Mo
   if (chunks.total === 0) return 'done'
   if (ended_at !== null) {
     if (chunks.cancelled > 0) return 'cancelled'
-    return chunks.failed + chunks.quarantined > 0 ? 'partly' : 'done'
+    if (chunks.failed + chunks.quarantined === 0) return 'done'
+    return chunks.failed === chunks.total ? 'failed' : 'partly'
   }
   if (wanted === 'cancel') return 'cancelling'
   if (wanted === 'pause') return now.running > 0 ? 'pausing' : 'paused'

@@ -50,6 +50,7 @@ export type BackfillState =
   | 'cancelled'
   | 'done'
   | 'partly'
+  | 'failed'
 
 export interface WatchedBackfill {
   /** The number of its run. */

@@ -1,4 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
+import { withoutAddress } from '../../sources/http/trouble.ts'
+import { parametersText } from '../../sources/window.ts'
 import type { RunningChunk, TroubledChunk } from './document.ts'
 import type { NotedRow, Progress } from './facts.ts'
 import type { Track } from './track.ts'
@@ -43,11 +45,6 @@ function waitingNow(waiting: Progress['waiting'], at: Date): RunningChunk['waiti
   return { host: waiting.host ?? '', until, reason: withoutAddress(waiting.reason ?? '') }
 }
 
-/** `https://host/path?query answered 429` → `answered 429`: who was asked is told anyway, and addresses are long. */
-export function withoutAddress(reason: string): string {
-  return reason.replace(/^https?:\S+ (?=\S)/, '')
-}
-
 export function isStalled(since: Date, at: Date): boolean {
   return Number(at) - Number(since) >= stalledAfter * 1000
 }
@@ -77,8 +74,8 @@ const round = (value: number) => String(Math.round(value * 1000) / 1000)
 /** `measure/piezo 2024-01 region=north` */
 function chunkName({ dataset, source, window_from, window_to, parameters }: NotedRow): string {
   const window = window_from === null || window_to === null ? '' : ` ${windowLabel(window_from, window_to)}`
-  const told = Object.entries(parameters).map(([name, value]) => ` ${name}=${value}`)
-  return `${dataset}/${source}${window}${told.join('')}`
+  const told = parametersText(parameters)
+  return `${dataset}/${source}${window}${told && ` ${told}`}`
 }
 
 /** `2024`, `2024-03`, `2024-03-17` where the window is just that, else `2024-03-01 to 2024-03-08`. */

@@ -44,7 +44,9 @@ export class Observations implements Source {
     const fetching = new Fetching(this.#archive, this.#settings, this.#wanted(wish), work)
     const name = `${this.#settings.product}${wish.window ? ` ${windowText(wish.window)}` : ''}`
     const rows = await spoolRows(name, fetching.rows(), this.#surroundings.spoolFolder, work)
-    return { ...rows, fingerprint: fetching.fingerprint, announced: undefined, ...fetching.cost }
+    return {
+      ...{ ...rows, fingerprint: fetching.fingerprint, announced: undefined, ...fetching.cost },
+    }
   }
 
   #wanted(wish: Wish): Wanted {

@@ -1,10 +1,13 @@
-import { isAscii } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { releaseBlock } from './blocks.ts'
 import type { Position } from './csv-batch.ts'
 import type { Encoding } from './encoding.ts'
 import { fieldsOf, type JsonColumn, jsonColumn } from './json-record.ts'
-import type { Spans } from './json-spans.ts'
-import type { Batch, InputRecord } from './reader.ts'
+import type { JsonScanner } from './json-scan.ts'
+import type { Span, Spans } from './json-spans.ts'
+import { line as lineOf } from './plain-csv.ts'
+import type { Batch, InputRecord, PlacedRecord } from './reader.ts'
+import type { Scratch } from './scratch.ts'
 
 /** What all batches of a file have in common. */
 export interface JsonFormat {
@@ -12,6 +15,17 @@ export interface JsonFormat {
   encoding: Encoding
   /** Keys that are no columns are passed over: the user has named those that count. */
   chosen: boolean
+  /** Of all batches: what it has learned of the first it knows in the next. */
+  scanner: JsonScanner
+}
+
+/** Some bytes of a batch as text of which each character is a byte. */
+interface Window {
+  start: number
+  end: number
+  text: string
+  ascii: boolean
+  escapes: boolean
 }
 
 /** Objects of an array, or the lines of NDJSON. */
@@ -27,6 +41,7 @@ export class JsonBatch implements Batch {
   readonly #position: Position
   readonly #format: JsonFormat
   readonly #columns: JsonColumn[]
+  #isUtf8: boolean | undefined
 
   constructor(bytes: Buffer, values: Spans['values'], position: Position, format: JsonFormat) {
     this.number = position.number
@@ -42,29 +57,60 @@ export class JsonBatch implements Batch {
   }
 
   *records(): Generator<InputRecord, void, undefined> {
-    const { line, offset } = this.#position
-    let window = { start: 0, end: 0, text: '', ascii: true, escapes: false }
+    let window = this.#window(0, 0)
     for (const span of this.#values) {
       if (span.end > window.end) window = this.#window(span.start, span.end)
-      const record: InputRecord = { line: line + span.line, offset: offset + span.start, fields: [] }
-      this.#parse(record, window.text.slice(span.start - window.start, span.end - window.start), window.ascii)
-      if (window.escapes) refuseUnstorable(record, this.#format.columns)
-      yield record
+      yield this.#record(span, window)
     }
   }
 
-  /** Text of which each character is a byte; small enough that it dies young. */
-  #window(start: number, least: number) {
-    const piece = this.#bytes.subarray(start, Math.max(least, start + 64 * 1024))
+  write(inputs: number[], isPlaced: boolean, into: Scratch): PlacedRecord[] {
+    const { scanner } = this.#format
+    const mayScan = this.#hasUtf8
+    const broken: PlacedRecord[] = []
+    let place = this.firstRecord
+    for (const span of this.#values) {
+      const number = isPlaced ? place : undefined
+      if (!mayScan || !scanner.write(this.#bytes, span.start, span.end, inputs, number, into)) {
+        const record = this.#record(span, this.#window(span.start, span.end, 0))
+        if (record.problem) broken.push({ record, place })
+        else {
+          into.text(lineOf(record.fields, inputs, number))
+          if (scanner.lacksKey) scanner.learn(this.#bytes.toString('utf8', span.start, span.end))
+        }
+      }
+      place += 1
+    }
+    return broken
+  }
+
+  get #hasUtf8(): boolean {
+    this.#isUtf8 ??= this.#format.encoding.name === 'UTF8' ? isUtf8(this.#bytes) : isAscii(this.#bytes)
+    return this.#isUtf8
+  }
+
+  #record(span: Span, { start, text, ascii, escapes }: Window): InputRecord {
+    const { line, offset } = this.#position
+    const record: InputRecord = { line: line + span.line, offset: offset + span.start, fields: [] }
+    const bytes = text.slice(span.start - start, span.end - start)
+    if (ascii) this.#parse(record, bytes)
+    else if (this.#hasUtf8) this.#parse(record, this.#bytes.toString('utf8', span.start, span.end))
+    else this.#parse(record, this.#format.encoding.decode(bytes))
+    if (escapes) refuseUnstorable(record, this.#format.columns)
+    return record
+  }
+
+  /** Small enough that it dies young. */
+  #window(start: number, least: number, most = 64 * 1024): Window {
+    const piece = this.#bytes.subarray(start, Math.max(least, start + most))
     const text = piece.toString('latin1')
     // Escapes of what PostgreSQL does not store: NUL and halves of surrogate pairs.
     const escapes = text.includes('\\u') && /\\u(?:0000|[dD][89a-fA-F])/.test(text)
     return { start, end: start + piece.length, text, ascii: isAscii(piece), escapes }
   }
 
-  #parse(record: InputRecord, bytes: string, ascii: boolean): void {
+  #parse(record: InputRecord, text: string | undefined): void {
     const { columns, encoding, chosen } = this.#format
-    const text = ascii ? bytes : encoding.decode(bytes)
     if (text === undefined) {
       record.problem = { kind: 'encoding', message: `holds bytes that are not ${encoding.name}` }
       return

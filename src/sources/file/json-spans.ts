@@ -1,5 +1,5 @@
 /** Where a value lies in some bytes. */
-interface Span {
+export interface Span {
   start: number
   end: number
   /** Line ends before it in these bytes. */

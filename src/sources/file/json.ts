@@ -4,6 +4,7 @@ import { type Block, blocks, defaultBlockBytes, defaultLongestRecord } from './b
 import { firstBytes, type Plain } from './decompress.ts'
 import { encodingOf, markLength, refuseWide } from './encoding.ts'
 import { JsonBatch, type JsonFormat } from './json-batch.ts'
+import { JsonScanner } from './json-scan.ts'
 import { arrayElements, BrokenArray, type FindSpans, findLines, type Spans } from './json-spans.ts'
 import type { Batch, Reader, ReadOptions, Sample } from './reader.ts'
 import { sampleBeginning, sampleText } from './sample.ts'
@@ -27,7 +28,9 @@ export async function openJson(
   refuseWide(file.stored.name, start)
   const source = { file, array: format === 'json', offset: markLength(start) }
   const columns = options.columns ?? (await readColumns(source, options))
-  return new JsonReader(source, { columns, encoding, chosen: options.columns !== undefined }, options)
+  const chosen = options.columns !== undefined
+  const scanner = new JsonScanner(columns, chosen)
+  return new JsonReader(source, { columns, encoding, chosen, scanner }, options)
 }
 
 interface JsonSource {

@@ -1,4 +1,5 @@
 import type { Work } from '../../events.ts'
+import type { Scratch } from './scratch.ts'
 
 /** How text is written in a file of csv; COPY is told the same. */
 export interface Dialect {
@@ -25,6 +26,12 @@ export interface InputRecord {
   problem?: { column?: string; kind: 'columns' | 'quote' | 'json' | 'encoding' | 'nul'; message: string }
   /** Further lines of the file that a quote which is never closed has made part of it: records, most likely. */
   swallowed?: number
+}
+
+/** A record with its 1-based number in the input. */
+export interface PlacedRecord {
+  record: InputRecord
+  place: number
 }
 
 /**
@@ -57,6 +64,13 @@ export interface Batch extends Disposable {
    * a `problem`.
    */
   records(): Generator<InputRecord, void, undefined>
+  /**
+   * Writes its records as lines in the dialect of plain-csv.ts, without making any of those that are in order: some columns of the
+   * input, by their index, behind their places where these are wanted.
+   *
+   * @returns those that are none and were left out
+   */
+  write?(inputs: number[], isPlaced: boolean, into: Scratch): PlacedRecord[]
   /** A copy of the bytes of one of its records as they stand in the file, without its line end; of Parquet the row as JSON. */
   original(record: InputRecord): Buffer
 }

@@ -50,12 +50,14 @@ class FileSource implements Source {
     const { words, missing } = await this.#find(wish)
     // Before they are read: whoever writes them now makes the fingerprint stale, never the rows.
     const fingerprint = await fingerprintOf(words, this.#surroundings.folder)
-    if (missing.length > 0) work.emit({ type: 'note', message: this.#missingText(missing, wish) })
+    const lacking = missing.length > 0 ? missingText(missing, wish) : undefined
+    if (lacking !== undefined) work.emit({ type: 'note', message: lacking })
     const inputs = await this.#open([...words.keys()], work)
     const [first, ...others] = inputs
     const input = first && (others.length > 0 ? chain([first, ...others], this.#nameOf(wish, inputs)) : first)
     return {
       input: input && readAs(input, this.#reading()),
+      missing: words.size === 0 ? lacking : undefined,
       fingerprint,
       announced: undefined,
       requests: 0,
@@ -91,7 +93,7 @@ class FileSource implements Source {
     return { words, missing }
   }
 
-  /** A month without a file has no rows; a folder that is not there is a disk that is not mounted, or a mistake. */
+  /** A month without a file is one that is missing; a folder that is not there is a disk that is not mounted, or a mistake. */
   async #requirePlace(): Promise<void> {
     const { path } = this.#settings
     const { folder } = this.#surroundings
@@ -121,17 +123,17 @@ class FileSource implements Source {
     return { format, delimiter, header, columns, encoding, nullText }
   }
 
-  #missingText(missing: string[], { window }: Wish): string {
-    const of = window ? ` of ${windowText(window)}` : ''
-    const names = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}`
-    return missing.length === 1
-      ? `there is no file ${names}${of}: it has no rows`
-      : `${missing.length} files${of} are not there: ${names}`
-  }
-
   #nameOf({ window }: Wish, { length }: Input[]): string {
     return `${this.#settings.path}${window ? ` of ${windowText(window)}` : ''} (${length} files)`
   }
+}
+
+function missingText(missing: string[], { window }: Wish): string {
+  const of = window ? ` of ${windowText(window)}` : ''
+  const names = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}`
+  return missing.length === 1
+    ? `there is no file ${names}${of}`
+    : `${missing.length} files${of} are not there: ${names}`
 }
 
 /** The path for each day of the window, each word once, in the order of the days. */

@@ -2,9 +2,10 @@ import type { DwhEvent, Work } from '../../events.ts'
 import type { Fetched, Source, Surroundings } from '../source.ts'
 import { type Wish, windowText } from '../window.ts'
 import type { HttpClient } from './client.ts'
+import type { Each } from './each.ts'
 import type { Protocol } from './protocol.ts'
 import { readCount } from './read-page.ts'
-import { readWish } from './read-window.ts'
+import { readQuestions } from './read-questions.ts'
 import { RecordSpool } from './record-spool.ts'
 
 /** An API that is read page by page, whatever its protocol. */
@@ -12,11 +13,13 @@ export class PagedSource implements Source {
   readonly #client: HttpClient
   readonly #protocol: Protocol
   readonly #surroundings: Surroundings
+  readonly #each: Each | undefined
 
-  constructor(client: HttpClient, protocol: Protocol, surroundings: Surroundings) {
+  constructor(client: HttpClient, protocol: Protocol, surroundings: Surroundings, each?: Each) {
     this.#client = client
     this.#protocol = protocol
     this.#surroundings = surroundings
+    this.#each = each
   }
 
   /** Only reading tells. */
@@ -25,14 +28,17 @@ export class PagedSource implements Source {
   }
 
   async estimate(wish: Wish, work: Work): Promise<number | undefined> {
-    return await readCount(this.#client, this.#protocol, wish, work)
+    const sample = await this.#each?.sample(wish, work)
+    const count = await readCount(this.#client, this.#protocol, sample?.wish ?? wish, work)
+    return count === undefined ? undefined : Math.round(count * (sample?.times ?? 1))
   }
 
   async fetch(wish: Wish, work: Work): Promise<Fetched> {
     const counted = counting(work)
     await using spool = new RecordSpool(this.#surroundings.spoolFolder)
-    const reading = { client: this.#client, protocol: this.#protocol, spool, work: counted.work }
-    const announced = await readWish(reading, wish)
+    const each = this.#each
+    const reading = { client: this.#client, protocol: this.#protocol, each, spool, work: counted.work }
+    const announced = await readQuestions(reading, wish)
     const { host } = new URL(this.#protocol.first(wish).url)
     const input =
       spool.records === 0

@@ -2,6 +2,7 @@ import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import type { Wish } from '../window.ts'
 import type { HttpClient } from './client.ts'
+import type { Each } from './each.ts'
 import type { Answer, HttpRequest } from './exchange.ts'
 import type { Page, Protocol } from './protocol.ts'
 import { BrokenPage, RecordCutter } from './record-cutter.ts'
@@ -12,6 +13,8 @@ import { Refused, TryAgain } from './trouble.ts'
 export interface Reading {
   client: HttpClient
   protocol: Protocol
+  /** Where a parameter stands for a list of values. */
+  each: Each | undefined
   spool: RecordSpool
   work: Work
 }
@@ -40,9 +43,15 @@ export async function readPage(
   isFirst: boolean,
 ): Promise<Pick<Page, 'envelope' | 'records'>> {
   const mark = spool.mark()
+  let announced: number | undefined
   const judge = (envelope: unknown) => {
     const [count, most] = [protocol.count(envelope), protocol.mostRows]
+    announced = count
     if (isFirst && most !== undefined && count !== undefined && count > most) throw new TooDeep(count)
+  }
+  const tell = (done: number) => {
+    const total = Math.max(done, announced ?? 0)
+    work.emit({ type: 'progress', step: 'fetch', done, total, unit: 'rows' })
   }
   try {
     return await client.request(request, work, async (answer) => {
@@ -51,10 +60,12 @@ export async function readPage(
       const envelope = await page.cut(answer, async (piece, isFirstPiece) => {
         if (isFirstPiece) judge(page.soFar())
         await spool.write(piece)
+        tell(spool.records + page.records)
         return true
       })
       judge(envelope)
       spool.records += page.records
+      tell(spool.records)
       return { envelope, records: page.records }
     })
   } catch (error) {

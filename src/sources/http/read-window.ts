@@ -1,8 +1,9 @@
 import { DwhError } from '../../errors.ts'
-import { type Window, type Wish, windowText } from '../window.ts'
+import { type Wish, windowText } from '../window.ts'
+import type { Each } from './each.ts'
 import type { HttpRequest } from './exchange.ts'
-import type { Protocol } from './protocol.ts'
 import { type Reading, readPage, TooDeep } from './read-page.ts'
+import { Refused } from './trouble.ts'
 
 /** Times that a window is read whose pages do not fit together: its rows may have changed while they were read. */
 const mostReadings = 3
@@ -11,8 +12,8 @@ const mostReadings = 3
 class Unsteady extends Error {}
 
 /**
- * Reads all rows of a wish into the spool. What has more rows than the API gives of one question is split in halves until it
- * has not.
+ * Reads all rows of a wish into the spool. What has more rows than the API gives of one question is split until it has not:
+ * where a parameter stands for a list of values by those, then the window in halves.
  *
  * @returns how many rows the API says there are, where it does
  * @throws DwhError SOURCE_FAILED for pages that do not fit together however often they are read, CONFIG_INVALID for a day that
@@ -24,64 +25,110 @@ export async function readWish(reading: Reading, wish: Wish): Promise<number | u
   try {
     return await readSteadily(reading, wish)
   } catch (error) {
-    if (!(error instanceof TooDeep)) throw error
+    if (error instanceof TooDeep) {
+      await spool.rewind(mark)
+      return await readSplit(reading, wish, error.count)
+    }
+    if (!(error instanceof Refused) || !reading.each) throw error
     await spool.rewind(mark)
-    return await readHalves(reading, wish, error.count)
+    return await readUnrefused(reading, reading.each, wish, error)
   }
 }
 
-async function readHalves(
+async function readSplit(
   reading: Reading,
   wish: Wish,
   count: number | undefined,
 ): Promise<number | undefined> {
-  const before = reading.spool.records
-  const { window } = wish
-  const halves = window && halvesOf(window)
-  if (!window || !halves) throw tooDeep(reading.protocol, window, count)
-  const whole = windowText(window)
+  const parts = (await reading.each?.parts(wish, reading.work)) ?? halvesOf(wish)
+  if (!parts) throw tooDeep(reading, wish, count)
+  const whole = questionText(reading, wish)
   const rows = count === undefined ? 'more rows than' : `${count} rows, more than`
-  const message = `${whole} has ${rows} the API gives of one question: it is asked in halves`
+  const how = parts.length === 2 ? 'halves' : `${parts.length} parts`
+  const message = `${whole} has ${rows} the API gives of one question: it is asked in ${how}`
   reading.work.emit({ type: 'note', message })
-  for (const half of halves) await readWish(reading, { ...wish, window: half })
-  const received = reading.spool.records - before
+  const received = await readParts(reading, parts)
+  const isOfDays = parts[0]?.window !== wish.window
   if (count !== undefined && received < count)
     throw new DwhError(
       'SOURCE_FAILED',
-      `the halves of ${whole} hold ${received} rows, but the API announced ${count} for the whole; nothing of it was loaded`,
-      { hint: 'where the API leaves the last day out, ask with {to} instead of {last}' },
+      `the ${how} of ${whole} hold ${received} rows, but the API announced ${count} for the whole; nothing of it was loaded`,
+      {
+        hint: isOfDays
+          ? 'where the API leaves the last day out, ask with {to} instead of {last}'
+          : 'rows whose value `for_each` does not give come only with the whole: complete its values, or try again later where rows were deleted meanwhile',
+      },
     )
-  if (count !== undefined && received > count) overlap(reading, whole, received - count)
+  if (count !== undefined && received > count) overlap(reading, { whole, how, isOfDays }, received - count)
   return received
 }
 
+/** @returns the rows that came */
+async function readParts(reading: Reading, parts: Wish[]): Promise<number> {
+  const before = reading.spool.records
+  for (const part of parts) await readWish(reading, part)
+  return reading.spool.records - before
+}
+
+/** Some values may be too many for an address, or one of them be unknown: it is asked with fewer, down to the one that is wrong. */
+async function readUnrefused(
+  reading: Reading,
+  each: Each,
+  wish: Wish,
+  refusal: Refused,
+): Promise<number | undefined> {
+  const { status, body, code, message } = refusal
+  if (code === 'LOGIN_REFUSED') throw refusal
+  if (each.size(wish) < 2) throw new Refused(status, body, `${each.name(wish)}: ${message}`)
+  const parts = (await each.parts(wish, reading.work)) ?? []
+  reading.work.emit({
+    type: 'note',
+    message: `${each.name(wish)}: ${message}; asked in ${parts.length} parts`,
+  })
+  return await readParts(reading, parts)
+}
+
 /** An API that gives the first moment of the day after, too, gives it in both halves. */
-function overlap({ protocol, work }: Reading, whole: string, rows: number): void {
-  const message = `${rows} rows of ${whole} came in both halves of it`
-  const hint = 'ask with {last} instead of {to}, so that no row lies in two windows'
+function overlap(
+  { protocol, work }: Reading,
+  { whole, how, isOfDays }: { whole: string; how: string; isOfDays: boolean },
+  rows: number,
+): void {
+  const message = `${rows} rows of ${whole} came in ${how === 'halves' ? 'both' : 'several'} ${how} of it`
+  const hint = isOfDays
+    ? 'ask with {last} instead of {to}, so that no row lies in two windows'
+    : 'leave values out of `for_each` that bring rows of others, such as a site beside its stations'
   if (protocol.keyless) throw new DwhError('CONFIG_INVALID', `${message}; nothing of it was loaded`, { hint })
   work.emit({ type: 'note', message: `${message}: the key leaves the second ones out` })
 }
 
-function halvesOf({ from, to, zone }: Window): [Window, Window] | undefined {
+/** `2024-01-01 to 2024-02-01 of 50 values of code_bss` */
+function questionText({ each }: Reading, wish: Wish): string {
+  const days = wish.window ? windowText(wish.window) : 'a dataset without windows'
+  return each && each.size(wish) > 0 ? `${days} of ${each.name(wish)}` : days
+}
+
+function halvesOf({ window, ...rest }: Wish): Wish[] | undefined {
+  if (!window) return undefined
+  const { from, to, zone } = window
   const { days } = from.until(to, { largestUnit: 'day' })
   if (days < 2) return undefined
   const middle = from.add({ days: Math.floor(days / 2) })
   return [
-    { from, to: middle, zone },
-    { from: middle, to, zone },
+    { ...rest, window: { from, to: middle, zone } },
+    { ...rest, window: { from: middle, to, zone } },
   ]
 }
 
-function tooDeep({ mostRows }: Protocol, window: Window | undefined, count: number | undefined): DwhError {
-  const what = window ? windowText(window) : 'a dataset without windows'
+function tooDeep(reading: Reading, wish: Wish, count: number | undefined): DwhError {
+  const { mostRows } = reading.protocol
   const rows = count === undefined ? 'more rows' : `${count} rows, more`
   const most = mostRows === undefined ? '' : ` (${mostRows})`
   return new DwhError(
     'CONFIG_INVALID',
-    `${what} has ${rows} than the API gives of one question${most}, and cannot be split further; nothing of it was loaded`,
+    `${questionText(reading, wish)} has ${rows} than the API gives of one question${most}, and cannot be split further; nothing of it was loaded`,
     {
-      hint: 'ask for less at a time by a parameter of the query, such as a station or a region: --param NAME=…',
+      hint: 'ask for less at a time by a parameter of the query, such as a station or a region: --param NAME=…, or `for_each` of the source',
     },
   )
 }

@@ -2,6 +2,7 @@ import { createHash, type Hash, randomUUID } from 'node:crypto'
 import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DwhError } from '../../errors.ts'
+import { releaseBlock } from '../file/blocks.ts'
 import { storedFile } from '../file/byte-stream.ts'
 import { type Input, inputOf } from '../file/find.ts'
 
@@ -132,6 +133,8 @@ export class RecordSpool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writing.catch(() => {})
+    // One spool follows the other: the garbage collector would come for the memory of every second one.
+    for (const buffer of [this.#buffer, this.#other]) releaseBlock(buffer)
     await this.#handle?.close()
     if (!this.#handedOn) await rm(this.#path, { force: true })
   }

@@ -4,6 +4,7 @@ import type { Source, Surroundings } from '../source.ts'
 import type { Wish } from '../window.ts'
 import { addressOf, withParameters } from './address.ts'
 import { HttpClient } from './client.ts'
+import { Each, type QueryValues } from './each.ts'
 import type { HttpRequest } from './exchange.ts'
 import { OAuth } from './oauth.ts'
 import { PagedSource } from './paged-source.ts'
@@ -15,12 +16,21 @@ import { isBeyond } from './sorted.ts'
 
 export type HttpSettings = Extract<z.output<typeof sourceSchema>, { kind: 'http' }>
 
-/** Opens an API that answers in pages of JSON. Nothing is asked yet. */
-export async function openHttp(settings: HttpSettings, surroundings: Surroundings): Promise<Source> {
+/**
+ * Opens an API that answers in pages of JSON. Nothing is asked yet.
+ *
+ * @param query answers that of `for_each`, where there is one
+ */
+export async function openHttp(
+  settings: HttpSettings,
+  surroundings: Surroundings,
+  query?: QueryValues,
+): Promise<Source> {
   const secrets = new Secrets(surroundings.environment)
   const authorization = settings.oauth && new OAuth(settings.oauth, settings, surroundings, secrets)
   const client = new HttpClient(settings, surroundings, { secrets, authorization })
-  return new PagedSource(client, httpProtocol(settings, secrets), surroundings)
+  const each = settings.for_each && new Each(settings.for_each, surroundings.folder, query)
+  return new PagedSource(client, httpProtocol(settings, secrets), surroundings, each)
 }
 
 function httpProtocol(settings: HttpSettings, secrets: Secrets): Protocol {
@@ -44,7 +54,8 @@ function httpProtocol(settings: HttpSettings, secrets: Secrets): Protocol {
 }
 
 function requestOf(settings: HttpSettings, secrets: Secrets, asked: Wish): HttpRequest {
-  const wish = withParameters(asked, settings.parameters)
+  const all = settings.for_each && { [settings.for_each.parameter]: '' }
+  const wish = withParameters(asked, { ...all, ...settings.parameters })
   const url = addressOf(settings.url, secrets, wish)
   for (const [name, value] of Object.entries(settings.query)) {
     const filled = secrets.fill(String(value), wish)

@@ -91,3 +91,8 @@ function deepest(error: unknown): Error {
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return deepest(error.errors[0])
   return error.cause instanceof Error ? deepest(error.cause) : error
 }
+
+/** `https://host/path?query answered 429` → `answered 429`: who was asked is told anyway, and addresses are long. */
+export function withoutAddress(reason: string): string {
+  return reason.replace(/^https?:\S+ (?=\S)/, '')
+}

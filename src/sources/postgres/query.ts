@@ -99,6 +99,12 @@ export class Query {
         cause,
         hint: `correct the source, or connect to another database than ${target.database}`,
       })
+    // With the line of the query: names of somebody else's tables are what changes.
+    if (hasState(error, sqlstate.undefinedColumn))
+      return new DwhError('CONFIG_INVALID', `${of}: ${message}\nnothing was changed`, {
+        cause,
+        hint: `change the name in the query; what ${target.database} has: SELECT table_name, column_name, data_type FROM information_schema.columns`,
+      })
     if (hasState(error, sqlstate.insufficientPrivilege)) {
       const grant =
         this.#settings.table === undefined

@@ -20,10 +20,19 @@ export function fillQuery(text: string, wish: Wish): string {
   )
 }
 
+/** The names that a query asks for. */
+export function queryNames(text: string): string[] {
+  return [...text.matchAll(token)].flatMap(([, , name]) => name ?? [])
+}
+
 /** Whether a query cuts the window itself. */
 export function speaksOfWindow(text: string): boolean {
-  const names = [...text.matchAll(token)].flatMap(([, , name]) => name ?? [])
-  return names.some((name) => /^from(_key|_instant)?$|^(year|quarter|month|day)$/.test(name))
+  return queryNames(text).some((name) => /^from(_key|_instant)?$|^(year|quarter|month|day)$/.test(name))
+}
+
+/** Whether a query gives something else for another window. */
+export function dependsOnWindow(text: string): boolean {
+  return speaksOfWindow(text) || queryNames(text).some((name) => /^to(_key|_instant)?$/.test(name))
 }
 
 function literalOf(name: string, wish: Wish): string {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { startServer, stopServer } from '../../../src/postgres/server/server.ts'
-import { TemporaryServer, throwAway } from '../../../src/postgres/server/temporary.ts'
+import { throwAway } from '../../../src/postgres/server/temporary.ts'
 import { Session } from '../../../src/postgres/session.ts'
 import {
   dumped,
@@ -18,6 +18,7 @@ import {
 import { dwh, ended, type Moment, startDwh } from '../../support/cli.ts'
 import { databaseTemplate } from '../../support/database.ts'
 import { everyFault } from '../../support/faults.ts'
+import { ownServer } from '../../support/own-server.ts'
 import { server } from '../../support/servers.ts'
 import { untilStopped } from '../../support/until.ts'
 import { quietWork } from '../../support/work.ts'
@@ -118,7 +119,7 @@ test('a disk that is full in the middle', async (context) => {
   using disk = smallDisk('24m')
   if (!disk) return context.skip('only root may mount a small disk')
   // Its own, because a server with a full tablespace makes no checkpoint any more.
-  await using own = await TemporaryServer.start(quietWork(), { binaries: server.binaries })
+  await using own = await ownServer(server.binaries)
   await using site = await restoreSite({
     template: template.name,
     prepare: (session) =>
@@ -164,7 +165,7 @@ function smallDisk(size: string): ({ folder: string; grow(size: string): void } 
 
 test('a server that is killed in the middle of the rows', async () => {
   const work = quietWork()
-  await using own = await TemporaryServer.start(work, { binaries: server.binaries })
+  await using own = await ownServer(server.binaries)
   await using site = await restoreSite({ template: template.name })
   const options = restoreOptions({ ...site, target: { ...own.target, database: 'postgres' } }, {})
   const at = { ...options, env: { ...options.env, PGDATABASE: 'brought' } }

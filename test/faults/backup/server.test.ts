@@ -7,13 +7,13 @@ import { BackupFolder } from '../../../src/backup/folder.ts'
 import type { DwhEvent, Work } from '../../../src/events.ts'
 import { ident } from '../../../src/postgres/identifiers.ts'
 import { stopServer } from '../../../src/postgres/server/server.ts'
-import { TemporaryServer } from '../../../src/postgres/server/temporary.ts'
 import { Session } from '../../../src/postgres/session.ts'
 import { sql } from '../../../src/postgres/sql-files.ts'
 import type { Target } from '../../../src/postgres/target.ts'
 import { backUp, backupsFolder, provedNow, provedThen, warehouse } from '../../backup/fixture.ts'
 import { databaseTemplate, freshDatabase, freshRole } from '../../support/database.ts'
 import { everyFault } from '../../support/faults.ts'
+import { ownServer } from '../../support/own-server.ts'
 import { server } from '../../support/servers.ts'
 import { smallFolder } from '../../support/small-disk.ts'
 import { targetEnvironment } from '../../support/warehouse.ts'
@@ -177,7 +177,7 @@ describe('the server, while a backup is made', () => {
 describe('a server that dies in the middle', () => {
   test.each(everyFault ? ['snapshot taken', 'dump'] : ['dump'])('after %s', async (moment) => {
     const quiet = quietWork()
-    await using own = await TemporaryServer.start(quiet, { binaries: server.binaries })
+    await using own = await ownServer(server.binaries)
     using backups = backupsFolder()
     await using session = await Session.open(own.target, 'dwh test', quiet)
     await warehouse(session)
@@ -197,7 +197,7 @@ describe.runIf(everyFault)('in the large', () => {
   test('2,000 leaves with default lock settings', async () => {
     const quiet = quietWork()
     const settings = { max_locks_per_transaction: 64, max_connections: 100 }
-    await using own = await TemporaryServer.start(quiet, { binaries: server.binaries, settings })
+    await using own = await ownServer(server.binaries, settings)
     using backups = backupsFolder()
     await using session = await Session.open(own.target, 'dwh test', quiet)
     await session.run(

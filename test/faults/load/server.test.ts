@@ -4,12 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DwhEvent } from '../../../src/events.ts'
 import { ensureLedger } from '../../../src/migrate/apply.ts'
 import { startServer, stopServer } from '../../../src/postgres/server/server.ts'
-import { TemporaryServer, throwAway } from '../../../src/postgres/server/temporary.ts'
+import { throwAway } from '../../../src/postgres/server/temporary.ts'
 import { Session } from '../../../src/postgres/session.ts'
 import { sql } from '../../../src/postgres/sql-files.ts'
 import { dwh, dwhDone, ended, startDwh } from '../../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../../support/database.ts'
 import { everyFault } from '../../support/faults.ts'
+import { type OwnServer, ownServer } from '../../support/own-server.ts'
 import { server } from '../../support/servers.ts'
 import { shortLeases } from '../../support/short-leases.ts'
 import { smallDisk } from '../../support/small-disk.ts'
@@ -24,9 +25,9 @@ const running = (name: string): Partial<DwhEvent> => ({ type: 'statement', sql: 
 
 describe('a server that is restarted without a checkpoint in the middle of a load', () => {
   const work = quietWork()
-  let own: TemporaryServer
+  let own: OwnServer
   beforeAll(async () => {
-    own = await TemporaryServer.start(work, { binaries: server.binaries })
+    own = await ownServer(server.binaries)
     await using session = await Session.open(own.target, 'dwh test', work)
     await tables(session)
   })

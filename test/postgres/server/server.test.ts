@@ -4,12 +4,14 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Binaries } from '../../../src/postgres/server/binaries.ts'
 import { dataFolder, logFile, readLastStart } from '../../../src/postgres/server/folder.ts'
 import { postmaster } from '../../../src/postgres/server/postmaster.ts'
 import { socketTarget, targetUrl, tcpTarget } from '../../../src/postgres/server/running.ts'
 import { resetServer, serverStatus, startServer, stopServer } from '../../../src/postgres/server/server.ts'
 import { TemporaryServer } from '../../../src/postgres/server/temporary.ts'
 import { Session } from '../../../src/postgres/session.ts'
+import { initialised } from '../../support/own-server.ts'
 import { place } from '../../support/place.ts'
 import { servers } from '../../support/servers.ts'
 import { quietWork } from '../../support/work.ts'
@@ -78,6 +80,7 @@ describe.each(servers)('a server of $name', ({ binaries }) => {
   test('starts after its process was killed, even with a session that has not noticed', async () => {
     await using here = place()
     const folder = join(here.env.DWH_STATE_DIR, 'servers', 'one')
+    await initialised(folder, binaries)
     const { pid } = await startServer(folder, quietWork(), { binaries })
     await onServer(folder, 'CREATE TABLE public.kept AS SELECT 42 AS answer')
     const busy = onServer(folder, 'SELECT count(*) FROM generate_series(1, 2000000)').catch(() => 'gone')
@@ -95,6 +98,7 @@ describe.each(servers)('a server of $name', ({ binaries }) => {
   test('is not taken for running when its number belongs to an unrelated process', async () => {
     await using here = place()
     const folder = join(here.env.DWH_STATE_DIR, 'servers', 'one')
+    await initialised(folder, binaries)
     const { pid, port } = await startServer(folder, quietWork(), { binaries })
     const locks = [join(dataFolder(folder), 'postmaster.pid'), join(folder, `.s.PGSQL.${port}.lock`)]
     const left = locks.map((lock) => readFileSync(lock, 'utf8'))
@@ -112,11 +116,12 @@ describe.each(servers)('a server of $name', ({ binaries }) => {
   })
 })
 
-const [system, embedded] = servers.map(({ binaries }) => binaries)
+const [system, embedded] = servers.map(({ binaries }) => binaries) as [Binaries, Binaries]
 
 test('another port is taken when its own is not free, and kept', async () => {
   await using here = place()
   const folder = join(here.env.DWH_STATE_DIR, 'servers', 'one')
+  await initialised(folder, system)
   const { port } = await startServer(folder, quietWork(), { binaries: system })
   await stopServer(folder, quietWork())
 

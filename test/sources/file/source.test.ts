@@ -67,7 +67,7 @@ test('the files of a window are one input, in the order of the days; what is not
       ['3', '2024-01-31'],
       ['4', '2024-02-01'],
     ],
-    said: ['there is no file 2024-01-29.csv of 2024-01-29 to 2024-02-02: it has no rows'],
+    said: ['there is no file 2024-01-29.csv of 2024-01-29 to 2024-02-02'],
   })
   // Places go on from file to file, lines and offsets are those of their own.
   expect(

@@ -226,3 +226,21 @@ test('a file that was announced longer than it came is not taken', async () => {
   )
   expect(seen).toEqual([0, text.length])
 })
+
+test('a storm of 429 is waited out by all, fifty times at the most', async () => {
+  await using server = await apiServer([files({ '/text': text })])
+  await using around = surroundings()
+  const client = new HttpClient({ ...polite, retries: 0 }, around)
+  const ask = () => client.text({ url: `${server.base}/text` }, quietWork())
+  server.faults = (request) => (request <= 40 ? { status: 429, headers: { 'retry-after': '0' } } : undefined)
+  expect(await Promise.all([ask(), ask(), ask()])).toEqual([text, text, text])
+  expect(server.asked).toHaveLength(43)
+  server.faults = () => ({ status: 429, headers: { 'retry-after': '0' }, body: 'later' })
+  server.asked.length = 0
+  await expect(ask()).rejects.toMatchObject({
+    code: 'SOURCE_FAILED',
+    message: expect.stringMatching(/answered 429: later; tried \d+ times, and nothing of it was loaded$/),
+  })
+  expect(server.asked.length).toBeGreaterThan(49)
+  expect(server.asked.length).toBeLessThan(53)
+})

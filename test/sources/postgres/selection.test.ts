@@ -178,6 +178,12 @@ describe('what is read of another server', () => {
       'SQL_FAILED',
       /wrong\.sql:2:7\n {2} {2}FRM public\.event/,
     ],
+    [
+      'a query that names a column which is not there',
+      query('columns.sql', 'SELECT id,\n       libelle AS label\n  FROM public.event WHERE day = :from'),
+      'CONFIG_INVALID',
+      /columns\.sql cannot be read: column "libelle" does not exist[\s\S]*columns\.sql:2:8\n.*libelle AS label[\s\S]*nothing was changed$/,
+    ],
   ])('is told in one error: %s', async (_, fields, code, message) => {
     await using scene = await place()
     const failed = scene.fetch(

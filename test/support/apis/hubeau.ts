@@ -99,29 +99,44 @@ export const internalError: Reply = {
 /** Measures of one station, so many a day, of the days from one to another. */
 export function chronicle(from: string, days: number, perDay = 1, station = '00387X0184/S1'): Row[] {
   const start = Date.parse(`${from}T00:00:00Z`)
-  return Array.from({ length: days * perDay }, (_, index) => {
-    const time = start + (index * 86_400_000) / perDay
-    return {
-      code_bss: station,
-      urn_bss: `http://services.ades.eaufrance.fr/pointeau/${station}`,
-      date_mesure: new Date(time).toISOString().slice(0, 10),
-      timestamp_mesure: time,
-      niveau_nappe_eau: 100 + (index % 700) / 100,
-      mode_obtention: 'Valeur mesurée',
-      statut: 'Donnée contrôlée niveau 2',
-      qualification: 'Correcte',
-      code_continuite: '2',
-      nom_continuite: 'Point lié au point précédent',
-      code_producteur: '196',
-      nom_producteur: "Service Géologique Régional de l'Île-de-France",
-      code_nature_mesure: null,
-      nom_nature_mesure: null,
-      profondeur_nappe: 12.5,
-    }
-  })
+  return Array.from({ length: days * perDay }, (_, index) =>
+    level({ station, time: start + (index * 86_400_000) / perDay, level: 100 + (index % 700) / 100 }),
+  )
+}
+
+/** One measure of the chronicles, as it is delivered. */
+export function level(measure: { station: string; time: number; level: number; depth?: number }): Row {
+  const { station, time, depth = 12.5 } = measure
+  return {
+    code_bss: station,
+    urn_bss: `http://services.ades.eaufrance.fr/pointeau/${station}`,
+    date_mesure: new Date(time).toISOString().slice(0, 10),
+    timestamp_mesure: time,
+    niveau_nappe_eau: measure.level,
+    mode_obtention: 'Valeur mesurée',
+    statut: 'Donnée contrôlée niveau 2',
+    qualification: 'Correcte',
+    code_continuite: '2',
+    nom_continuite: 'Point lié au point précédent',
+    code_producteur: '196',
+    nom_producteur: "Service Géologique Régional de l'Île-de-France",
+    code_nature_mesure: null,
+    nom_nature_mesure: null,
+    profondeur_nappe: depth,
+  }
 }
 
 /** The rows whose day lies in a question. */
 export function within(rows: Row[], { from, to }: { from: string; to: string }, day = 'date_mesure'): Row[] {
   return rows.filter((row) => String(row[day]) >= from && String(row[day]) <= to)
+}
+
+/** The rows of the stations that a question names; all where it names none. */
+export function ofStations(
+  rows: Row[],
+  { parameters }: { parameters: URLSearchParams },
+  name = 'code_bss',
+): Row[] {
+  const codes = parameters.get(name)?.split(',')
+  return codes ? rows.filter((row) => codes.includes(String(row[name]))) : rows
 }

@@ -1,6 +1,7 @@
-import { cut, fitLine, type Span } from '../../cli/fit.ts'
-import { printable } from '../../cli/format.ts'
-import { textWidth } from '../../text-width.ts'
+import { textWidth } from '../text-width.ts'
+import { cut, fitLine, type Span } from './fit.ts'
+import { printable } from './format.ts'
+import type { Stream } from './streams.ts'
 
 /** A column of a grid. What does not fit on the screen is taken from flexible columns first, then columns go, the last first. */
 export interface GridColumn<Row> {
@@ -84,4 +85,13 @@ function squeeze<Row>(
     widths.set(column, Math.max(column.least, widthOf(column) - over))
   }
   return kept
+}
+
+/** As `grid`, on a terminal as wide as that is; elsewhere, where lines have no end, nothing is cut or left out. */
+export function gridText<Row>(
+  { live, columns: width, paint }: Stream,
+  columns: GridColumn<Row>[],
+  rows: Row[],
+): string {
+  return `${grid(columns, rows, live ? width : Number.POSITIVE_INFINITY, paint.dim).join('\n')}\n`
 }

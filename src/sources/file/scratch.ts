@@ -5,28 +5,29 @@ const LF = 10
  * collection, and the memory of a load is to stay small however large the file is.
  */
 export class Scratch {
-  #bytes = Buffer.allocUnsafeSlow(1024 * 1024)
-  #length = 0
+  /** Whoever writes into it makes room before, and says afterwards how long it is now. */
+  bytes = Buffer.allocUnsafeSlow(1024 * 1024)
+  length = 0
 
   /** Begins anew: what `filled` has given before is overwritten. */
   clear(): this {
-    this.#length = 0
+    this.length = 0
     return this
   }
 
   get filled(): Buffer {
-    return this.#bytes.subarray(0, this.#length)
+    return this.bytes.subarray(0, this.length)
   }
 
   text(text: string): void {
-    this.#makeRoom(text.length * 3)
-    this.#length += this.#bytes.write(text, this.#length)
+    this.makeRoom(text.length * 3)
+    this.length += this.bytes.write(text, this.length)
   }
 
   /** Bytes [from, to) of another buffer. */
   copy(bytes: Buffer, from: number, to: number): void {
-    this.#makeRoom(to - from)
-    this.#length += bytes.copy(this.#bytes, this.#length, from, to)
+    this.makeRoom(to - from)
+    this.length += bytes.copy(this.bytes, this.length, from, to)
   }
 
   /** Lines [from, to) of another buffer, each behind its number and a delimiter. */
@@ -35,17 +36,17 @@ export class Scratch {
     for (let at = from; at < to; place++) {
       const found = bytes.indexOf(LF, at)
       const end = found < 0 || found >= to ? to : found + 1
-      this.#makeRoom(end - at + 24)
-      this.#length += this.#bytes.write(`${place}${delimiter}`, this.#length, 'latin1')
-      this.#length += bytes.copy(this.#bytes, this.#length, at, end)
+      this.makeRoom(end - at + 24)
+      this.length += this.bytes.write(`${place}${delimiter}`, this.length, 'latin1')
+      this.length += bytes.copy(this.bytes, this.length, at, end)
       at = end
     }
   }
 
-  #makeRoom(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + more))
-    this.#bytes.copy(larger, 0, 0, this.#length)
-    this.#bytes = larger
+  makeRoom(more: number): void {
+    if (this.length + more <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more))
+    this.bytes.copy(larger, 0, 0, this.length)
+    this.bytes = larger
   }
 }
