@@ -42,7 +42,7 @@ export const maintain: Bench = {
   name: 'maintain',
   summary:
     'upkeep of 9 tables with 24 leaves: a quiet week, a busy week, a month that left 2 leaves bloated; and 200 slots for 5 daemons that die',
-  rows: 1_200_000,
+  rows: 7_200_000,
   works: [...upkeep, slots],
   unit: { work: 'weekly', way: undisturbed },
   async ways(stage) {
@@ -55,18 +55,28 @@ export const maintain: Bench = {
     writeFileSync(join(folder, 'dwh.yaml'), stringify(warehouseFile))
     const env = clientEnvironment(server)
     const dwh = (...words: string[]) => runDwh(folder, ['maintain', ...words, '--yes'], env)
+    // A quiet week changes nothing: the next may begin where it ended.
+    let isCared = false
     const cared = async () => {
+      if (isCared) return
       await cloneDatabase(server, 'bench_template')
       // What a clone has been through, its statistics do not know.
       await dwh('weekly')
+      isCared = true
     }
-    const busy = async () => {
+    const spoilt = async (by: () => Promise<void>) => {
       await cared()
-      await using session = await server.open(database)
-      await session.run(
-        facts.map((name) => `UPDATE public.${name} SET amount = amount + 1 WHERE id % 50 = 0`).join(';'),
-      )
+      isCared = false
+      await by()
     }
+    const busy = () =>
+      spoilt(async () => {
+        await using session = await server.open(database)
+        await session.run(
+          facts.map((name) => `UPDATE public.${name} SET amount = amount + 1 WHERE id % 50 = 0`).join(';'),
+        )
+      })
+    const fresh = () => spoilt(async () => {})
     const way = (
       work: string,
       name: string,
@@ -83,13 +93,13 @@ export const maintain: Bench = {
       { ...way('weekly', 'dwh', cared, weekly), bar: { times: 1.2, of: undisturbed, plus: 2 } },
       way('busy week', undisturbed, busy, byHand),
       way('busy week', 'dwh', busy, weekly),
-      way('monthly', everything, cared, async () => {
+      way('monthly', everything, fresh, async () => {
         await using session = await server.open(database)
         for (const table of [...leaves, ...dimensions]) await session.run(`VACUUM FULL public.${table}`)
         return { bytes: await bytesOfBloated(server) }
       }),
       {
-        ...way('monthly', 'dwh', cared, async () => {
+        ...way('monthly', 'dwh', fresh, async () => {
           const { rss_mb } = await dwh('monthly')
           return { rss_mb, bytes: await bytesOfBloated(server) }
         }),

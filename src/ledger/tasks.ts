@@ -32,6 +32,24 @@ export async function openTask(
   return row.task
 }
 
+/** A task that was never begun. */
+export interface IdleTask {
+  name: string
+  subject: string
+  outcome: 'nothing' | 'skipped'
+  reason: string
+}
+
+/** Writes several down in one statement: there are many, and each by itself would wait for the disk. */
+export async function keepIdleTasks(
+  session: Session,
+  run: number,
+  warehouse: string,
+  tasks: IdleTask[],
+): Promise<void> {
+  await session.run(sql('ledger/keep_idle_tasks'), [run, warehouse, JSON.stringify(tasks)])
+}
+
 export async function endTask(session: Session, task: number, end: TaskEnd): Promise<void> {
   await session.run(sql('ledger/end_task'), [
     task,

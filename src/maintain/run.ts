@@ -1,6 +1,6 @@
 import { DwhError, type ErrorCode, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
-import { endTask, openTask, type TaskEnd } from '../ledger/tasks.ts'
+import { endTask, keepIdleTasks, openTask, type TaskEnd } from '../ledger/tasks.ts'
 import { Session } from '../postgres/session.ts'
 import type { Target } from '../postgres/target.ts'
 import type { Span } from '../warehouse/values.ts'
@@ -38,7 +38,8 @@ export async function runTasks(work: Work, tasks: Task[], options: RunOptions): 
   const { target, run, warehouse } = options
   await using recorder = await Recorder.open(target, `maintain ${warehouse}`, run, work)
   const results: TaskResult[] = []
-  for (const group of groups(tasks)) {
+  results.push(...(await keepIdle(work, tasks, options, recorder)))
+  for (const group of groups(tasks.filter(({ idle }) => !idle))) {
     const queue = group.values()
     const many = group.some(({ parallel }) => parallel) ? Math.min(options.jobs, group.length) : 1
     const worker = async () => {
@@ -56,13 +57,31 @@ export async function runTasks(work: Work, tasks: Task[], options: RunOptions): 
 function groups(tasks: Task[]): Task[][] {
   const all: Task[][] = []
   for (const task of tasks) {
-    const fits = (one: Task) =>
-      one.name === task.name && (task.idle || one.idle || one.parallel === task.parallel)
+    const fits = (one: Task) => one.name === task.name && one.parallel === task.parallel
     const last = all.at(-1)
     if (last?.every(fits)) last.push(task)
     else all.push([task])
   }
   return all
+}
+
+async function keepIdle(
+  work: Work,
+  tasks: Task[],
+  { run, warehouse }: RunOptions,
+  recorder: Recorder,
+): Promise<TaskResult[]> {
+  const all = tasks.flatMap(({ idle, ...task }) =>
+    idle ? { name: task.name, subject: task.subject, outcome: idle, reason: task.plan } : [],
+  )
+  if (all.length > 0) await recorder.keep((ledger) => keepIdleTasks(ledger, run, warehouse, all))
+  return tasks.flatMap((task): TaskResult[] => {
+    const { idle, name, subject, plan: reason } = task
+    if (!idle) return []
+    if (idle === 'skipped')
+      work.emit({ type: 'step', step: `${name} ${subject}`, state: 'skipped', detail: reason })
+    return [{ task, outcome: idle, reason, seconds: 0, error: undefined }]
+  })
 }
 
 /** These are no failures: something with a right to it has ended the task. */
@@ -74,11 +93,11 @@ async function runTask(work: Work, task: Task, options: RunOptions, recorder: Re
   const number = await recorder.keep((ledger) =>
     openTask(ledger, options.run, options.warehouse, task.name, task.subject),
   )
-  if (!task.idle) work.emit({ type: 'step', step: title, state: 'started' })
+  work.emit({ type: 'step', step: title, state: 'started' })
   const { end, error } = await attempt(work, task, options, recorder)
   const seconds = Math.round(performance.now() - started) / 1000
   await recorder.keep((ledger) => endTask(ledger, number, end))
-  tell(work, task, title, end, seconds)
+  tell(work, title, end, seconds)
   return { task, ...end, seconds, error }
 }
 
@@ -89,7 +108,7 @@ async function attempt(
   recorder: Recorder,
 ): Promise<{ end: TaskEnd; error: DwhError | undefined }> {
   const window = task.anytime ? undefined : options.window
-  const closed = task.idle ? undefined : window?.closed
+  const closed = window?.closed
   if (closed) {
     const error = new DwhError('TIMED_OUT', closed)
     return { end: { outcome: 'stopped', reason: closed, code: error.code }, error }
@@ -109,13 +128,12 @@ async function attempt(
   }
 }
 
-function tell(work: Work, { idle }: Task, title: string, end: TaskEnd, seconds: number): void {
+function tell(work: Work, title: string, end: TaskEnd, seconds: number): void {
   const { outcome, reason } = end
   if (outcome === 'failed' || outcome === 'stopped') {
     work.emit({ type: 'warning', message: `${title}: ${outcome}: ${reason?.split('\n')[0]}` })
     return
   }
-  if (idle === 'nothing') return
   const detail = outcome === 'done' ? reason : `${outcome}: ${reason}`
   const state = outcome === 'skipped' ? 'skipped' : 'done'
   work.emit({ type: 'step', step: title, state, seconds, ...(detail ? { detail } : {}) })

@@ -74,8 +74,10 @@ export function nextClosing({ from, to, zone }: Hours, now: Temporal.Instant): T
   const clock = now.toZonedDateTimeISO(zone)
   const isBehindMidnight = to <= from && clock.hour * 60 + clock.minute < to
   const date = clock.toPlainDate().add({ days: to > from || isBehindMidnight ? 0 : 1 })
-  return date
-    .toPlainDateTime({ hour: Math.floor(to / 60), minute: to % 60 })
-    .toZonedDateTime(zone)
-    .toInstant()
+  const closing = date.toPlainDateTime({ hour: Math.floor(to / 60), minute: to % 60 })
+  const first = closing.toZonedDateTime(zone, { disambiguation: 'earlier' })
+  // A time that the clocks jump over in spring is over with the jump; of two in autumn it is the one to come.
+  if (!first.toPlainDateTime().equals(closing)) return first.getTimeZoneTransition('next')?.toInstant() ?? now
+  if (first.epochMilliseconds > now.epochMilliseconds) return first.toInstant()
+  return closing.toZonedDateTime(zone, { disambiguation: 'later' }).toInstant()
 }

@@ -8,7 +8,7 @@ import type { RelationName } from '../../postgres/identifiers.ts'
 import { relation } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { findInputs } from '../../sources/file/find.ts'
-import { field } from '../../sources/file/plain-csv.ts'
+import { line } from '../../sources/file/plain-csv.ts'
 import type { Reader } from '../../sources/file/reader.ts'
 import type { StoredColumn } from './columns.ts'
 
@@ -121,7 +121,7 @@ async function* csv(reader: Reader, work: Work, positions: number[]): AsyncGener
     let text = ''
     for (const { fields, problem } of batch.records()) {
       if (problem) throw new DwhError('INPUT_BROKEN', `a row of the archive ${problem.message}`)
-      text += `${positions.map((at) => field(fields[at] ?? null)).join(',')}\n`
+      text += line(fields, positions, undefined)
       if (text.length < 64 * 1024) continue
       yield Buffer.from(text)
       text = ''
@@ -138,13 +138,13 @@ export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T
     if (error instanceof DwhError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new DwhError('DISK_FULL', `there is no room for ${path}; the leaf is as it was`, {
+      throw new DwhError('DISK_FULL', `there is no room for ${path}; the leaf stays attached, and sealed`, {
         cause: error,
         hint: 'free some room, or name another folder as maintenance.archive.folder',
       })
     }
     if (code !== undefined && /^E[A-Z]+$/.test(code)) {
-      throw new DwhError('FAILED', `${message}; the leaf is as it was`, {
+      throw new DwhError('FAILED', `${message}; the leaf stays attached, and sealed`, {
         cause: error,
         hint: 'see maintenance.archive.folder in the warehouse file',
       })

@@ -59,6 +59,7 @@ export async function repackTable(
   const words = [
     `--table=${relation(table)}`,
     '--no-order',
+    '--no-analyze',
     // Whoever is in the way stays: it gives up after a minute, and says nothing of it by its exit code.
     '--no-kill-backend',
     '--wait-timeout=60',
