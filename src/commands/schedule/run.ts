@@ -15,7 +15,6 @@ import { alertPass } from '../../schedule/alerts/pass.ts'
 import { isAnythingDue } from '../../schedule/claim.ts'
 import { Daemon } from '../../schedule/daemon.ts'
 import { jobsOf } from '../../schedule/jobs.ts'
-import { refusePooling } from '../../schedule/pooler.ts'
 import { loadWarehouse, type Warehouse } from '../../warehouse/load.ts'
 import { span, spanSeconds } from '../../warehouse/values.ts'
 
@@ -41,7 +40,6 @@ export const scheduleRun = command({
     const warehouse = context.warehouse()
     {
       await using session = await context.open()
-      await refusePooling(session)
       if (once && (await ledgerPresence(session)).has_slots) {
         if (!(await isAnythingDue(session, { warehouse: warehouse.name, jobs, clock: null })))
           return context.say('nothing is due')
