@@ -32,6 +32,8 @@ export function rewriteTask(rewrite: Rewrite): Task {
     name: 'rewrite',
     subject: relation(table),
     plan: `${words[method]}: ${reason}`,
+    // A pg_repack waits for every transaction that is older than it, such as that of another one.
+    parallel: method !== 'repack',
     run: (turn) => run(turn, rewrite),
   }
 }
