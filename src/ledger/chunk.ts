@@ -1,3 +1,4 @@
+import type { LockWait } from '../events.ts'
 import type { Wanted } from './backfills.ts'
 
 /** How a chunk has ended. */
@@ -32,7 +33,13 @@ export interface ChunkProgress {
   done: number
   total: number
   /** Why nothing happens at the moment. */
-  waiting?: { host: string; until: string; reason: string }
+  waiting?: {
+    host: string
+    until: string
+    reason: string
+    /** Of a lock: since when, and who stands in the way, where that was seen. */
+    lock?: { since: string; by: LockWait['by'] }
+  }
 }
 
 /** What a chunk has brought. */

@@ -9,6 +9,7 @@ import { type Check, missingTables, preflight, serverFacts } from '../../backfil
 import { Probe } from '../../backfill/reach.ts'
 import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
 import { refuseSharedTerritory } from '../../backfill/shared-territory.ts'
+import { rowsTwice } from '../../backfill/twice.ts'
 import { sourcePlace } from '../../cli/backfill.ts'
 import type { Context } from '../../cli/context.ts'
 import { DwhError } from '../../errors.ts'
@@ -76,7 +77,7 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
     checks: await preflight(
       facts,
       missing,
-      leaflessWindows(plan.chunks),
+      [...leaflessWindows(plan.chunks), ...rowsTwice(plan.chunks)],
       sourceChecks,
       input.parallel,
       estimated.bytes,
