@@ -81,6 +81,7 @@ export const maintenanceTasks = [
   'freeze',
   'retention',
   'checks',
+  'report',
 ] as const
 
 const tasks = (...standard: (typeof maintenanceTasks)[number][]) =>
@@ -126,6 +127,15 @@ const maintenanceSchema = z.strictObject({
     })
     .prefault({})
     .describe('leaves that are put away'),
+  report: z
+    .strictObject({
+      folder: text
+        .default('reports')
+        .describe('relative to this file; of a warehouse that ships, in the state folder'),
+      format: z.enum(['html', 'md', 'json']).default('html'),
+    })
+    .prefault({})
+    .describe('what the task `report` writes, a file a month'),
 })
 
 const backupSchema = z

@@ -1,11 +1,10 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { digestFile, syncPath } from '../../backup/files.ts'
 import { safeName } from '../../backup/folder.ts'
 import { DwhError } from '../../errors.ts'
-import { packageRoot } from '../../package.ts'
-import { stateFolder } from '../../state-folder.ts'
+import { folderBeside } from '../../warehouse/beside.ts'
 import type { Warehouse } from '../../warehouse/load.ts'
 import { onDisk } from './parquet.ts'
 
@@ -35,9 +34,8 @@ export const manifestSchema = z.object({
 export type ArchiveManifest = z.output<typeof manifestSchema>
 
 /** Where archived leaves of a warehouse lie: beside its file, but for the warehouses that ship with the program. */
-export function archivesOf({ path, name, maintenance }: Warehouse): string {
-  const ships = dirname(path) === join(packageRoot, 'warehouses')
-  return ships ? join(stateFolder(), 'archive', name) : resolve(dirname(path), maintenance.archive.folder)
+export function archivesOf(warehouse: Warehouse): string {
+  return folderBeside(warehouse, 'archive', warehouse.maintenance.archive.folder)
 }
 
 /** The folder of one leaf while it is written; `finish` gives it its name. */

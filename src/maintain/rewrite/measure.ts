@@ -31,11 +31,11 @@ export async function measureBloat(
 ): Promise<Map<number, Bloat | undefined>> {
   const extension = await findExtension(session, 'pgstattuple')
   const measured = new Map<number, Bloat | undefined>()
-  const estimated = await estimate(session, tables)
-  for (const { oid } of tables) {
-    const exact = extension && (await measure(session, extension.schema, oid))
-    measured.set(oid, exact ?? estimated.get(oid))
-  }
+  for (const { oid } of tables)
+    measured.set(oid, extension && (await measure(session, extension.schema, oid)))
+  const rest = tables.filter(({ oid }) => !measured.get(oid))
+  const estimated = rest.length > 0 ? await estimate(session, rest) : undefined
+  for (const { oid } of rest) measured.set(oid, estimated?.get(oid))
   return measured
 }
 
