@@ -119,8 +119,7 @@ export class Lease implements AsyncDisposable {
    * @throws DwhError LEASE_LOST
    */
   async check(session: Session): Promise<void> {
-    const row = await session.row(sql('ledger/check_lease'), [this.work, this.epoch])
-    if (!row) throw leaseLost(this.work)
+    await checkLease(session, this.work, this.epoch)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -227,7 +226,16 @@ export async function joinLease(session: Session, key: string, epoch: number): P
   if (!(await session.row(sql('ledger/join_lease'), [key, epoch]))) throw leaseLost(key)
 }
 
-function leaseLost(key: string): DwhError {
+/**
+ * As `check` of a lease, for whoever works under that of another process.
+ *
+ * @throws DwhError LEASE_LOST
+ */
+export async function checkLease(session: Session, key: string, epoch: number): Promise<void> {
+  if (!(await session.row(sql('ledger/check_lease'), [key, epoch]))) throw leaseLost(key)
+}
+
+export function leaseLost(key: string): DwhError {
   return new DwhError(
     'LEASE_LOST',
     `another run took over ${key}; what this one had not committed is undone`,

@@ -48,6 +48,7 @@ export class Daemon {
   #upkeep: Promise<void> | undefined
   #upkeepAt = Number.NEGATIVE_INFINITY
   #prunedAt = Number.NEGATIVE_INFINITY
+  readonly #warned = new Set<string>()
   /** Slots of ours that ended with an error. */
   failed = 0
   ended = 0
@@ -125,18 +126,30 @@ export class Daemon {
       else if (now?.cancel_at) void own.stop('cancelled')
     }
     let pause = longestSleep
-    for (const job of await listJobs(session, warehouse, clock)) {
-      const open = slots.filter((slot) => slot.job === job.job)
-      const mayStart = !once || isFirst
-      if (mayStart && wantsAttention(job, open)) {
-        const attendant = { ...this.#options, jobs: this.#jobs }
-        const claim = await attend(session, this.#quiet, attendant, job.job)
-        if (claim) this.#start(claim)
+    const known = await listJobs(session, warehouse, clock)
+    for (const job of known) {
+      try {
+        const mayStart = !once || isFirst
+        if (mayStart && wantsAttention(job, known, slots)) {
+          const attendant = { ...this.#options, jobs: this.#jobs }
+          const claim = await attend(session, this.#quiet, attendant, job.job)
+          if (claim) this.#start(claim)
+        }
+        if (!job.gone_at && !job.paused_at)
+          pause = Math.min(pause, nextDue(job.definition, job.now.getTime()) - job.now.getTime() + 1)
+      } catch (error) {
+        // A zone that only the machine of another daemon knows must not keep the other jobs from being run.
+        if (!(error instanceof RangeError)) throw error
+        this.#warnOnce(`${job.job}: ${error.message}; another daemon may know better`)
       }
-      if (!job.gone_at && !job.paused_at)
-        pause = Math.min(pause, nextDue(job.definition, job.now.getTime()) - job.now.getTime() + 1)
     }
     return pause
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#warned.has(message)) return
+    this.#warned.add(message)
+    this.#work.emit({ type: 'warning', message })
   }
 
   #start(claim: Claim): void {

@@ -46,16 +46,16 @@ class Attendance {
     return new Attendance(session, await startRun(session, 'schedule run', [], 'test', []), jobs)
   }
 
-  async at(time: string): Promise<Claim | undefined> {
+  async at(time: string, job = 'job'): Promise<Claim | undefined> {
     const attendant: Attendant = {
       ...{ warehouse: 'test', run: this.#run, holder: 'here:1', jobs: this.jobs, clock: clock(time) },
     }
-    return attend(this.#session, quietWork(), attendant, 'job')
+    return attend(this.#session, quietWork(), attendant, job)
   }
 
   /** As `at`, with the work of the claim done at once. */
-  async done(time: string): Promise<string | undefined> {
-    const claim = await this.at(time)
+  async done(time: string, job = 'job'): Promise<string | undefined> {
+    const claim = await this.at(time, job)
     if (!claim) return undefined
     await this.finish(claim, time)
     return short(claim.slot.due_at)
@@ -178,6 +178,51 @@ describe.each(servers)('slots on $name', (server) => {
     ])
   })
 
+  test('a job after others waits for what was due before it, whoever has planned that or not', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    const jobs = await Attendance.begin(session, { after: ['early', 'absent'], cron: '30 * * * *' }, '09:59')
+    jobs.jobs.set('early', hourly)
+    await seeJobs(session, 'test', jobs.jobs, clock('09:59'))
+    const held = async (time: string) => {
+      expect(await jobs.at(time)).toBeUndefined()
+      return (await openSlots(session, 'test', 'job')).map(({ state, due_at }) => `${short(due_at)} ${state}`)
+    }
+    // Nobody has planned the one of 10:00 yet.
+    expect(await held('10:30')).toEqual(['10:30 queued'])
+    const early = await jobs.at('10:31', 'early')
+    expect(await held('10:32')).toEqual(['10:30 queued'])
+    // Whose daemon dies has not ended; nor does the hour that comes stand in the way of the one before it.
+    await early?.lease[Symbol.asyncDispose]()
+    expect(await held('10:33')).toEqual(['10:30 queued'])
+    const again = await jobs.at('10:34', 'early')
+    expect(await held('11:00')).toEqual(['10:30 queued'])
+    if (again) await jobs.finish(again, '11:01', 1)
+    const first = await jobs.at('11:01')
+    expect(first?.slot.due_at).toEqual(clock('10:30'))
+    expect(await jobs.done('11:02', 'early')).toBe('11:00')
+    if (first) await jobs.finish(first, '11:03')
+    expect(await jobs.done('11:30')).toBe('11:30')
+    // One that waits is overlapped like one that works; a job that is paused or gone keeps nobody.
+    expect(await held('12:30')).toEqual(['12:30 queued'])
+    expect(await held('13:30')).toEqual(['12:30 queued'])
+    await pauseJobs(session, 'test', ['early'], 'eve')
+    expect(await held('13:31')).toEqual(['12:30 queued'])
+    expect(await jobs.done('13:32', 'early')).toBeUndefined()
+    expect(await jobs.done('13:33')).toBe('12:30')
+    await resume(session, 'test', 'early', clock('13:40'))
+    expect(await held('14:30')).toEqual(['14:30 queued'])
+    jobs.jobs.delete('early')
+    await seeJobs(session, 'test', jobs.jobs, clock('14:31'))
+    expect(await jobs.done('14:32')).toBe('14:30')
+    const lines = await jobs.slots()
+    expect(lines.filter((line) => line.includes(':30 '))).toEqual([
+      ...['10:30 late', '11:30 ran', '12:30 late'],
+      '13:30 skipped: the one of 2026-03-01 12:30Z was still waiting',
+      '14:30 late',
+    ])
+  })
+
   test('a paused job skips, a changed one begins anew, one that is gone ends what was due', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
@@ -223,7 +268,7 @@ describe.each(servers)('slots on $name', (server) => {
     expect(await session.rows('SELECT FROM dwh.leases')).toHaveLength(1)
   })
 
-  test('a slot whose daemon has died is taken up again, and given up the third time; a stale holder is refused', async () => {
+  test('a slot whose daemon has died is taken up again, until the next one is due; a stale holder is refused', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
     const jobs = await Attendance.begin(session, {}, '09:30')
@@ -247,14 +292,31 @@ describe.each(servers)('slots on $name', (server) => {
     })
     expect(await finishSlot(stale, taken?.slot.slot ?? 0, 1, 0, null)).toBeUndefined()
     if (taken) await again.finish(taken, '10:02')
-    await other.run(
-      `INSERT INTO dwh.slots (warehouse, job, due_at, planned_at, started_at, attempts) VALUES ('test', 'job', $1, $1, $1, 3)`,
+    // The third time it may be its own fault: it rests for a minute, two, four …, until the next one is due.
+    const { slot } = await other.one<{ slot: number }>(
+      `INSERT INTO dwh.slots (warehouse, job, due_at, planned_at, started_at, attempts) VALUES ('test', 'job', $1, $1, $1, 2) RETURNING slot`,
       [clock('11:00')],
     )
-    expect(await again.at('11:00:30')).toBeUndefined()
-    expect(await again.slots()).toEqual(['10:00 ran', '11:00 failed: its daemon died 3 times'])
-    // What had begun goes on through a pause; of a job that is gone nobody knows how.
+    for (const [begin, dies, rests] of [
+      ['11:00:30', '11:01', '11:01:59'],
+      ['11:02', '11:03', '11:04:59'],
+    ] as const) {
+      const claim = await again.at(begin)
+      expect(claim).toMatchObject({ slot: { due_at: clock('11:00') } })
+      await claim?.lease[Symbol.asyncDispose]()
+      await other.run(`UPDATE dwh.leases SET backend_pids = '{1}', expires_at = $1 WHERE work = $2`, [
+        ...[clock(dies), `slot ${slot}`],
+      ])
+      expect(await again.at(rests)).toBeUndefined()
+    }
+    // What may still work for it is ended, and nothing may begin to.
+    await using late = await database.open()
     await again.at('12:00')
+    expect(await again.slots()).toEqual([
+      ...['10:00 ran', '11:00 failed: its daemons died 4 times, and the next one is due', '12:00 running'],
+    ])
+    await expect(enterSlot(late, slot, 4, command)).rejects.toMatchObject({ code: 'LEASE_LOST' })
+    // What had begun goes on through a pause; of a job that is gone nobody knows how.
     await other.run(`UPDATE dwh.leases SET backend_pids = '{1}'`)
     await pauseJobs(other, 'test', ['job'], 'eve')
     const paused = await again.at('13:00')

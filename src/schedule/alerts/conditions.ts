@@ -19,10 +19,13 @@ type Look = (session: Session, warehouse: Warehouse) => Promise<Finding[] | unde
 export const looks: Record<AlertCondition, Look> = {
   failure: async (session, { name }) =>
     (await endedBadly(session, name))
-      .filter(({ state }) => state === 'failed')
-      .map(({ job, due_at, reason, exit_code, run }) => ({
+      .filter(({ state }) => state !== 'missed')
+      .map(({ job, due_at, state, reason, exit_code, attempts, run }) => ({
         ...{ condition: 'failure', subject: job },
-        message: `job ${job}, due ${utc(due_at)}, ended with exit code ${exit_code}${reason ? `: ${reason}` : ''}`,
+        message:
+          state === 'failed'
+            ? `job ${job}, due ${utc(due_at)}, ended with exit code ${exit_code}${reason ? `: ${reason}` : ''}`
+            : `job ${job}, due ${utc(due_at)}, was begun ${attempts} times, and its daemons died; it is tried again`,
         hint: run === null ? 'dwh schedule list' : `dwh runs show ${run}`,
       })),
   missed: async (session, { name }) =>
