@@ -122,15 +122,12 @@ function typedIn(text: string): Typed[] {
 
 const names = [...everyCommand.map(([path]) => path), ...commands.map(({ name }) => name)]
 
-/** What a later version will have, and is said to be of a later one wherever it is named. */
-const later = ['schedule run']
-
 /** A command line that can be parsed, or the bare name of a command or a group, as text speaks of them. */
 function isKnown(words: string[]): boolean {
   // A usage line goes on with [options] and <name>.
   const end = words.findIndex((word) => /^[[<]/.test(word))
   const typed = words.slice(0, end < 0 ? undefined : end).join(' ')
-  if (['', ...names, ...later].includes(typed)) return true
+  if (['', ...names].includes(typed)) return true
   // Help and the version are printed and not parsed.
   if (end >= 0 || /(^| )(--help|--version|-h|-V)$/.test(typed)) return end < 0
   try {

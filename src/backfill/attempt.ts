@@ -212,7 +212,14 @@ function fetchedFigures({ fetched, seconds }: Doing) {
 /** A window without rows is done too, where none are expected. */
 async function endEmpty(doing: Doing): Promise<ChunkResult> {
   const { bench, tools, work, claim, fetched } = doing
-  const facts = { records: 0, rows: 0, rejected: 0, duplicates: 0, outside: 0, days: async () => new Map() }
+  const facts = {
+    records: 0,
+    rows: 0,
+    rejected: 0,
+    duplicates: 0,
+    outside: 0,
+    days: async () => new Set<string>(),
+  }
   const verdict = await judge(doing, facts)
   const figures: ChunkFigures = {
     ...{ records: 0, inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0 },

@@ -28,7 +28,7 @@ export interface ToolRun {
  * @throws DwhError of the code `failure` with the last lines of stderr, or DISK_FULL; the reason of an aborted signal
  */
 export async function runTool(
-  { name, path }: ClientTool,
+  { name, path }: Pick<ClientTool, 'name' | 'path'>,
   words: string[],
   run: ToolRun,
 ): Promise<{ stdout: string }> {

@@ -1,7 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import type { z } from 'zod'
 import { type Estimate, estimate } from '../../backfill/estimate.ts'
-import { isOpen, readHours } from '../../backfill/hours.ts'
 import { leaflessWindows } from '../../backfill/leafless.ts'
 import { OpenSources } from '../../backfill/open-source.ts'
 import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfill/plan.ts'
@@ -17,6 +16,7 @@ import { DwhError } from '../../errors.ts'
 import type { BackfillSettings } from '../../ledger/backfills.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import type { Politeness } from '../../sources/source.ts'
+import { isOpen, readHours } from '../../warehouse/hours.ts'
 import type { planFlags } from './flags.ts'
 
 /** What the flags of `plan` and `run` say. */

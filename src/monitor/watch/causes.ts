@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
-import { isOpen, nextOpening, readHours } from '../../backfill/hours.ts'
 import { withoutAddress } from '../../sources/http/trouble.ts'
+import { isOpen, nextOpening, readHours } from '../../warehouse/hours.ts'
 import type { Cause } from './document.ts'
 import type { BackfillRow, Facts, NotedRow, WorkerRow } from './facts.ts'
 
