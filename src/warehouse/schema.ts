@@ -136,7 +136,7 @@ const maintenanceSchema = z.strictObject({
       folder: text
         .default('reports')
         .describe('relative to this file; of a warehouse that ships, in the state folder'),
-      format: z.enum(['html', 'md', 'json']).default('html'),
+      format: z.enum(['html', 'md', 'json']).default('html').describe('what its file is'),
     })
     .prefault({})
     .describe('what the task `report` writes, a file a month'),
