@@ -164,11 +164,13 @@ function judgeEnded(
       return decide('missing', `what is new since ${current.watermark ?? 'the last time'}`, current)
     if (current.code !== chunk.code)
       return decide('stale', `done ${by}, and the warehouse file says something else since`, current)
+    if (current.absent)
+      return decide('missing', `done ${by} without its files, which were not there`, current)
     if (window && endedEarly(current, window))
       return decide('stale', `done ${by} before its days were over`, current)
     return decide('done', `done ${by} on ${current.ended_at?.toISOString().slice(0, 10)}`, current)
   }
-  const within = touching.filter((past) => counts(past) && past.code === chunk.code)
+  const within = touching.filter((past) => counts(past) && past.code === chunk.code && !past.absent)
   if (window && covers(within, window)) {
     const runs = [...new Set(within.map(({ backfill }) => backfill))]
     return decide(
