@@ -56,6 +56,8 @@ export interface ChunkFigures {
   outside: number
   /** Those of them that lie in no window that is planned or done either; older chunks do not know it. */
   unplanned?: number
+  /** Its files were not there, which may be. */
+  absent?: boolean
   /** Rows that the source said there are. */
   announced: number | null
   requests: number
@@ -122,6 +124,8 @@ export interface PastChunk extends Pick<Chunk, 'chunk' | 'backfill' | 'dataset' 
   error: string | null
   fingerprint: string | null
   watermark: string | null
+  /** It is done without its files, which were not there. */
+  absent: boolean
   rows: number
   seconds: number
   /** Of its backfill. */

@@ -63,7 +63,7 @@ async function planning() {
           ...{ datasets: ['sales'], all: false, source: undefined, parameters: {} },
           chunk: chunkSize(chunk) as ChunkSize,
         }),
-        span: { from: Temporal.PlainDate.from(from), to: Temporal.PlainDate.from(to) },
+        spans: [{ from: Temporal.PlainDate.from(from), to: Temporal.PlainDate.from(to) }],
         order: order as 'oldest' | 'newest',
         taking,
       },
