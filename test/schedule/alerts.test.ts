@@ -153,25 +153,36 @@ test('people are told once when a job fails, once when it goes well again, and b
   await slot('2026-03-04 02:00Z', 'missed', null, 'nobody was there')
   await pass()
   expect(web.bodies.slice(3).map(({ condition, state }) => [condition, state])).toEqual([['missed', 'open']])
-  // A run whose tasks were all skipped has done nothing, though it ended with 0; one that did some of them has, though it did not.
+  // A job that ends with 0 every night and does nothing: all of its tasks are skipped, whatever it runs behind them …
   await session.run(
     `INSERT INTO dwh.tasks (run, warehouse, name, outcome, ended_at, reason) VALUES ($1, 'test', 'vacuum', 'skipped', now(), 'x')`,
     [run],
   )
   await session.run(`UPDATE dwh.jobs SET known_from = '2026-01-01Z'`)
   await session.run(
-    `INSERT INTO dwh.slots (warehouse, job, due_at, started_at, ended_at, outcome, exit_code, run)
-     VALUES ('test', 'nightly', now(), now(), now(), 'ran', 0, $1)`,
+    `INSERT INTO dwh.slots (warehouse, job, due_at, started_at, ended_at, outcome, exit_code, runs)
+     VALUES ('test', 'nightly', now(), now(), now(), 'ran', 0, ARRAY[$1::bigint])`,
     [run],
   )
   const silence = async () =>
     (await examine(session, [], { warehouse: 'test' })).find(({ id }) => id === 'silence')?.answer
   expect(await silence()).toBe('no')
+  // … or it is told to do nothing, and leaves no run.
+  await session.run(`UPDATE dwh.jobs SET definition = jsonb_set(definition, '{run}', $1)`, [
+    JSON.stringify(['maintain weekly --dry-run', '--help']),
+  ])
+  await session.run(`UPDATE dwh.slots SET runs = '{}'`)
+  expect(await silence()).toBe('no')
+  await session.run(`UPDATE dwh.jobs SET definition = jsonb_set(definition, '{run}', '["status"]')`)
+  expect(await silence()).toBe('yes')
+  // One that did some of its tasks has done something, though it failed.
+  await session.run('UPDATE dwh.slots SET runs = ARRAY[$1::bigint] WHERE due_at > $2', [run, '2026-06-01Z'])
+  expect(await silence()).toBe('no')
   await session.run(
     `INSERT INTO dwh.tasks (run, warehouse, name, outcome, ended_at) VALUES ($1, 'test', 'freeze', 'nothing', now())`,
     [run],
   )
-  await session.run('UPDATE dwh.slots SET exit_code = 5 WHERE run = $1', [run])
+  await session.run('UPDATE dwh.slots SET exit_code = 5 WHERE $1 = ANY (runs)', [run])
   expect(await silence()).toBe('yes')
 })
 
