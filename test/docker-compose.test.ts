@@ -58,10 +58,10 @@ test('PostgreSQL 17 has checksums, LZ4, a health check and a volume', () => {
   })
 })
 
-test('dwh is not root, waits for the server, and for the schedule, which is still to come', () => {
+test('dwh is not root, waits for the server, and runs the schedule where that is asked for', () => {
   expect(services.dwh).toMatchObject({
     user: 'node',
-    profiles: ['schedule'],
+    ...{ profiles: ['schedule'], command: ['schedule', 'run'] },
     depends_on: { postgresql: { condition: 'service_healthy' } },
   })
   expect(readFileSync(join(packageRoot, 'Dockerfile'), 'utf8')).toMatch(/^USER node$/m)

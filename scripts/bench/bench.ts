@@ -32,6 +32,8 @@ export interface BenchRow extends Figures {
 export interface RelativeBar {
   times: number
   of: string
+  /** Or so many seconds more, where that is larger. */
+  plus?: number
 }
 
 /** The work and the way that ratios are to. */

@@ -14,10 +14,11 @@ import type { Bench, BenchRow, BenchServer, Stage, Way } from './bench.ts'
 import { compress } from './compress.ts'
 import { convert } from './convert.ts'
 import { load } from './load.ts'
+import { maintain } from './maintain.ts'
 import { measureWays } from './measure.ts'
 
 /** Every benchmark, by its name. */
-const benches: Bench[] = [convert, compress, load, backup, backfill]
+const benches: Bench[] = [convert, compress, load, backup, backfill, maintain]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { packageRoot } from '../../src/package.ts'
 import type { Session } from '../../src/postgres/session.ts'
-import type { BenchRow, BenchServer, Figures, Unit, Way } from './bench.ts'
+import type { BenchRow, BenchServer, Figures, RelativeBar, Unit, Way } from './bench.ts'
 
 /** Every way is run so many times, in turn, so that a machine that slows down slows all of them. */
 const rounds = 3
@@ -46,7 +46,7 @@ function judged(ways: Way[], medians: Figures[], benchUnit: Unit): BenchRow[] {
     const first = medians[ways.findIndex((row) => row.work === work)]?.bytes
     const ratio = (seconds: number | undefined) => (base && seconds ? seconds / base : undefined)
     const own = ratio(median.seconds)
-    const limit = typeof bar === 'object' ? times(bar.times, ratio(of(work, bar.of))) : bar
+    const limit = typeof bar === 'object' ? ratio(allowed(bar, of(work, bar.of))) : bar
     return {
       work,
       way,
@@ -59,8 +59,9 @@ function judged(ways: Way[], medians: Figures[], benchUnit: Unit): BenchRow[] {
   })
 }
 
-function times(factor: number, ratio: number | undefined): number | undefined {
-  return ratio === undefined ? undefined : factor * ratio
+/** The seconds that a bar allows. */
+function allowed({ times, plus = 0 }: RelativeBar, seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.max(times * seconds, seconds + plus)
 }
 
 /** The median of every figure. */

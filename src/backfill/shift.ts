@@ -9,12 +9,12 @@ import { failDependents, tellProgress } from '../ledger/chunks.ts'
 import { releaseDead } from '../ledger/workers.ts'
 import type { Session } from '../postgres/session.ts'
 import type { Target } from '../postgres/target.ts'
+import { type Hours, isOpen, nextOpening, readHours } from '../warehouse/hours.ts'
 import type { Bench } from './attempt.ts'
 import { type ChunkWork, chunkName } from './chunk-work.ts'
 import { endLine, failureLine } from './end-line.ts'
 import { failures } from './gates.ts'
 import { type Foreman, Hand } from './hand.ts'
-import { type Hours, isOpen, nextOpening, readHours } from './hours.ts'
 import type { Settled } from './settle.ts'
 
 /** Milliseconds between two looks at what is wanted, two signs of life, two searches for dead workers. */

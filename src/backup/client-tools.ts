@@ -6,7 +6,7 @@ import { howToInstall } from '../postgres/server/install.ts'
 
 /** A client program that can read the server. */
 export interface ClientTool {
-  name: 'pg_dump' | 'pg_restore'
+  name: 'pg_dump' | 'pg_restore' | 'pg_repack'
   path: string
   /** `15.18` */
   version: string

@@ -13,6 +13,8 @@ import type { ClientTool } from './client-tools.ts'
 export interface ToolRun {
   /** The database to connect to; undefined for work on files. */
   target?: Target
+  /** What its connections are called behind `dwh `; the name of the program unless given. */
+  application?: string
   signal: AbortSignal
   /** Told each line that the program writes on stderr. */
   onMessage?: (line: string) => void
@@ -28,7 +30,7 @@ export interface ToolRun {
  * @throws DwhError of the code `failure` with the last lines of stderr, or DISK_FULL; the reason of an aborted signal
  */
 export async function runTool(
-  { name, path }: ClientTool,
+  { name, path }: Pick<ClientTool, 'name' | 'path'>,
   words: string[],
   run: ToolRun,
 ): Promise<{ stdout: string }> {
@@ -37,7 +39,7 @@ export async function runTool(
   const child = spawn(path, words, {
     env: {
       ...ownEnvironment(),
-      ...(run.target ? connectionEnvironment(run.target, name) : {}),
+      ...(run.target ? connectionEnvironment(run.target, run.application ?? name) : {}),
       ...(secret ? { PGPASSFILE: secret.path } : {}),
     },
     stdio: ['ignore', 'pipe', 'pipe'],

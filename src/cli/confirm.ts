@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { DwhError } from '../errors.ts'
+import { slotOfEnvironment } from './slot.ts'
 import type { Streams } from './streams.ts'
 
 /**
@@ -16,7 +17,8 @@ export async function confirm(
   signal: AbortSignal,
   hasDryRun: boolean,
 ): Promise<boolean> {
-  if (yes) return true
+  // What stands in the schedule of the warehouse file was said yes to there.
+  if (yes || slotOfEnvironment()) return true
   if (!streams.interactive) {
     throw new DwhError(
       'NEEDS_CONFIRMATION',

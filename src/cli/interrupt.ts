@@ -1,5 +1,6 @@
 import { DwhError } from '../errors.ts'
 import { type Span, spanSeconds, spanText } from '../warehouse/values.ts'
+import { slotOfEnvironment } from './slot.ts'
 
 /**
  * The first Ctrl-C (or SIGTERM) aborts the signal: the running step is finished or rolled back and recorded. The second
@@ -18,6 +19,12 @@ export function interruption(say: (message: string) => void, leave: () => void):
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
+  // Of a job: its daemon has gone, and another will take the slot up.
+  if (slotOfEnvironment()) {
+    process.on('disconnect', stop)
+    // Whoever listens is kept from ending.
+    process.channel?.unref()
+  }
   return controller.signal
 }
 

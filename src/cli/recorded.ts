@@ -1,13 +1,16 @@
 import { type DwhError, toDwhError } from '../errors.ts'
 import type { DwhEvent, Work } from '../events.ts'
 import { endRun, keepEvent, pruneRuns, setLogPath, startRun } from '../ledger/runs.ts'
+import { checkSlot, enterSlot } from '../ledger/slots.ts'
 import { ensureLedger } from '../migrate/apply.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import { type Span, spanSeconds } from '../warehouse/values.ts'
 import type { Context } from './context.ts'
 import { TimeLimit } from './interrupt.ts'
 import { RunLog, removeLogs } from './log.ts'
+import { slotOfEnvironment } from './slot.ts'
 
 const ninetyDays: Span = { amount: 90, unit: 'day' }
 
@@ -87,10 +90,13 @@ export async function recorded<Summary>(
   }
   using limit = timeout && new TimeLimit(timeout)
   const work = limited({ emit, signal: context.work.signal }, limit)
+  const slot = slotOfEnvironment()
   let failure: DwhError | undefined
   let summary: Summary | undefined
   try {
+    if (slot) await enterSlot(ledger, slot.slot, slot.epoch, run)
     await using session = await Session.open(target, `dwh ${context.command} ${run}`, work)
+    if (slot) await enterSlot(session, slot.slot, slot.epoch, run)
     summary = await body({ run, work, session })
     return summary
   } catch (error) {
@@ -104,7 +110,11 @@ export async function recorded<Summary>(
       .catch(async (error) => {
         if (failure?.code === 'SERVER_WENT_AWAY') throw error
         await using another = await Session.open(target, `dwh ${context.command}`, quiet)
-        await endRun(another, run, failure, summary)
+        await inTransaction(another, async () => {
+          // Whoever has taken the slot over does it anew: this one counts as died.
+          if (slot) await checkSlot(another, slot.slot, slot.epoch)
+          await endRun(another, run, failure, summary)
+        })
       })
       .then(() => pruneRuns(ledger, spanSeconds(warehouse?.retention.runs ?? ninetyDays)))
       .then(removeLogs)

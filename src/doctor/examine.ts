@@ -4,7 +4,7 @@ import type { Session } from '../postgres/session.ts'
 import { hasState, sqlstate } from '../postgres/sqlstate.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import { type Answer, unknown, type Verdict } from './answer.ts'
-import { fitness, type Question, questions } from './questions.ts'
+import { fitness, health, type Question, questions } from './questions.ts'
 import { Subject, type SubjectOptions } from './subject.ts'
 
 /**
@@ -17,6 +17,15 @@ export async function examine(
   options: SubjectOptions = {},
 ): Promise<Answer[]> {
   return answerQuestions(questions, new Subject(session, datasets, options))
+}
+
+/** Asks what can be answered without reading rows of users' tables. */
+export async function examineHealth(
+  session: Session,
+  datasets: Dataset[],
+  options: SubjectOptions,
+): Promise<Answer[]> {
+  return answerQuestions(health, new Subject(session, datasets, options))
 }
 
 /** Milliseconds that one question waits for a lock: the size of a table is asked under one. */

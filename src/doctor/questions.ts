@@ -8,6 +8,7 @@ import { cores, disk, locks, memory } from './questions/machine.ts'
 import { duplicateKeys, nullKeys, rowsOutside } from './questions/rows.ts'
 import { seals } from './questions/seals.ts'
 import { clientTools, encoding, lz4, primary, privileges, version } from './questions/server.ts'
+import { silence } from './questions/silence.ts'
 import { timeZones } from './questions/time-zones.ts'
 import {
   horizon,
@@ -61,6 +62,7 @@ export const questions: Question[] = [
   runway,
   seals,
   drills,
+  silence,
   nullKeys,
   rowsOutside,
   duplicateKeys,
@@ -69,3 +71,8 @@ export const questions: Question[] = [
   keptRows,
   deadRuns,
 ]
+
+/** Those that need no row of a user's table. */
+export const health: Question[] = questions.filter(
+  (question) => ![nullKeys, rowsOutside, duplicateKeys].includes(question),
+)

@@ -93,6 +93,8 @@ export interface SubjectOptions {
   limits?: Partial<Limits>
   /** Where the backups lie; undefined without a warehouse file. */
   backups?: BackupPlace | undefined
+  /** The name of the warehouse; undefined without a warehouse file. */
+  warehouse?: string | undefined
 }
 
 export interface BackupPlace {
@@ -109,13 +111,19 @@ export class Subject {
   readonly limits: Limits
   readonly deep: boolean
   readonly backups: BackupPlace | undefined
+  readonly warehouse: string | undefined
   readonly #surveys = new Map<string, Promise<RowSurvey | undefined>>()
   readonly server = once(() => this.session.one<ServerFacts>(sql('doctor/server')))
   readonly tables = once(() => this.#readTables())
   readonly trees = once(() => this.#readTrees())
 
-  constructor(session: Session, datasets: Dataset[], { deep = false, limits, backups }: SubjectOptions = {}) {
+  constructor(
+    session: Session,
+    datasets: Dataset[],
+    { deep = false, limits, backups, warehouse }: SubjectOptions = {},
+  ) {
     this.backups = backups
+    this.warehouse = warehouse
     this.session = session
     this.datasets = datasets
     this.deep = deep

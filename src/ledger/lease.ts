@@ -31,6 +31,8 @@ export class Lease implements AsyncDisposable {
   readonly epoch: number
   readonly #renewal: Session
   readonly #timer: NodeJS.Timeout
+  readonly #seconds: number
+  readonly #lost: (error: Error) => void
   #isRenewed = true
 
   private constructor(
@@ -43,15 +45,14 @@ export class Lease implements AsyncDisposable {
     this.work = work
     this.epoch = epoch
     this.#renewal = renewal
+    this.#seconds = seconds
+    this.#lost = lost
     let renewing = false
     this.#timer = setInterval(
       async () => {
         if (renewing) return
         renewing = true
-        await renewal.rows(sql('ledger/renew_lease'), [work, epoch, seconds]).catch((error) => {
-          this.#isRenewed = false
-          lost(error)
-        })
+        await this.renew()
         renewing = false
       },
       (seconds * 1000) / 3,
@@ -76,7 +77,7 @@ export class Lease implements AsyncDisposable {
     try {
       await renewal.run(sql('ledger/open_lease'), [key])
       const epoch = await takeOver(renewal, key, run, seconds)
-      await join(session, key, epoch)
+      await joinLease(session, key, epoch)
       const lost = (error: Error) => work.emit({ type: 'warning', message: `lease ${key}: ${error.message}` })
       return new Lease(key, epoch, renewal, seconds, lost)
     } catch (error) {
@@ -90,9 +91,25 @@ export class Lease implements AsyncDisposable {
     return this.#isRenewed
   }
 
+  /** Prolongs it now; false where that is no longer ours to do. */
+  async renew(): Promise<boolean> {
+    try {
+      const renewed = await this.#renewal.rows(sql('ledger/renew_lease'), [
+        this.work,
+        this.epoch,
+        this.#seconds,
+      ])
+      return renewed.length > 0
+    } catch (error) {
+      this.#isRenewed = false
+      this.#lost(error as Error)
+      return false
+    }
+  }
+
   /** Names another session that works under this lease, so that a take-over ends it too. */
   async join(session: Session): Promise<void> {
-    await join(session, this.work, this.epoch)
+    await joinLease(session, this.work, this.epoch)
   }
 
   /**
@@ -102,8 +119,7 @@ export class Lease implements AsyncDisposable {
    * @throws DwhError LEASE_LOST
    */
   async check(session: Session): Promise<void> {
-    const row = await session.row(sql('ledger/check_lease'), [this.work, this.epoch])
-    if (!row) throw leaseLost(this.work)
+    await checkLease(session, this.work, this.epoch)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -201,11 +217,25 @@ async function takeOver(renewal: Session, key: string, run: number, seconds: num
   }
 }
 
-async function join(session: Session, key: string, epoch: number): Promise<void> {
+/**
+ * Names a session that works under a lease, so that a take-over ends it too.
+ *
+ * @throws DwhError LEASE_LOST
+ */
+export async function joinLease(session: Session, key: string, epoch: number): Promise<void> {
   if (!(await session.row(sql('ledger/join_lease'), [key, epoch]))) throw leaseLost(key)
 }
 
-function leaseLost(key: string): DwhError {
+/**
+ * As `check` of a lease, for whoever works under that of another process.
+ *
+ * @throws DwhError LEASE_LOST
+ */
+export async function checkLease(session: Session, key: string, epoch: number): Promise<void> {
+  if (!(await session.row(sql('ledger/check_lease'), [key, epoch]))) throw leaseLost(key)
+}
+
+export function leaseLost(key: string): DwhError {
   return new DwhError(
     'LEASE_LOST',
     `another run took over ${key}; what this one had not committed is undone`,

@@ -23,6 +23,9 @@ export interface LedgerPresence {
   has_restored_leaves: boolean
   has_checks: boolean
   has_backfills: boolean
+  has_slots: boolean
+  has_archives: boolean
+  has_tasks: boolean
 }
 
 export async function ledgerPresence(session: Session): Promise<LedgerPresence> {

@@ -1,10 +1,8 @@
 import { ledgerPresence } from '../ledger/migrations.ts'
 import { findLastDatasetRuns } from '../ledger/runs.ts'
-import { ident, relation } from '../postgres/identifiers.ts'
+import { freshness } from '../partitions/freshness.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
-import { hasState, sqlstate } from '../postgres/sqlstate.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 import type { Dataset, Warehouse } from '../warehouse/load.ts'
 
 /** A table or view of a warehouse; rows are an estimate, null where nothing is known. */
@@ -51,9 +49,6 @@ export interface WarehouseStatus {
   others: RelationStatus[]
 }
 
-/** Milliseconds that finding the freshest row of one dataset may take. */
-const freshnessTimeout = 1000
-
 /** How a warehouse stands, from the catalogue and the ledger; the rows of a fact are never counted for it. */
 export async function warehouseStatus(session: Session, warehouse: Warehouse): Promise<WarehouseStatus> {
   const layerOf = new Map(Object.entries(warehouse.schemas).map(([layer, schema]) => [schema, layer]))
@@ -89,28 +84,6 @@ export async function warehouseStatus(session: Session, warehouse: Warehouse): P
     datasets,
     layers: schemas.map((schema) => sumLayer(layerOf.get(schema) ?? schema, schema, relations)),
     others: relations.filter((one) => !known.has(one)),
-  }
-}
-
-async function freshness(session: Session, dataset: Dataset): Promise<string | null> {
-  const column =
-    dataset.freshness ?? (dataset.partition?.key.length === 1 ? dataset.partition.key[0] : undefined)
-  if (column === undefined) return null
-  try {
-    const { value } = await inTransaction(
-      session,
-      async () => {
-        await session.run(`SET LOCAL statement_timeout = ${freshnessTimeout}`)
-        return session.one<{ value: string | null }>(
-          `SELECT max(${ident(column)})::text AS value FROM ${relation(dataset.target)}`,
-        )
-      },
-      'READ ONLY',
-    )
-    return value
-  } catch (error) {
-    if (hasState(error, sqlstate.queryCanceled)) return null
-    throw error
   }
 }
 

@@ -1,12 +1,14 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
+import { type ArchivedLeaf, listArchives } from '../ledger/archives.ts'
 import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import { climbInTransaction } from '../postgres/ladder.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Dataset } from '../warehouse/load.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import { parseForValues, type Range } from './bounds.ts'
 import { createLeafStatements, type Furniture, withStorage } from './leaf-sql.ts'
 import { type PlannedLeaf, planLeaves, type WantedSpan } from './plan.ts'
 import { inspectTarget, serverToday } from './tree.ts'
@@ -46,8 +48,21 @@ export async function planDatasetLeaves(
       hint: 'raise `ceiling` in the policy',
     })
   }
-  const leaves = planLeaves(name, policy, target.leaves, today, span ? [span] : [])
+  const planned = planLeaves(name, policy, target.leaves, today, span ? [span] : [])
+  const leaves = withoutArchived(planned, await listArchives(session, name))
   return { dataset, parent: { oid: target.oid, name }, state: 'partitioned', leaves }
+}
+
+/** A leaf that lies in files is no gap: an empty one in its place would be in the way when it comes back. */
+function withoutArchived(leaves: PlannedLeaf[], archives: ArchivedLeaf[]): PlannedLeaf[] {
+  const archived = archives
+    .filter(({ detached_at }) => detached_at)
+    .map(({ bounds }) => parseForValues(bounds))
+  const isSame = (one: Range, other: Range) =>
+    one.from.join() === other.from.join() && one.to.join() === other.to.join()
+  return leaves.filter(
+    ({ range }) => !range || !archived.some((one) => typeof one === 'object' && isSame(one, range)),
+  )
 }
 
 /**

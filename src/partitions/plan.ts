@@ -2,6 +2,7 @@ import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../errors.ts'
 import { fitName, type RelationName } from '../postgres/identifiers.ts'
 import type { Policy } from '../warehouse/schema.ts'
+import { spanSeconds } from '../warehouse/values.ts'
 import { datesOf, limits, type Range, rangeOf } from './bounds.ts'
 import { addPeriods, type Period, periodLabel, periodOf, periodsBetween } from './periods.ts'
 import type { Leaf } from './tree.ts'
@@ -62,6 +63,15 @@ export function planLeaves(
   return planned
 }
 
+/** Days of a grain, the shortest that there are. */
+export const grainDays: Record<Policy['grain'], number> = {
+  day: 1,
+  week: 7,
+  month: 28,
+  quarter: 90,
+  year: 365,
+}
+
 /** Days from today to the end of the last leaf that follows without a gap; undefined without any leaf. */
 export function runwayDays(policy: Policy, leaves: Leaf[], today: Date): number | undefined {
   const spans = leaves.flatMap(({ range }) => (range ? [datesOf(policy, range)] : []))
@@ -71,6 +81,15 @@ export function runwayDays(policy: Policy, leaves: Leaf[], today: Date): number 
     if (compare(span.from, end) <= 0 && compare(span.until, end) > 0) end = span.until
   }
   return today.until(end, { largestUnit: 'day' }).days
+}
+
+/** The date from which on the policy keeps leaves: one that ends at it or before has had its time. */
+export function keptSince({ retention }: Policy, today: Date): Date | undefined {
+  if (!retention) return undefined
+  const { amount, unit } = retention.keep
+  // What is shorter than a day counts as one: leaves hold days.
+  const days = Math.ceil(spanSeconds(retention.keep) / 86_400)
+  return today.subtract(unit === 'month' || unit === 'year' ? { [`${unit}s`]: amount } : { days })
 }
 
 /** The periods from today on, of which none may be missing a leaf if the policy premakes by the clock. */
@@ -97,7 +116,10 @@ function wantedSpans(
     ...near.map(({ from, until }) => (compare(from, floor) < 0 ? until : from)),
     ...wanted.map(({ from }) => from),
   ]
-  const first = policy.from ?? earliest(starts)
+  const kept = keptSince(policy, today)
+  const since = policy.from ?? earliest(starts)
+  // What retention has taken away is no gap.
+  const first = since && kept ? latest([since, periodOf(kept, policy.grain).start]) : since
   const last = horizon ?? latest([...near, ...wanted].map(({ until }) => until))
   const continuous = first && last && compare(first, last) < 0 ? [{ from: first, until: last }] : []
   return [...continuous, ...wanted]

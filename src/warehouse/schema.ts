@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { sslModes } from '../postgres/target.ts'
 import { datasetSchema } from './dataset.ts'
 import {
+  byteSize,
   catalogueName,
+  commandLine,
   cronExpression,
   hostName,
   named,
@@ -45,18 +47,108 @@ const scheduleSchema = z.strictObject({
     z.strictObject({
       cron: cronExpression.describe('when'),
       zone: timeZone.optional().describe('instead of that of the schedule'),
-      run: z.array(text).min(1).describe('dwh commands, in order, such as maintain weekly'),
+      run: z
+        .array(commandLine)
+        .min(1)
+        .describe(
+          'dwh commands, in order, such as maintain weekly; nobody is asked: standing here is the yes',
+        ),
+      after: z
+        .array(ownName)
+        .default([])
+        .describe('jobs whose earlier slots have to end before one of this begins, whatever became of them'),
       misfire: z.enum(['once', 'all', 'skip']).default('once').describe('what is made up for after a pause'),
       overlap: z
         .enum(['skip', 'queue', 'cancel'])
         .default('skip')
         .describe('what happens while the one before still works'),
       window: timeWindow.optional().describe('it may start within'),
-      timeout: span.optional().describe('it is ended after'),
+      timeout: span.optional().describe('a command of it is ended when the job has worked for so long'),
+      late_after: span.prefault('60 seconds').describe('what starts later than this counts as late'),
+      dead_after: span
+        .optional()
+        .describe(
+          '`dwh doctor` complains when it has done nothing for so long; a little more than its longest period unless given',
+        ),
     }),
   )
     .default({})
     .describe('by name'),
+})
+
+/** What `dwh maintain` can do, in the order in which it is worth doing. */
+export const maintenanceTasks = [
+  'partitions',
+  'rewrite',
+  'reindex',
+  'vacuum',
+  'freeze',
+  'retention',
+  'checks',
+  'report',
+] as const
+
+const tasks = (...standard: (typeof maintenanceTasks)[number][]) =>
+  z
+    .array(z.enum(maintenanceTasks))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, 'expected each task once')
+    .default(standard)
+
+const maintenanceSchema = z.strictObject({
+  window: timeWindow
+    .optional()
+    .describe('outside of it nothing but new leaves is begun, and what still runs at its end is stopped'),
+  timeout: span.optional().describe('a task is stopped after it'),
+  jobs: z
+    .int()
+    .min(1)
+    .max(32)
+    .default(2)
+    .describe('tables that are vacuumed, frozen or rewritten at the same time'),
+  weekly: tasks('partitions', 'vacuum', 'freeze', 'retention').describe('the tasks of `dwh maintain weekly`'),
+  monthly: tasks(...maintenanceTasks).describe('the tasks of `dwh maintain monthly`'),
+  bloat: share.prefault('30%').describe('a leaf is rewritten when this much of it is free'),
+  min_size: byteSize.prefault('8 MB').describe('what is smaller is not rewritten'),
+  methods: z
+    .array(z.enum(['vacuum', 'repack', 'full']))
+    .min(1)
+    .default(['vacuum', 'repack', 'full'])
+    .describe('how leaves may be rewritten: VACUUM, pg_repack, VACUUM FULL'),
+  allow_blocking: z
+    .boolean()
+    .default(false)
+    .describe('a rewrite may keep readers out: without it VACUUM FULL is never used'),
+  tablespace: catalogueName.optional().describe('where rewritten leaves and indexes go'),
+  freeze_after: span
+    .prefault('7 days')
+    .describe('a leaf is frozen when its dates have been over for so long'),
+  archive: z
+    .strictObject({
+      folder: text
+        .default('archive')
+        .describe(
+          'of leaves in files, relative to this file; of a warehouse that ships, in the state folder',
+        ),
+      format: z
+        .enum(['parquet', 'pg_dump'])
+        .default('parquet')
+        .describe('Parquet for whoever reads it, or a file of pg_dump'),
+      keep: span
+        .prefault('30 days')
+        .describe('how long an archived leaf stays in the database, detached, before it may be dropped'),
+    })
+    .prefault({})
+    .describe('leaves that are put away'),
+  report: z
+    .strictObject({
+      folder: text
+        .default('reports')
+        .describe('relative to this file; of a warehouse that ships, in the state folder'),
+      format: z.enum(['html', 'md', 'json']).default('html').describe('of the file'),
+    })
+    .prefault({})
+    .describe('what the task `report` writes, a file a month'),
 })
 
 const backupSchema = z
@@ -98,24 +190,47 @@ const backupSchema = z
     ...whenRight('engine', 'pgbackrest'),
   })
 
+/** What people are told of. */
+export const alertConditions = ['failure', 'missed', 'silence', 'runway', 'drill', 'disk'] as const
+
+const variable = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]*$/, 'expected the name of an environment variable like ALERT_URL')
+
 const alertsSchema = z.strictObject({
   on: z
-    .array(z.enum(['failure', 'missed', 'runway', 'drill', 'disk']))
-    .default(['failure', 'missed', 'runway', 'drill', 'disk'])
+    .array(z.enum(alertConditions))
+    .default([...alertConditions])
     .describe('what is told'),
   webhook: z
-    .strictObject({ url: z.url().describe('gets a POST') })
+    .strictObject({
+      url: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('gets a POST'),
+      url_env: variable.optional().describe('variable that holds the URL, where that is a secret'),
+    })
+    .refine(
+      ({ url, url_env }) => (url === undefined) !== (url_env === undefined),
+      'expected either url or url_env',
+    )
     .optional()
     .describe('tells a web service'),
   mail: z
     .strictObject({
-      smtp: text.describe('the server'),
+      smtp: z.url({ protocol: /^smtps?$/ }).describe('the server, as smtp://host:587 or smtps://host'),
+      user: text.optional().describe('to log in as'),
+      password_env: variable.optional().describe('variable that holds its password'),
       from: z.email().describe('the sender'),
       to: z.array(z.email()).min(1).describe('the receivers'),
     })
     .optional()
     .describe('tells by mail'),
-  command: z.array(text).min(1).optional().describe('tells a program: its words'),
+  command: z
+    .array(text)
+    .min(1)
+    .optional()
+    .describe('tells a program: its words; it gets the JSON on its standard input'),
   runway: span.optional().describe('alert when the last bound is nearer than this'),
   disk: share.prefault('10%').describe('alert when less of the disk is free'),
 })
@@ -141,15 +256,7 @@ export const warehouseSchema = z.strictObject({
   migrations: text.default('migrations').describe('folder of the migrations, relative to this file'),
   sql: text.default('sql').describe('folder of the SQL of models and checks, relative to this file'),
   datasets: named(ownName, datasetSchema).default({}).describe('the tables that receive data, by name'),
-  maintenance: z
-    .strictObject({
-      window: timeWindow.optional().describe('when heavy work may be done'),
-      bloat: share.prefault('30%').describe('a leaf is rewritten when this much of it is free'),
-      allow_blocking: z.boolean().default(false).describe('a rewrite may keep readers out'),
-      tablespace: catalogueName.optional().describe('where rewritten leaves go'),
-    })
-    .prefault({})
-    .describe('upkeep of all datasets'),
+  maintenance: maintenanceSchema.prefault({}).describe('upkeep of all datasets'),
   schedule: scheduleSchema.prefault({}).describe('what is done when'),
   backup: backupSchema.prefault({}).describe('backups'),
   alerts: alertsSchema.prefault({}).describe('who is told what'),
@@ -165,3 +272,4 @@ export const warehouseSchema = z.strictObject({
 export type ConnectionSettings = z.output<typeof connectionSchema>
 export type WarehouseFile = z.output<typeof warehouseSchema>
 export type { DatasetFile, Grain, Policy } from './dataset.ts'
+export type AlertCondition = (typeof alertConditions)[number]

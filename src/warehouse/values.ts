@@ -1,7 +1,8 @@
-import { CronTime } from 'cron'
 import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
 import { parseRelation, type RelationName } from '../postgres/identifiers.ts'
+import { splitWords } from './command-line.ts'
+import { parseCron } from './cron.ts'
 
 // Every message begins with `expected`: what was found instead is put before it where mistakes are told. The same words
 // are the title of the schema, which docs/warehouse-file.md shows.
@@ -171,21 +172,36 @@ export const share = z
   })
   .meta(titled(shareExpected))
 
+const sizeExpected = 'expected a size like 64 MB or 2 GB'
+
+/** `64 MB`, `2 GB`, in bytes; powers of 1024, as in PostgreSQL. */
+export const byteSize = z
+  .string(sizeExpected)
+  .transform((text, context): number => {
+    const [, amount, unit = ''] = /^(\d{1,6})\s*(kB|MB|GB|TB)$/.exec(text.trim()) ?? []
+    if (amount === undefined) {
+      context.addIssue({ code: 'custom', message: sizeExpected })
+      return z.NEVER
+    }
+    return Number(amount) * 1024 ** (['kB', 'MB', 'GB', 'TB'].indexOf(unit) + 1)
+  })
+  .meta(titled(sizeExpected))
+
 const cronExpected = 'expected five cron fields that name a day that exists, like 0 2 * * 1'
 
 /** Five fields, parsed by the `cron` package; dates that never come, such as 31 February, are refused. */
 export const cronExpression = z
   .string(cronExpected)
-  .refine((expression) => {
-    if (expression.trim().split(/\s+/).length !== 5) return false
-    try {
-      new CronTime(expression, 'UTC').sendAt()
-      return true
-    } catch {
-      return false
-    }
-  }, cronExpected)
+  .refine((expression) => parseCron(expression) !== undefined, cronExpected)
   .meta(titled(cronExpected))
+
+const commandLineExpected = 'expected a command as it is typed behind dwh, with every quote closed'
+
+/** `maintain weekly`, `load orders "new files/*.csv"` */
+export const commandLine = z
+  .string(commandLineExpected)
+  .refine((text) => (splitWords(text)?.length ?? 0) > 0, commandLineExpected)
+  .meta(titled(commandLineExpected))
 
 const weekday = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 const clock = String.raw`(?:[01]\d|2[0-3]):[0-5]\d`

@@ -1,9 +1,9 @@
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
-import { isOpen, nextOpening, readHours } from '../../src/backfill/hours.ts'
-import { type ChunkSize, chunkSize, windowsOf } from '../../src/backfill/windows.ts'
+import { type ChunkSize, chunkSize, windowsOf, windowsOfAll } from '../../src/backfill/windows.ts'
 import { instantsOf } from '../../src/sources/window.ts'
 import { type Policy, policySchema } from '../../src/warehouse/dataset.ts'
+import { isOpen, nextClosing, nextOpening, readHours } from '../../src/warehouse/hours.ts'
 import { fc } from '../support/random.ts'
 
 const date = (text: string) => Temporal.PlainDate.from(text)
@@ -53,6 +53,15 @@ describe('windows', () => {
       '2024-04-01 2024-07-01',
     ])
     expect(cut('2024-01-01', '2025-01-01', 'year', quarters)).toEqual(['2024-01-01 2025-01-01'])
+    // Months of one quarter ask for it once.
+    const months = ['2024-01-01', '2024-03-01', '2024-11-01'].map((day) => ({
+      from: date(day),
+      to: date(day).add({ months: 1 }),
+    }))
+    expect(windowsOfAll(months, 'month', policy(quarters)).map(({ from, to }) => `${from} ${to}`)).toEqual([
+      '2024-01-01 2024-04-01',
+      '2024-10-01 2025-01-01',
+    ])
   })
 
   test('too many are a mistake', () => {
@@ -176,4 +185,20 @@ describe('hours', () => {
       ),
     )
   })
+})
+
+test.each([
+  ['02:00-05:00', '2026-11-23T02:30Z', '2026-11-23T05:00:00Z'],
+  ['20:00-06:00', '2026-11-23T21:00Z', '2026-11-24T06:00:00Z'],
+  ['20:00-06:00', '2026-11-23T05:59Z', '2026-11-23T06:00:00Z'],
+  // The night in which Paris has 02:00 twice, and the one that has no 02:30.
+  ['Sun 01:00-04:00 Europe/Paris', '2026-10-24T23:30Z', '2026-10-25T03:00:00Z'],
+  ['Sun 01:00-02:30 Europe/Paris', '2026-10-25T00:10Z', '2026-10-25T00:30:00Z'],
+  ['Sun 01:00-02:30 Europe/Paris', '2026-10-25T01:10Z', '2026-10-25T01:30:00Z'],
+  ['Sun 01:00-02:30 Europe/Paris', '2026-03-29T00:30Z', '2026-03-29T01:00:00Z'],
+])('hours %s that are open at %s close at %s', (text, now, closing) => {
+  const hours = readHours(text)
+  const instant = Temporal.Instant.from(now)
+  expect(isOpen(hours, instant)).toBe(true)
+  expect(nextClosing(hours, instant).toString()).toBe(closing)
 })

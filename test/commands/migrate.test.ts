@@ -65,6 +65,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
       ['dwh', '0004_restores'],
       ['dwh', '0005_backfills'],
       ['dwh', '0006_checks'],
+      ['dwh', '0007_upkeep'],
       ...['0001_regions', '0002_helper', '0003_ete_index_on_status', '0004_my_facts'].map((name) => [
         'test',
         name,
@@ -73,7 +74,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
   )
   expect(await dwh(['migrate', 'up'], at)).toMatchObject({
     code: 2,
-    stderr: like(/10 migrations to apply[\s\S]*NEEDS_CONFIRMATION/),
+    stderr: like(/11 migrations to apply[\s\S]*NEEDS_CONFIRMATION/),
   })
   const dry = await dwhDone(['migrate', 'up', '--dry-run'], at)
   expect(dry.stdout).toContain('CREATE TABLE IF NOT EXISTS "public"."my_facts"')
@@ -89,6 +90,7 @@ test('from an empty database to the end and back: create, status, --dry-run, up,
       'dwh/0004_restores',
       'dwh/0005_backfills',
       'dwh/0006_checks',
+      'dwh/0007_upkeep',
       'test/0001_regions',
       'test/0002_helper',
       'test/0003_ete_index_on_status',

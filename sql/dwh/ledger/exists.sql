@@ -7,4 +7,7 @@ SELECT to_regnamespace('dwh') IS NOT NULL AS has_schema,
        to_regclass('dwh.seals') IS NOT NULL AS has_seals,
        to_regclass('dwh.restored_leaves') IS NOT NULL AS has_restored_leaves,
        to_regclass('dwh.check_results') IS NOT NULL AS has_checks,
-       to_regclass('dwh.chunks') IS NOT NULL AS has_backfills
+       to_regclass('dwh.chunks') IS NOT NULL AS has_backfills,
+       to_regclass('dwh.slots') IS NOT NULL AS has_slots,
+       to_regclass('dwh.archives') IS NOT NULL AS has_archives,
+       to_regclass('dwh.tasks') IS NOT NULL AS has_tasks

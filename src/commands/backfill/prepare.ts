@@ -1,21 +1,22 @@
 import { Temporal } from 'temporal-polyfill'
 import type { z } from 'zod'
 import { type Estimate, estimate } from '../../backfill/estimate.ts'
-import { isOpen, readHours } from '../../backfill/hours.ts'
 import { leaflessWindows } from '../../backfill/leafless.ts'
 import { OpenSources } from '../../backfill/open-source.ts'
 import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfill/plan.ts'
 import { SharedPoliteness } from '../../backfill/politeness.ts'
 import { type Check, missingTables, preflight, serverFacts } from '../../backfill/preflight.ts'
 import { Probe } from '../../backfill/reach.ts'
-import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
+import { choosePairs, type Pair, requireDays, spansOf, type Taking } from '../../backfill/request.ts'
 import { refuseSharedTerritory } from '../../backfill/shared-territory.ts'
+import { rowsTwice } from '../../backfill/twice.ts'
 import { sourcePlace } from '../../cli/backfill.ts'
 import type { Context } from '../../cli/context.ts'
 import { DwhError } from '../../errors.ts'
 import type { BackfillSettings } from '../../ledger/backfills.ts'
 import { ledgerPresence } from '../../ledger/migrations.ts'
 import type { Politeness } from '../../sources/source.ts'
+import { isOpen, readHours } from '../../warehouse/hours.ts'
 import type { planFlags } from './flags.ts'
 
 /** What the flags of `plan` and `run` say. */
@@ -43,10 +44,10 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
     parameters: input.param ?? {},
   })
   const { from, to, year, quarter, month, day } = input
-  const span = spanOf({ from, to, year, quarter, month, day })
-  requireSpan(pairs, span)
+  const spans = spansOf({ from, to, year, quarter, month, day })
+  requireDays(pairs, spans)
   if (input.force) refuseForce(pairs)
-  const request = { pairs, span, order: input.order, taking: takingOf(input) }
+  const request = { pairs, spans, order: input.order, taking: takingOf(input) }
 
   await using session = await context.openReadOnly()
   const isShared = (await ledgerPresence(session)).has_backfills
@@ -76,7 +77,7 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
     checks: await preflight(
       facts,
       missing,
-      leaflessWindows(plan.chunks),
+      [...leaflessWindows(plan.chunks), ...rowsTwice(plan.chunks)],
       sourceChecks,
       input.parallel,
       estimated.bytes,

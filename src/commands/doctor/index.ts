@@ -26,7 +26,10 @@ export const doctor = command({
       folder: backupsOf(warehouse),
       drillDays: spanSeconds(warehouse.backup.drill.every ?? month) / 86_400,
     }
-    const answers = await examine(session, warehouse?.datasets ?? [], { deep, backups })
+    const answers = await examine(session, warehouse?.datasets ?? [], {
+      ...{ deep, backups },
+      warehouse: warehouse?.name,
+    })
     const failed = answers.filter(({ answer }) => answer === 'no')
     const warnings = answers.filter(({ answer }) => answer === 'warning')
     if (json) {

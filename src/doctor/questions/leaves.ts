@@ -1,5 +1,5 @@
 import { planDatasetLeaves } from '../../partitions/create.ts'
-import { runwayDays } from '../../partitions/plan.ts'
+import { grainDays, runwayDays } from '../../partitions/plan.ts'
 import { serverToday } from '../../partitions/tree.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { advice, byCommand, named, no, yes } from '../answer.ts'
@@ -40,9 +40,6 @@ export const missingLeaves: Question = {
     return no(named(missing), byCommand(`dwh partitions create ${datasets.join(' ')}`))
   },
 }
-
-/** Days of a grain, the shortest that there are. */
-const grainDays = { day: 1, week: 7, month: 28, quarter: 90, year: 365 }
 
 export const runway: Question = {
   id: 'runway',

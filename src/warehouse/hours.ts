@@ -68,3 +68,16 @@ export function nextOpening(hours: Hours, now: Temporal.Instant): Temporal.Insta
   }
   return now
 }
+
+/** When hours that are open close. */
+export function nextClosing({ from, to, zone }: Hours, now: Temporal.Instant): Temporal.Instant {
+  const clock = now.toZonedDateTimeISO(zone)
+  const isBehindMidnight = to <= from && clock.hour * 60 + clock.minute < to
+  const date = clock.toPlainDate().add({ days: to > from || isBehindMidnight ? 0 : 1 })
+  const closing = date.toPlainDateTime({ hour: Math.floor(to / 60), minute: to % 60 })
+  const first = closing.toZonedDateTime(zone, { disambiguation: 'earlier' })
+  // A time that the clocks jump over in spring is over with the jump; of two in autumn it is the one to come.
+  if (!first.toPlainDateTime().equals(closing)) return first.getTimeZoneTransition('next')?.toInstant() ?? now
+  if (first.epochMilliseconds > now.epochMilliseconds) return first.toInstant()
+  return closing.toZonedDateTime(zone, { disambiguation: 'later' }).toInstant()
+}

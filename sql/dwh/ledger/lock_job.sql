@@ -1,0 +1,8 @@
+-- A job for whoever decides about its slots; no row where somebody else does right now.
+-- $1 warehouse, $2 job, $3 the time, or NULL for the server's
+-- Locks: FOR NO KEY UPDATE on the row of dwh.jobs.
+SELECT job, definition, known_from, planned_to, paused_at, paused_by, gone_at,
+       date_trunc('milliseconds', coalesce($3::timestamptz, clock_timestamp())) AS now
+  FROM dwh.jobs
+ WHERE warehouse = $1::text AND job = $2::text
+   FOR NO KEY UPDATE SKIP LOCKED

@@ -1,0 +1,13 @@
+-- Settings of the server in their base unit (bytes, milliseconds, numbers), and whether a change of each needs a restart.
+-- $1 names
+-- Locks: none.
+SELECT name,
+       CASE
+         WHEN unit IN ('B', 'kB', '8kB', 'MB') THEN pg_size_bytes(CASE unit WHEN '8kB' THEN setting::bigint * 8 || 'kB' ELSE setting || unit END)::text
+         WHEN unit = 's' THEN (setting::bigint * 1000)::text
+         WHEN unit = 'min' THEN (setting::bigint * 60000)::text
+         ELSE setting
+       END AS value,
+       context = 'postmaster' AS needs_restart
+  FROM pg_settings
+ WHERE name = ANY ($1::text[])
