@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toDwhError } from '../errors.ts'
+import { type DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type JobDefinition, listJobs, seeJobs } from '../ledger/jobs.ts'
 import { renewRun } from '../ledger/runs.ts'
@@ -30,6 +30,8 @@ export interface DaemonOptions extends Attendant {
 /** Milliseconds after which everything is looked at anew, whatever the timers say. */
 const longestSleep = 1000
 const upkeepEvery = 60_000
+/** Turns in a row that may fail for whatever is no outage: a full disk, a lock, a deadlock. */
+const mostFailures = 60
 const pruneEvery = 86_400_000
 
 /**
@@ -44,6 +46,7 @@ export class Daemon {
   readonly #running = new Set<SlotRun>()
   #jobs: ReadonlyMap<string, JobDefinition>
   #session: Session | undefined
+  #failures = 0
   #wake = new AbortController()
   #upkeep: Promise<void> | undefined
   #upkeepAt = Number.NEGATIVE_INFINITY
@@ -86,11 +89,13 @@ export class Daemon {
       const session = await this.#connect(isFirst)
       const pause = await this.#look(session, isFirst)
       await this.#tidy(session)
+      this.#failures = 0
       return pause
     } catch (thrown) {
       const error = toDwhError(thrown)
-      if (!isGone(error) || isFirst) throw error
-      // A take-over of one of our slots ends this connection too.
+      this.#failures += isGone(error) ? 0 : 1
+      if (isFirst || needsPeople(error) || this.#failures > mostFailures) throw error
+      // A take-over of one of our slots ends this connection too, and so does the server when we stood still for too long.
       if (this.#session) this.#work.emit({ type: 'warning', message: `${error.message}; connecting again` })
       await this.#session?.[Symbol.asyncDispose]()
       this.#session = undefined
@@ -228,4 +233,9 @@ export class Daemon {
     if (once && this.ended > 0) await upkeep?.()
     await this.#session?.[Symbol.asyncDispose]()
   }
+}
+
+/** The role is gone, the database, a privilege: trying again mends nothing. */
+function needsPeople({ code, exit }: DwhError): boolean {
+  return exit === 3 && code !== 'SERVER_UNREACHABLE'
 }

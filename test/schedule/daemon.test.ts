@@ -46,7 +46,7 @@ class Staged implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'daemon-'))
   readonly #stop = new AbortController()
   readonly #session: Session
-  #ended: Promise<void> = Promise.resolve()
+  ended: Promise<void> = Promise.resolve()
 
   constructor(session: Session, jobs: Record<string, Partial<JobDefinition>>, at: string) {
     this.#session = session
@@ -68,8 +68,8 @@ class Staged implements AsyncDisposable {
       },
     }
     const daemon = new Daemon({ emit: this.work.emit, signal: this.#stop.signal }, options)
-    this.#ended = daemon.run()
-    this.#ended.catch(() => {})
+    this.ended = daemon.run()
+    this.ended.catch(() => {})
     await this.until(() => this.known(), 'known')
   }
 
@@ -111,12 +111,12 @@ class Staged implements AsyncDisposable {
 
   async end(): Promise<void> {
     this.#stop.abort()
-    await this.#ended
+    await this.ended
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    await this.#ended.catch(() => {})
+    await this.ended.catch(() => {})
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
@@ -204,5 +204,26 @@ describe('a daemon', () => {
     await staged.end()
     await reads('skip 2027-03-01T09:00Z queued', 'queue 2027-03-01T09:00Z queued')
     expect(staged.work.events.length, 'lines of a flood are dropped').toBeLessThan(2000)
+  })
+
+  test('whose role is dropped ends and says so, and another goes on with what it had begun', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    const role = `dropped_${process.pid}`
+    await session.run(`CREATE ROLE ${role} LOGIN; GRANT USAGE ON SCHEMA dwh TO ${role};
+      GRANT ALL ON ALL TABLES IN SCHEMA dwh TO ${role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA dwh TO ${role}`)
+    const job = { cron: '0 9 * * *', run: ['wait'] }
+    await using first = new Staged(session, { job }, '2027-03-01T08:59:59Z')
+    await first.begin({ ...database.target, user: role })
+    first.clock = new Date('2027-03-01T09:00:00Z')
+    await first.until(() => first.told.length === 1, 'the first')
+    await session.run(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+    await expect(first.ended).rejects.toMatchObject({ code: 'PRIVILEGE_MISSING' })
+    expect(await first.slots()).toEqual(['job 2027-03-01T09:00Z died'])
+    await using second = new Staged(session, { job }, '2027-03-01T09:00:05Z')
+    await second.begin(database.target)
+    await second.until(() => second.told.length === 1, 'the second')
+    await second.end()
+    expect(await second.slots()).toEqual(['job 2027-03-01T09:00Z queued'])
   })
 })
