@@ -10,6 +10,7 @@ import type { Target } from '../postgres/target.ts'
 import { type Attendant, attend, type Claim, wantsAttention } from './claim.ts'
 import { nextDue } from './due.ts'
 import { isGone, SlotRun } from './slot-run.ts'
+import { Spare } from './spare.ts'
 
 export interface DaemonOptions extends Attendant {
   target: Target
@@ -28,7 +29,9 @@ export interface DaemonOptions extends Attendant {
 }
 
 /** Milliseconds after which everything is looked at anew, whatever the timers say. */
-const longestSleep = 1000
+const longestSleep = 500
+/** Milliseconds until a server that has gone is asked again. */
+const afterFailure = 1000
 const upkeepEvery = 60_000
 /** Turns in a row that may fail for whatever is no outage: a full disk, a lock, a deadlock. */
 const mostFailures = 60
@@ -51,6 +54,7 @@ export class Daemon {
   #upkeep: Promise<void> | undefined
   #upkeepAt = Number.NEGATIVE_INFINITY
   #prunedAt = Number.NEGATIVE_INFINITY
+  readonly #spare = new Spare()
   readonly #warned = new Set<string>()
   /** Slots of ours that ended with an error. */
   failed = 0
@@ -89,6 +93,7 @@ export class Daemon {
       const session = await this.#connect(isFirst)
       const pause = await this.#look(session, isFirst)
       await this.#tidy(session)
+      if (!this.#options.once) await this.#spare.fill(session, `dwh lease ${this.#options.run}`)
       this.#failures = 0
       return pause
     } catch (thrown) {
@@ -99,8 +104,9 @@ export class Daemon {
       if (this.#session) this.#work.emit({ type: 'warning', message: `${error.message}; connecting again` })
       await this.#session?.[Symbol.asyncDispose]()
       this.#session = undefined
+      await this.#spare[Symbol.asyncDispose]()
       this.#stopLost()
-      return longestSleep
+      return afterFailure
     }
   }
 
@@ -136,7 +142,7 @@ export class Daemon {
       try {
         const mayStart = !once || isFirst
         if (mayStart && wantsAttention(job, known, slots)) {
-          const attendant = { ...this.#options, jobs: this.#jobs }
+          const attendant = { ...this.#options, jobs: this.#jobs, spare: this.#spare }
           const claim = await attend(session, this.#quiet, attendant, job.job)
           if (claim) this.#start(claim)
         }
@@ -231,6 +237,7 @@ export class Daemon {
     await this.#upkeep
     // Whoever runs it by cron wants to be told now.
     if (once && this.ended > 0) await upkeep?.()
+    await this.#spare[Symbol.asyncDispose]()
     await this.#session?.[Symbol.asyncDispose]()
   }
 }
