@@ -13,6 +13,8 @@ import type { ClientTool } from './client-tools.ts'
 export interface ToolRun {
   /** The database to connect to; undefined for work on files. */
   target?: Target
+  /** What its connections are called behind `dwh `; the name of the program unless given. */
+  application?: string
   signal: AbortSignal
   /** Told each line that the program writes on stderr. */
   onMessage?: (line: string) => void
@@ -37,7 +39,7 @@ export async function runTool(
   const child = spawn(path, words, {
     env: {
       ...ownEnvironment(),
-      ...(run.target ? connectionEnvironment(run.target, name) : {}),
+      ...(run.target ? connectionEnvironment(run.target, run.application ?? name) : {}),
       ...(secret ? { PGPASSFILE: secret.path } : {}),
     },
     stdio: ['ignore', 'pipe', 'pipe'],

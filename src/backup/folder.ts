@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DwhError } from '../errors.ts'
-import { packageRoot } from '../package.ts'
-import { stateFolder } from '../state-folder.ts'
+import { folderBeside } from '../warehouse/beside.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { didYouMean } from '../warehouse/nearest.ts'
 import { noteKilled } from './attempts.ts'
@@ -35,9 +34,8 @@ export const partial = '.partial'
 export const removed = '.removed'
 
 /** The folder of a warehouse's backups: beside its file, but for the warehouses that ship with the program. */
-export function backupsOf({ path, name, backup }: Warehouse): string {
-  const ships = dirname(path) === join(packageRoot, 'warehouses')
-  return ships ? join(stateFolder(), 'backups', name) : resolve(dirname(path), backup.folder)
+export function backupsOf(warehouse: Warehouse): string {
+  return folderBeside(warehouse, 'backups', warehouse.backup.folder)
 }
 
 /** What of any text can stand in the name of a backup: a file name on every system, and no path. */

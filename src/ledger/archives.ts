@@ -15,6 +15,7 @@ export interface ArchivedLeaf {
   aside: string | null
   /** As in pg_get_expr(relpartbound). */
   bounds: string
+  format: 'parquet' | 'pg_dump'
   folder: string
   /** Of its manifest. */
   sha256: string
@@ -39,6 +40,7 @@ export interface NewArchive {
   parent: RelationName
   leaf: RelationName
   bounds: string
+  format: ArchivedLeaf['format']
   folder: string
   sha256: string
   bytes: number
@@ -64,6 +66,7 @@ export async function openArchive(session: Session, archive: NewArchive): Promis
     String(archive.hash1),
     String(archive.hash2),
     archive.algorithm,
+    archive.format,
   ])
   if (row) return row.archive
   throw new DwhError('TARGET_UNFIT', `${relation(archive.leaf)} was archived and detached before`, {

@@ -3,6 +3,7 @@ import { planChecks } from './checks.ts'
 import { planFreeze } from './freeze.ts'
 import { planPartitions } from './partitions.ts'
 import { planReindex } from './reindex.ts'
+import { planReport } from './report.ts'
 import { planRetention } from './retention.ts'
 import { planRewrite } from './rewrite/plan.ts'
 import { planEach, type Scene, type Task, type TaskName } from './task.ts'
@@ -17,6 +18,7 @@ const planners: Record<TaskName, (scene: Scene) => Promise<Task[]>> = {
   freeze: planFreeze,
   retention: planRetention,
   checks: planChecks,
+  report: planReport,
 }
 
 export const taskNames: readonly TaskName[] = maintenanceTasks

@@ -1,3 +1,4 @@
+import { toDwhError } from '../errors.ts'
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
 import { climbInSession } from '../postgres/ladder.ts'
 import { Session } from '../postgres/session.ts'
@@ -33,6 +34,12 @@ export async function planReindex({ session, datasets, warehouse, tablespace }: 
     tables.map(({ oid }) => oid),
   )
   const pgstattuple = await findExtension(session, 'pgstattuple')
+  const large = indexes.filter(
+    (index) => index.is_btree && index.is_valid && index.bytes >= warehouse.maintenance.min_size,
+  )
+  const measured = pgstattuple
+    ? await measureIndexes(session, pgstattuple.schema, large)
+    : new Map<number, number>()
   const tasks: Task[] = []
   for (const index of indexes) {
     const { maintenance } = warehouse
@@ -41,8 +48,9 @@ export async function planReindex({ session, datasets, warehouse, tablespace }: 
     if (index.is_remnant) tasks.push(dropTask(index))
     else if (!index.is_valid) tasks.push(rebuildTask(index, 'it is invalid', tablespace))
     else if (index.is_btree && index.bytes >= maintenance.min_size) {
-      const share = await freeShare(session, index, pgstattuple?.schema)
-      const exactly = pgstattuple ? '' : ' by estimate'
+      const exact = measured.get(index.oid)
+      const share = exact ?? estimate(index)
+      const exactly = exact === undefined ? ' by estimate' : ''
       const found = `${Math.round(100 * share)} % of it is free${exactly}`
       if (share >= bloat) tasks.push(rebuildTask(index, found, tablespace))
       else tasks.push(idle('reindex', relation(index), found))
@@ -55,20 +63,44 @@ async function readIndexes(session: Session, tables: number[]): Promise<CaredInd
   return session.rows<CaredIndex>(sql('maintain/indexes'), [tables])
 }
 
-/** Measured where the extension is there, which reads the whole index. */
-async function freeShare(session: Session, index: CaredIndex, schema: string | undefined): Promise<number> {
-  if (schema === undefined) {
-    const isTold = index.is_known && index.expected_bytes < index.bytes
-    return isTold ? 1 - index.expected_bytes / index.bytes : 0
+function estimate({ is_known, expected_bytes, bytes }: CaredIndex): number {
+  return is_known && expected_bytes < bytes ? 1 - expected_bytes / bytes : 0
+}
+
+/**
+ * The free share of indexes, of which each page is read; those that cannot be read now are left out.
+ *
+ * @param schema of pgstattuple
+ */
+async function measureIndexes(
+  session: Session,
+  schema: string,
+  indexes: CaredIndex[],
+): Promise<Map<number, number>> {
+  try {
+    // Pages of a fresh index are filled to nine tenths.
+    const rows = await session.rows<{ oid: number; density: number; empty: number }>(
+      `SELECT c.oid::bigint AS oid, s.avg_leaf_density AS density,
+              (s.deleted_pages + s.empty_pages)::float8 / greatest(1, s.leaf_pages + s.deleted_pages + s.empty_pages) AS empty
+         FROM pg_class AS c
+        CROSS JOIN LATERAL ${ident(schema)}.pgstatindex(c.oid::regclass) AS s
+        WHERE c.oid = ANY ($1::bigint[]::oid[])`,
+      [indexes.map(({ oid }) => oid)],
+    )
+    const full = (density: number) => (Number.isFinite(density) ? Math.min(1, density / 90) : 0)
+    return new Map(rows.map(({ oid, density, empty }) => [oid, 1 - full(density) * (1 - empty)]))
+  } catch (error) {
+    const { code } = toDwhError(error)
+    if (code === 'PRIVILEGE_MISSING') return new Map()
+    if (code !== 'SQL_FAILED' && code !== 'LOCK_HELD') throw error
+    // One that has gone meanwhile, or is locked, is no reason to know nothing of the others.
+    if (indexes.length < 2) return new Map()
+    const half = Math.ceil(indexes.length / 2)
+    return new Map([
+      ...(await measureIndexes(session, schema, indexes.slice(0, half))),
+      ...(await measureIndexes(session, schema, indexes.slice(half))),
+    ])
   }
-  // Pages of a fresh index are filled to nine tenths.
-  const { density, empty } = await session.one<{ density: number; empty: number }>(
-    `SELECT avg_leaf_density AS density, (deleted_pages + empty_pages)::float8 / greatest(1, leaf_pages + deleted_pages + empty_pages) AS empty
-       FROM ${ident(schema)}.pgstatindex($1::bigint::oid::regclass)`,
-    [index.oid],
-  )
-  const full = Number.isFinite(density) ? Math.min(1, density / 90) : 0
-  return 1 - full * (1 - empty)
 }
 
 function dropTask(index: CaredIndex): Task {

@@ -93,7 +93,7 @@ async function archive(
   leaf: Leaf,
 ): Promise<Ending> {
   const archiving = { ...turn, warehouse, dataset }
-  const archived = await archiveLeaf(archiving, leaf)
+  const archived = await archiveLeaf(archiving, leaf, warehouse.maintenance.archive.format)
   const aside = await putAside(archiving, archived, leaf)
   const { folder, row_count: rows, bytes } = archived
   return {

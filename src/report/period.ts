@@ -19,5 +19,15 @@ export function periodOf(month: string | undefined, now: Date): Period {
   return { from: at(first), until: at(first.add({ months: 1 })) }
 }
 
+/**
+ * What the monthly upkeep reports of: a month of UTC, and the days since, so that what was done today is in it. In its first
+ * week a month has little to say, and upkeep that came late is that of the month before.
+ */
+export function upkeepPeriod(now: Date): Period & { month: string } {
+  const today = Temporal.PlainDate.from(now.toISOString().slice(0, 10))
+  const month = today.subtract({ days: 7 }).toPlainYearMonth().toString()
+  return { month, from: periodOf(month, now).from, until: periodOf(undefined, now).until }
+}
+
 /** The last day of it. */
 export const lastDay = ({ until }: Pick<Period, 'until'>) => new Date(until.getTime() - 1)

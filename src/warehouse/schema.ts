@@ -85,6 +85,7 @@ export const maintenanceTasks = [
   'freeze',
   'retention',
   'checks',
+  'report',
 ] as const
 
 const tasks = (...standard: (typeof maintenanceTasks)[number][]) =>
@@ -99,7 +100,12 @@ const maintenanceSchema = z.strictObject({
     .optional()
     .describe('outside of it nothing but new leaves is begun, and what still runs at its end is stopped'),
   timeout: span.optional().describe('a task is stopped after it'),
-  jobs: z.int().min(1).max(32).default(2).describe('tables that are vacuumed at the same time'),
+  jobs: z
+    .int()
+    .min(1)
+    .max(32)
+    .default(2)
+    .describe('tables that are vacuumed, frozen or rewritten at the same time'),
   weekly: tasks('partitions', 'vacuum', 'freeze', 'retention').describe('the tasks of `dwh maintain weekly`'),
   monthly: tasks(...maintenanceTasks).describe('the tasks of `dwh maintain monthly`'),
   bloat: share.prefault('30%').describe('a leaf is rewritten when this much of it is free'),
@@ -124,12 +130,25 @@ const maintenanceSchema = z.strictObject({
         .describe(
           'of leaves in files, relative to this file; of a warehouse that ships, in the state folder',
         ),
+      format: z
+        .enum(['parquet', 'pg_dump'])
+        .default('parquet')
+        .describe('Parquet for whoever reads it, or a file of pg_dump'),
       keep: span
         .prefault('30 days')
         .describe('how long an archived leaf stays in the database, detached, before it may be dropped'),
     })
     .prefault({})
     .describe('leaves that are put away'),
+  report: z
+    .strictObject({
+      folder: text
+        .default('reports')
+        .describe('relative to this file; of a warehouse that ships, in the state folder'),
+      format: z.enum(['html', 'md', 'json']).default('html').describe('of the file'),
+    })
+    .prefault({})
+    .describe('what the task `report` writes, a file a month'),
 })
 
 const backupSchema = z

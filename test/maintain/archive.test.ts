@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DuckDBConnection } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
 import { dwh, dwhDone } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -38,6 +39,29 @@ const events = {
 }
 const contents =
   "SELECT md5(string_agg(e::text, chr(10) ORDER BY id)) AS rows, count(*) AS n FROM public.events AS e WHERE day >= '2020-01-01' AND day < '2021-01-01'"
+
+/** What DuckDB reads in the Parquet of an archived leaf. */
+async function duckdb(folder: string) {
+  const duck = await DuckDBConnection.create()
+  try {
+    await duck.run("SET TimeZone = 'UTC'")
+    const rows = async (sql: string) =>
+      (await duck.runAndReadAll(sql)).getRowObjectsJson() as Record<string, string>[]
+    const file = `'${join(folder, 'data.parquet')}'`
+    const columns = await rows(`DESCRIBE SELECT * FROM ${file}`)
+    const [facts] = await rows(`
+      SELECT count(*)::text AS n, sum(id)::text AS ids, min(day)::text AS first, max(day)::text AS last, sum(epoch_us("at"))::text AS "at",
+             min(local)::text AS local, sum(price)::text AS price, md5(string_agg(exact, ',' ORDER BY id)) AS exact,
+             count(*) FILTER (WHERE nan = 'NaN')::text AS nans, sum(small)::text AS small, count(*) FILTER (WHERE flag)::text AS flags,
+             sum(length(note))::text AS notes, count(note)::text AS noted, sum(regexp_extract(doc, '"n": (\\d+)', 1)::int)::text AS docs,
+             lower(max(hex(bytes))) AS bytes, count(*) FILTER (WHERE real8 = '-Infinity'::double)::text AS infinite,
+             count(*) FILTER (WHERE forever = 'infinity')::text AS forever, md5(string_agg(doubled, ',' ORDER BY id)) AS doubled, sum("Ödd ""name")::text AS odd
+        FROM ${file}`)
+    return { types: Object.fromEntries(columns.map((one) => [one.column_name, one.column_type])), facts }
+  } finally {
+    duck.closeSync()
+  }
+}
 
 test('out into files, proved, detached, dropped, and back again', async () => {
   await using database = await freshDatabase(server)
@@ -111,6 +135,60 @@ test('out into files, proved, detached, dropped, and back again', async () => {
     ),
   ).toEqual({ n: 1 })
   expect(existsSync(folder)).toBe(true)
+
+  // What has a type of Parquet has it for DuckDB too, and the same values.
+  const duck = await duckdb(folder)
+  expect(duck).toMatchObject({
+    types: {
+      ...{
+        id: 'BIGINT',
+        day: 'DATE',
+        at: 'TIMESTAMP WITH TIME ZONE',
+        local: 'TIMESTAMP',
+        price: 'DECIMAL(15,2)',
+      },
+      ...{
+        small: 'INTEGER',
+        flag: 'BOOLEAN',
+        real4: 'FLOAT',
+        real8: 'DOUBLE',
+        note: 'VARCHAR',
+        bytes: 'BLOB',
+      },
+    },
+  })
+  expect(duck.facts).toEqual(
+    await session.one(`
+      SELECT count(*)::text AS n, sum(id)::text AS ids, min(day)::text AS first, max(day)::text AS last, sum(extract(epoch FROM at) * 1000000)::bigint::text AS at,
+             min(local)::text AS local, sum(price)::text AS price, md5(string_agg(exact::text, ',' ORDER BY id)) AS exact, count(*) FILTER (WHERE nan = 'NaN')::text AS nans,
+             sum(small)::text AS small, count(*) FILTER (WHERE flag)::text AS flags, sum(length(note))::text AS notes, count(note)::text AS noted,
+             sum((doc ->> 'n')::int)::text AS docs, max(encode(bytes, 'hex')) AS bytes, count(*) FILTER (WHERE real8 = '-Infinity')::text AS infinite,
+             count(*) FILTER (WHERE forever = 'infinity')::text AS forever, md5(string_agg(doubled::text, ',' ORDER BY id)) AS doubled, sum("Ödd ""name")::text AS odd
+        FROM public.events WHERE day >= '2020-01-01' AND day < '2021-01-01'`),
+  )
+
+  // The same as a file of pg_dump, which pg_restore reads too.
+  const dumped = await dwhDone(
+    ['partitions', 'archive', 'events', 'events_2020', '--format', 'pg_dump', '--yes', '--json'],
+    at,
+  )
+  const [dump] = JSON.parse(dumped.stdout).archived
+  expect(readdirSync(dump.folder).toSorted()).toEqual(['data.dump', 'manifest.json'])
+  expect(JSON.parse(readFileSync(join(dump.folder, 'manifest.json'), 'utf8'))).toMatchObject({
+    ...{ format: 'pg_dump', rows: 3000, tool_version: like(/^\d+/) },
+    bounds: "FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+  })
+  await dwhDone(drop, at)
+  const whole = readFileSync(join(dump.folder, 'data.dump'))
+  writeFileSync(join(dump.folder, 'data.dump'), whole.subarray(0, whole.length - 100))
+  const thaw = ['partitions', 'thaw', 'events', 'events_2020', '--yes', '--json']
+  expect(await dwh(thaw, at)).toMatchObject({
+    code: 1,
+    stderr: like(/INPUT_BROKEN .*other data than was written/),
+  })
+  writeFileSync(join(dump.folder, 'data.dump'), whole)
+  expect(JSON.parse((await dwhDone(thaw, at)).stdout)).toMatchObject({ thawed: [{ from: 'files' }] })
+  expect(await session.one(contents)).toEqual(before)
 })
 
 test.each(servers.slice(1))('every type comes back from the files on $name', async (newest) => {

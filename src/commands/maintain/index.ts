@@ -34,7 +34,11 @@ export const maintain = command({
       'stop a task after this time, such as 2h, and go on with the next',
       span.optional(),
     ),
-    jobs: option('--jobs <n>', 'tables that are vacuumed at the same time', positiveInteger.optional()),
+    jobs: option(
+      '--jobs <n>',
+      'tables that are vacuumed, frozen or rewritten at the same time',
+      positiveInteger.optional(),
+    ),
     tablespace: shared.tablespace,
     now: flag('--now', 'outside of the maintenance window too'),
     dryRun: shared.dryRun,

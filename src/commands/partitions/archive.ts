@@ -16,9 +16,9 @@ import { calendarDate, spanText } from '../../warehouse/values.ts'
 
 export const partitionsArchive = command({
   name: 'archive',
-  summary: 'put leaves away into files of Parquet, prove the files, and detach the leaves',
+  summary: 'put leaves away into files of Parquet or pg_dump, prove the files, and detach the leaves',
   description:
-    'Seals each leaf, writes it as Parquet (zstd) with a manifest beside it, restores the files into a temporary table and compares ' +
+    'Seals each leaf, writes it as Parquet (zstd) or with pg_dump, with a manifest beside it, restores the files into a temporary table and compares ' +
     'it with the leaf; only then is the leaf detached. It stays in the database under another name for as long as ' +
     'maintenance.archive.keep says, and `dwh partitions drop` drops it after it was compared once more. What a killed run has done ' +
     'is not done again.',
@@ -28,6 +28,11 @@ export const partitionsArchive = command({
   },
   options: {
     before: option('--before <date>', 'leaves that end at this date or before it', calendarDate.optional()),
+    format: option(
+      '--format <format>',
+      'what is written; maintenance.archive.format unless named',
+      z.enum(['parquet', 'pg_dump']).optional(),
+    ),
     timeout: shared.timeout,
     dryRun: shared.dryRun,
     yes: shared.yes,
@@ -38,7 +43,7 @@ export const partitionsArchive = command({
     'dwh partitions archive fait_factures fait_factures_2015',
     'dwh partitions archive fait_factures --before 2018 --dry-run',
   ],
-  async run(context, { dataset: name, leaves: names, before, timeout, dryRun, yes, json }) {
+  async run(context, { dataset: name, leaves: names, before, format, timeout, dryRun, yes, json }) {
     const dataset = partitionedDataset(context, name)
     const isNamed = names.length > 0
     if (isNamed === (before !== undefined))
@@ -81,7 +86,7 @@ export const partitionsArchive = command({
           for (const leaf of wanted) {
             work.signal.throwIfAborted()
             const archiving = { session, work, run, warehouse, dataset }
-            const archive = await archiveLeaf(archiving, leaf)
+            const archive = await archiveLeaf(archiving, leaf, format ?? warehouse.maintenance.archive.format)
             const aside = await putAside(archiving, archive, leaf)
             const { folder, row_count: rows, bytes } = archive
             done.push({ leaf: shown(leaf), folder, rows, bytes, aside: shown(aside) })

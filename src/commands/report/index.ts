@@ -1,17 +1,10 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { command, option, shared } from '../../cli/command.ts'
 import { DwhError } from '../../errors.ts'
-import { type ReportFacts, reportFacts } from '../../report/facts.ts'
-import { renderPage } from '../../report/html/page.ts'
-import { renderMarkdown } from '../../report/markdown.ts'
+import { reportFacts } from '../../report/facts.ts'
 import { periodOf } from '../../report/period.ts'
-
-const formats: Record<'html' | 'md' | 'json', (facts: ReportFacts) => string> = {
-  html: renderPage,
-  md: renderMarkdown,
-  json: (facts) => `${JSON.stringify(facts, null, 2)}\n`,
-}
+import { type ReportFormat, renderings, writeReport } from '../../report/write.ts'
 
 export const report = command({
   name: 'report',
@@ -43,25 +36,15 @@ export const report = command({
     if (json && chosen !== 'json')
       throw new DwhError('USAGE', `--json and --format ${chosen} contradict each other`)
     await using session = await context.openReadOnly()
-    const text = formats[chosen](await reportFacts(session, warehouse, periodOf(month, new Date())))
+    const text = renderings[chosen](await reportFacts(session, warehouse, periodOf(month, new Date())))
     if (out === undefined) return context.print(text)
-    await write(out, text)
+    await writeReport(resolve(out), text)
     context.say(`${out} written`)
   },
 })
 
-function formatOf(out: string | undefined): 'html' | 'md' | 'json' {
+function formatOf(out: string | undefined): ReportFormat {
   const [, ending = ''] = /\.(html?|md|json)$/.exec(out ?? '') ?? []
   if (ending.startsWith('htm')) return 'html'
   return ending === 'json' ? 'json' : out === undefined || ending === 'md' ? 'md' : 'html'
-}
-
-/** Whoever reads it while it is written sees the old one. */
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(`${path}.new`, text)
-    await rename(`${path}.new`, path)
-  } catch (cause) {
-    throw new DwhError('FAILED', `${path} cannot be written: ${(cause as Error).message}`, { cause })
-  }
 }

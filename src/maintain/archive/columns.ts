@@ -27,12 +27,16 @@ export interface StoredColumn extends CatalogueColumn {
 const [firstDay, lastDay] = ['0001-01-01', '9999-12-31']
 const decimalDigits = 18
 
+export async function catalogueColumns(session: Session, oid: number): Promise<CatalogueColumn[]> {
+  return await session.rows<CatalogueColumn>(sql('maintain/archived_columns'), [oid])
+}
+
 /**
  * The columns of a leaf, each with a type of Parquet that loses nothing: what has none (infinity, NaN, years before the first,
  * ranges, arrays …) is text, as PostgreSQL writes it. Reads the leaf once where that depends on its values.
  */
 export async function storedColumns(session: Session, oid: number, from: string): Promise<StoredColumn[]> {
-  const columns = await session.rows<CatalogueColumn>(sql('maintain/archived_columns'), [oid])
+  const columns = await catalogueColumns(session, oid)
   const questions = columns.flatMap((column, index) => {
     const odd = oddValues(column)
     return odd ? [`coalesce(bool_or(${odd}), false) AS "${index}"`] : []

@@ -1,15 +1,20 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { digestFile, syncPath } from '../../backup/files.ts'
 import { safeName } from '../../backup/folder.ts'
 import { DwhError } from '../../errors.ts'
-import { packageRoot } from '../../package.ts'
-import { stateFolder } from '../../state-folder.ts'
+import { folderBeside } from '../../warehouse/beside.ts'
 import type { Warehouse } from '../../warehouse/load.ts'
 import { onDisk } from './parquet.ts'
 
-export const dataName = 'data.parquet'
+export type ArchiveFormat = Warehouse['maintenance']['archive']['format']
+
+/** The file with the rows. */
+export function dataName(format: ArchiveFormat): string {
+  return format === 'parquet' ? 'data.parquet' : 'data.dump'
+}
+
 export const manifestName = 'manifest.json'
 const partial = '.partial'
 
@@ -20,6 +25,9 @@ export const manifestSchema = z.object({
   dataset: z.string(),
   parent: z.object({ schema: z.string(), name: z.string() }),
   leaf: z.object({ schema: z.string(), name: z.string() }),
+  format: z.enum(['parquet', 'pg_dump']).default('parquet'),
+  /** Of pg_dump. */
+  tool_version: z.string().optional(),
   /** As in pg_get_expr(relpartbound). */
   bounds: z.string(),
   columns: z.array(
@@ -35,9 +43,8 @@ export const manifestSchema = z.object({
 export type ArchiveManifest = z.output<typeof manifestSchema>
 
 /** Where archived leaves of a warehouse lie: beside its file, but for the warehouses that ship with the program. */
-export function archivesOf({ path, name, maintenance }: Warehouse): string {
-  const ships = dirname(path) === join(packageRoot, 'warehouses')
-  return ships ? join(stateFolder(), 'archive', name) : resolve(dirname(path), maintenance.archive.folder)
+export function archivesOf(warehouse: Warehouse): string {
+  return folderBeside(warehouse, 'archive', warehouse.maintenance.archive.folder)
 }
 
 /** The folder of one leaf while it is written; `finish` gives it its name. */
@@ -67,8 +74,8 @@ export class ArchiveDraft {
     return draft
   }
 
-  get dataPath(): string {
-    return join(this.#draft, dataName)
+  dataPath(format: ArchiveFormat): string {
+    return join(this.#draft, dataName(format))
   }
 
   /**
@@ -78,8 +85,9 @@ export class ArchiveDraft {
    */
   async finish(manifest: Omit<ArchiveManifest, 'data'>): Promise<{ sha256: string; bytes: number }> {
     return onDisk(this.path, async () => {
-      await syncPath(this.dataPath)
-      const data = await digestFile(this.dataPath)
+      const rows = this.dataPath(manifest.format)
+      await syncPath(rows)
+      const data = await digestFile(rows)
       const path = join(this.#draft, manifestName)
       await writeFile(path, `${JSON.stringify({ ...manifest, data }, null, 2)}\n`, { mode: 0o600 })
       await syncPath(path)
@@ -119,7 +127,7 @@ export async function verifiedManifest(
       throw broken('has another manifest than was written')
     const manifest = manifestSchema.parse(JSON.parse(await readFile(path, 'utf8')))
     const { bytes, sha256: expected } = manifest.data
-    const found = await digestFile(join(folder, dataName), signal)
+    const found = await digestFile(join(folder, dataName(manifest.format)), signal)
     if (found.bytes !== bytes || found.sha256 !== expected) throw broken('has other data than was written')
     return manifest
   } catch (error) {

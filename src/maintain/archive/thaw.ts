@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { DwhError } from '../../errors.ts'
 import { step } from '../../events.ts'
 import { type ArchivedLeaf, advanceArchive } from '../../ledger/archives.ts'
@@ -19,8 +18,8 @@ import { findOid } from '../../postgres/relations.ts'
 import type { Session } from '../../postgres/session.ts'
 import { proofColumns } from '../../proof/columns.ts'
 import { proveRelation } from '../../proof/hash.ts'
-import { dataName, verifiedManifest } from './folder.ts'
-import { readParquet } from './parquet.ts'
+import { verifiedManifest } from './folder.ts'
+import { readRows } from './formats.ts'
 import { type Archiving, requireEqual } from './write.ts'
 
 /**
@@ -94,6 +93,5 @@ async function restore(
   await session.run(`DROP TABLE IF EXISTS ${relation(table)}`)
   for (const statement of standaloneLeafStatements(dataset.target, table, furniture))
     await session.run(statement)
-  const names = manifest.columns.flatMap(({ name, is_generated }) => (is_generated ? [] : name))
-  await readParquet(session, work, join(archive.folder, dataName), table, names)
+  await readRows(session, work, { folder: archive.folder, manifest }, table, false)
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { DwhError } from '../../errors.ts'
 import { step, type Work } from '../../events.ts'
 import { type ArchivedLeaf, advanceArchive, listArchives, openArchive } from '../../ledger/archives.ts'
@@ -14,9 +13,11 @@ import { proofColumns } from '../../proof/columns.ts'
 import { equalProofs, type Proof, proofVectors, proveRelation } from '../../proof/hash.ts'
 import type { Warehouse } from '../../warehouse/load.ts'
 import { plainCount } from '../words.ts'
-import { storedColumns } from './columns.ts'
-import { ArchiveDraft, archivesOf, dataName, verifiedManifest } from './folder.ts'
-import { readParquet, writeParquet } from './parquet.ts'
+import { catalogueColumns, storedColumns } from './columns.ts'
+import { writeDump } from './dump.ts'
+import { ArchiveDraft, type ArchiveFormat, archivesOf, verifiedManifest } from './folder.ts'
+import { restoreScratch } from './formats.ts'
+import { onDisk, writeParquet } from './parquet.ts'
 
 /** What every step of an archived leaf needs. */
 export interface Archiving {
@@ -45,14 +46,19 @@ export interface AttachedLeaf extends RelationName {
  *
  * @throws DwhError DISK_FULL, PROOF_FAILED, LOCK_HELD; the leaf stays as it was, but sealed
  */
-export async function archiveLeaf(archiving: Archiving, leaf: AttachedLeaf): Promise<ArchivedLeaf> {
+export async function archiveLeaf(
+  archiving: Archiving,
+  leaf: AttachedLeaf,
+  format: ArchiveFormat,
+): Promise<ArchivedLeaf> {
   const { session, work, dataset } = archiving
   const known = await findArchive(archiving, leaf)
-  if (known?.proved_at && (await stillHolds(session, leaf, known))) return known
+  const isAsked = known?.detached_at || known?.format === format
+  if (known?.proved_at && isAsked && (await stillHolds(session, leaf, known))) return known
   const plan = await planSeal(session, dataset, { names: [shown(leaf)] })
   if (plan.leaves.length > 0)
     await sealLeaves(session, work, plan, { run: archiving.run, warehouse: archiving.warehouse.name })
-  const archive = await step(work, `write ${leaf.name}`, () => write(archiving, leaf), told)
+  const archive = await step(work, `write ${leaf.name}`, () => write(archiving, leaf, format), told)
   await step(
     work,
     `restore ${leaf.name} and compare`,
@@ -84,18 +90,24 @@ async function stillHolds(
   )
 }
 
-async function write(archiving: Archiving, leaf: AttachedLeaf): Promise<ArchivedLeaf> {
+async function write(archiving: Archiving, leaf: AttachedLeaf, format: ArchiveFormat): Promise<ArchivedLeaf> {
   const { session, work, run, warehouse, dataset } = archiving
   const from = `ONLY ${relation(leaf)}`
   const draft = await ArchiveDraft.begin(archivesOf(warehouse), dataset.name, leaf.name, run)
   try {
     const { bounds } = await session.one<{ bounds: string }>(sql('maintain/bounds'), [leaf.oid])
-    const { columns, proof } = await inTransaction(
+    const { columns, proof, version } = await inTransaction(
       session,
       async () => {
-        const columns = await storedColumns(session, leaf.oid, from)
         const proof = await proveRelation(session, await proofColumns(session, leaf.oid), from)
-        await writeParquet(session, work, columns, from, draft.dataPath, (rows) =>
+        const path = draft.dataPath(format)
+        if (format === 'pg_dump') {
+          const columns = await catalogueColumns(session, leaf.oid)
+          const version = await onDisk(path, () => writeDump(session, work, leaf, path))
+          return { columns, proof, version }
+        }
+        const columns = await storedColumns(session, leaf.oid, from)
+        await writeParquet(session, work, columns, from, path, (rows) =>
           work.emit({
             type: 'progress',
             step: `write ${leaf.name}`,
@@ -104,7 +116,7 @@ async function write(archiving: Archiving, leaf: AttachedLeaf): Promise<Archived
             unit: 'rows',
           }),
         )
-        return { columns, proof }
+        return { columns, proof, version: undefined }
       },
       'ISOLATION LEVEL REPEATABLE READ, READ ONLY',
     )
@@ -115,6 +127,8 @@ async function write(archiving: Archiving, leaf: AttachedLeaf): Promise<Archived
       dataset: dataset.name,
       parent: dataset.target,
       leaf: { schema: leaf.schema, name: leaf.name },
+      format,
+      ...(version === undefined ? {} : { tool_version: version }),
       bounds,
       columns: columns.map(({ name, type, not_null, is_generated }) => ({
         name,
@@ -128,7 +142,15 @@ async function write(archiving: Archiving, leaf: AttachedLeaf): Promise<Archived
       dwh: packageVersion,
     })
     await openArchive(session, {
-      ...{ run, warehouse: warehouse.name, dataset: dataset.name, parent: dataset.target, leaf, bounds },
+      ...{
+        run,
+        warehouse: warehouse.name,
+        dataset: dataset.name,
+        parent: dataset.target,
+        leaf,
+        bounds,
+        format,
+      },
       ...{ folder: draft.path, sha256, bytes, ...proof, algorithm },
     })
   } catch (error) {
@@ -143,13 +165,12 @@ async function prove({ session, work }: Archiving, leaf: AttachedLeaf, archive: 
   const manifest = await verifiedManifest(archive.folder, archive.sha256, work.signal)
   await inTransaction(session, async () => {
     const scratch = { schema: 'pg_temp', name: 'dwh_proof' }
-    await session.run(`CREATE TEMPORARY TABLE dwh_proof (LIKE ${relation(leaf)}) ON COMMIT DROP`)
-    const names = manifest.columns.map(({ name }) => name)
-    await readParquet(session, work, join(archive.folder, dataName), scratch, names)
+    await restoreScratch(session, work, { folder: archive.folder, manifest }, leaf, scratch)
     const columns = await proofColumns(session, leaf.oid)
     const restored = await proveRelation(session, columns, relation(scratch))
     requireEqual(archive, restored)
     await advanceArchive(session, archive.archive, 'proved')
+    await session.run(`DROP TABLE ${relation(scratch)}`)
   })
 }
 

@@ -33,7 +33,7 @@ export interface Choice {
 }
 
 /** A rewrite needs room for what it writes while the old files are there, and for its sorts. */
-const room = 1.2
+export const room = 1.2
 
 export function settingsOf({ maintenance }: Warehouse, dataset: Dataset): RewriteSettings {
   return {

@@ -4,7 +4,7 @@ import { sql } from '../../postgres/sql-files.ts'
 import { freeOn } from '../disk.ts'
 import { type CaredTable, readTables } from '../tables.ts'
 import { idle, type Scene, type Task } from '../task.ts'
-import { choose, isBloated, settingsOf } from './choose.ts'
+import { choose, isBloated, room, settingsOf } from './choose.ts'
 import { type Bloat, measureBloat } from './measure.ts'
 import { clearLeftovers, findLeftovers, findRepack, type Repack } from './repack.ts'
 import { rewriteTask } from './run.ts'
@@ -31,15 +31,32 @@ export async function planRewrite({ session, warehouse, datasets, tablespace }: 
   )
   const bloat = await measureBloat(session, large)
   const facts = await session.rows<Rewritable>(sql('maintain/rewritable'), [oids])
-  const tasks = leftovers.map(leftoverTask)
+  const cases: Planned[] = []
   for (const table of large) {
     const own = facts.find(({ oid }) => oid === table.oid)
     if (own)
-      tasks.push(
+      cases.push(
         await planTable({ session, warehouse, table, tablespace, repack, own, bloat: bloat.get(table.oid) }),
       )
   }
-  return tasks
+  const areTogether = haveRoomTogether(cases)
+  return [
+    ...leftovers.map(leftoverTask),
+    ...cases.map(({ task }) => ({ ...task, parallel: areTogether && task.parallel === true })),
+  ]
+}
+
+interface Planned {
+  task: Task
+  /** Bytes of the disk that it takes while it lasts, and that are free there; undefined where that cannot be seen. */
+  needed: number
+  free: number | undefined
+}
+
+/** Two that are rewritten side by side need the room of both. */
+function haveRoomTogether(cases: Planned[]): boolean {
+  const needed = cases.reduce((sum, one) => sum + one.needed, 0)
+  return cases.every((one) => one.needed === 0 || (one.free !== undefined && one.free >= needed))
 }
 
 interface Case extends Pick<Scene, 'session' | 'warehouse' | 'tablespace'> {
@@ -49,13 +66,20 @@ interface Case extends Pick<Scene, 'session' | 'warehouse' | 'tablespace'> {
   bloat: Bloat | undefined
 }
 
-async function planTable(one: Case): Promise<Task> {
+async function planTable(one: Case): Promise<Planned> {
   const { session, table, own, bloat, repack, tablespace } = one
   const subject = relation(table)
   const settings = settingsOf(one.warehouse, table.dataset)
   const sound = isBloated(bloat, settings)
-  if (sound !== undefined || !bloat) return idle('rewrite', subject, sound ?? 'nothing is known of it')
+  const nothing = (reason: string, outcome?: 'skipped') => ({
+    task: idle('rewrite', subject, reason, outcome),
+    needed: 0,
+    free: undefined,
+  })
+  if (sound !== undefined || !bloat) return nothing(sound ?? 'nothing is known of it')
   const folder = own.location ?? own.data_directory
+  const free = own.is_local && folder !== null ? await freeOn(folder) : undefined
+  const liveBytes = bloat.bytes - bloat.free - bloat.dead + table.index_bytes
   const choice = choose(
     {
       bloat,
@@ -63,21 +87,20 @@ async function planTable(one: Case): Promise<Task> {
       repackObstacle: repackObstacle(repack, own),
       isOwner: own.is_owner,
       tablespace,
-      freeDisk: own.is_local && folder !== null ? await freeOn(folder) : undefined,
-      liveBytes: bloat.bytes - bloat.free - bloat.dead + table.index_bytes,
+      freeDisk: free,
+      liveBytes,
     },
     settings,
   )
-  if (choice.method === 'nothing') return idle('rewrite', subject, choice.reason, 'skipped')
+  if (choice.method === 'nothing') return nothing(choice.reason, 'skipped')
   const { method, reason } = choice
-  return rewriteTask({
-    table,
-    bloat,
-    method,
-    reason,
-    tablespace,
-    repack: typeof repack === 'string' ? undefined : repack,
-  })
+  const client = typeof repack === 'string' ? undefined : repack
+  return {
+    task: rewriteTask({ table, bloat, method, reason, tablespace, repack: client }),
+    needed: method === 'vacuum' ? 0 : room * liveBytes,
+    // Of another tablespace nobody can tell from here.
+    free: tablespace === undefined ? free : undefined,
+  }
 }
 
 function repackObstacle(repack: Repack | string, { has_key, is_owner }: Rewritable): string | undefined {

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { runTool, type ToolRun } from '../../backup/client.ts'
 import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
+import { ledgerPresence } from '../../ledger/migrations.ts'
 import { relation, shown } from '../../postgres/identifiers.ts'
 import { climbInTransaction } from '../../postgres/ladder.ts'
 import { usualPlaces } from '../../postgres/server/binaries.ts'
@@ -46,8 +48,9 @@ export async function repackTable(
   work: Work,
   { path }: Repack,
   table: CaredTable,
-  tablespace: string | undefined,
+  options: { run: number; tablespace: string | undefined },
 ): Promise<void> {
+  const { tablespace } = options
   if (!(await isFree(session, table))) {
     throw new DwhError('LOCK_HELD', `a pg_repack is at work on ${shown(table)} already`, {
       hint: 'wait for it, and run the same command again',
@@ -69,6 +72,8 @@ export async function repackTable(
   const said: string[] = []
   const run: ToolRun = {
     target: session.target,
+    // By which the next run knows whose it was, should this one be killed: its program would go on.
+    application: `pg_repack ${options.run}`,
     signal: work.signal,
     failure: 'FAILED',
     onMessage: (line) => void said.push(line),
@@ -94,11 +99,29 @@ async function isFree(session: Session, { oid }: CaredTable): Promise<boolean> {
   return free
 }
 
-/** Tables on which a pg_repack that was killed has left its trigger and its tables. */
+/** The connections of pg_repacks that have outlived the run which started them, by the table on which they are at work. */
+async function orphans(session: Session, tables: CaredTable[]): Promise<{ oid: number; pid: number }[]> {
+  const oids = tables.map(({ oid }) => oid)
+  return (await ledgerPresence(session)).has_tasks
+    ? await session.rows<{ oid: number; pid: number }>(sql('maintain/orphaned_repacks'), [oids])
+    : []
+}
+
+/** Ends the pg_repack of a run that was killed, which would otherwise go on as if nobody had anything to say any more. */
+async function endOrphans(session: Session, work: Work, table: CaredTable): Promise<void> {
+  const found = await orphans(session, [table])
+  for (const { pid } of found) await session.run('SELECT pg_terminate_backend($1)', [pid])
+  while ((await orphans(session, [table])).length > 0) await sleep(50, undefined, { signal: work.signal })
+}
+
+/** Tables on which a pg_repack that was killed has left its trigger and its tables, or is still at work for a run that was. */
 export async function findLeftovers(session: Session, tables: CaredTable[]): Promise<CaredTable[]> {
-  const rows = await session.rows<{ oid: number }>(sql('maintain/repack_leftovers'), [
-    tables.map(({ oid }) => oid),
-  ])
+  const rows = [
+    ...(await session.rows<{ oid: number }>(sql('maintain/repack_leftovers'), [
+      tables.map(({ oid }) => oid),
+    ])),
+    ...(await orphans(session, tables)),
+  ]
   return tables.filter(({ oid }) => rows.some((row) => row.oid === oid))
 }
 
@@ -110,6 +133,7 @@ export async function findLeftovers(session: Session, tables: CaredTable[]): Pro
  * @returns false where a pg_repack is at work on it
  */
 export async function clearLeftovers(session: Session, work: Work, table: CaredTable): Promise<boolean> {
+  await endOrphans(session, work, table)
   return climbInTransaction(session, work, { relations: [table] }, async () => {
     if (!(await isFree(session, table))) return false
     await session.run(`LOCK TABLE ONLY ${relation(table)} IN ACCESS EXCLUSIVE MODE`)

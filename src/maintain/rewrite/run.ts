@@ -1,4 +1,3 @@
-import type { Work } from '../../events.ts'
 import { relation } from '../../postgres/identifiers.ts'
 import { climbInSession } from '../../postgres/ladder.ts'
 import type { Session } from '../../postgres/session.ts'
@@ -32,16 +31,19 @@ export function rewriteTask(rewrite: Rewrite): Task {
     name: 'rewrite',
     subject: relation(table),
     plan: `${words[method]}: ${reason}`,
+    // A pg_repack waits for every transaction that is older than it, such as that of another one.
+    parallel: method !== 'repack',
     run: (turn) => run(turn, rewrite),
   }
 }
 
-async function run({ session, work }: Turn, rewrite: Rewrite): Promise<Ending> {
+async function run(turn: Turn, rewrite: Rewrite): Promise<Ending> {
+  const { session, work } = turn
   const { table, bloat, method, reason } = rewrite
   const now = await readTable(session, table)
   if (now?.file !== table.file) return { outcome: 'nothing', reason: 'it was rewritten meanwhile' }
   const before = await countRows(session, table)
-  await act(session, work, rewrite)
+  await act(turn, rewrite)
   const rows = await compareRows(session, table, before)
   if (method !== 'vacuum') await seal(session, work, table, before)
   const after = (await readTable(session, table)) ?? table
@@ -56,12 +58,11 @@ async function run({ session, work }: Turn, rewrite: Rewrite): Promise<Ending> {
 }
 
 async function act(
-  session: Session,
-  work: Work,
+  { session, work, run }: Turn,
   { table, method, repack, tablespace }: Rewrite,
 ): Promise<void> {
   const name = relation(table)
-  if (method === 'repack' && repack) await repackTable(session, work, repack, table, tablespace)
+  if (method === 'repack' && repack) await repackTable(session, work, repack, table, { run, tablespace })
   if (method === 'full') {
     // What is known of its values stays true.
     const rewrite = () => session.run(`VACUUM (FULL) ${name}`)

@@ -42,6 +42,8 @@ function waitingNow(waiting: Progress['waiting'], at: Date): RunningChunk['waiti
   if (!waiting) return null
   const until = waiting.until === undefined ? null : new Date(waiting.until)
   if (until !== null && until <= at) return null
+  // When the next try for a lock ends tells nobody when the lock will be free.
+  if (waiting.lock) return { host: '', until: null, reason: waiting.reason ?? 'a lock' }
   return { host: waiting.host ?? '', until, reason: withoutAddress(waiting.reason ?? '') }
 }
 

@@ -1,7 +1,9 @@
 import { isAscii, isUtf8 } from 'node:buffer'
+import { type BinaryColumn, binaryHeader, binaryTrailer } from './binary.ts'
 import { releaseBlock } from './blocks.ts'
 import type { Position } from './csv-batch.ts'
 import type { Encoding } from './encoding.ts'
+import { writeRow } from './json-binary.ts'
 import { fieldsOf, type JsonColumn, jsonColumn } from './json-record.ts'
 import type { JsonScanner } from './json-scan.ts'
 import type { Span, Spans } from './json-spans.ts'
@@ -82,6 +84,34 @@ export class JsonBatch implements Batch {
       place += 1
     }
     return broken
+  }
+
+  encode(columns: BinaryColumn[], isPlaced: boolean, into: Scratch): boolean {
+    if (!this.#hasUtf8) return false
+    const { scanner } = this.#format
+    const bytes = this.#bytes
+    into.copy(binaryHeader, 0, binaryHeader.length)
+    let place = this.firstRecord
+    for (const { start, end } of this.#values) {
+      const isScanned =
+        scanner.scan(bytes, start, end) || (this.#learn(start, end) && scanner.scan(bytes, start, end))
+      if (!isScanned || !writeRow(bytes, scanner, columns, isPlaced ? place : undefined, into)) return false
+      place += 1
+    }
+    into.copy(binaryTrailer, 0, binaryTrailer.length)
+    return true
+  }
+
+  /** @returns whether there was something to learn */
+  #learn(start: number, end: number): boolean {
+    const { scanner } = this.#format
+    if (!scanner.lacksKey) return false
+    try {
+      scanner.learn(this.#bytes.toString('utf8', start, end))
+      return true
+    } catch {
+      return false
+    }
   }
 
   get #hasUtf8(): boolean {
