@@ -25,7 +25,8 @@ export type DwhEvent =
       /** As of a step. */
       of?: string
     }
-  | { type: 'note'; message: string }
+  /** `lock` says that a lock is waited for. */
+  | { type: 'note'; message: string; lock?: LockWait }
   | { type: 'warning'; message: string }
   | { type: 'statement'; sql: string; milliseconds: number }
   | {
@@ -41,6 +42,16 @@ export type DwhEvent =
     }
   /** A worker waits for a host: its turn, Retry-After, the pause before another try. */
   | { type: 'wait'; host: string; seconds: number; reason: string }
+
+export interface LockWait {
+  /** Names of relations. */
+  on: string
+  /** How long it has been waited for, and when the next try is over at the latest. */
+  waited: number
+  seconds: number
+  /** Who stands in the way, where that was seen. */
+  by: { pid: number; target: string | null; who: string } | null
+}
 
 export type Emit = (event: DwhEvent) => void
 

@@ -7,6 +7,9 @@ import type { Command } from '../src/cli/command.ts'
 import { parse } from '../src/cli/program.ts'
 import { loadCommands } from '../src/commands/index.ts'
 import { packageRoot } from '../src/package.ts'
+import { splitWords } from '../src/warehouse/command-line.ts'
+import { commandWords } from '../src/warehouse/job-command.ts'
+import { loadWarehouse } from '../src/warehouse/load.ts'
 import { dwhCalls, type Typed } from './support/shell.ts'
 
 const commands = await loadCommands()
@@ -16,6 +19,22 @@ const everyCommand: [path: string, Command][] = commands.flatMap((entry): [strin
     ? entry.commands.map((command) => [`${entry.name} ${command.name}`, command])
     : [[entry.name, entry]],
 )
+
+test('jobs of a schedule may name every command that there is, and no other', () => {
+  const known = Object.entries(commandWords).flatMap(([first, seconds]) =>
+    seconds.length === 0 ? [first] : seconds.map((second) => `${first} ${second}`),
+  )
+  expect(known.toSorted()).toEqual(everyCommand.map(([path]) => path).toSorted())
+})
+
+test('jobs of the warehouses that ship can be typed', () => {
+  const jobs = globSync('warehouses/*.yaml', { cwd: packageRoot }).flatMap((file) =>
+    Object.values(loadWarehouse(join(packageRoot, file)).schedule.jobs).flatMap(({ run }) => run),
+  )
+  expect(jobs.map((text) => parse(commands, splitWords(text) ?? [])?.path)).toEqual(
+    jobs.map((text) => expect.stringMatching(new RegExp(`^${text.split(' ')[0]}`))),
+  )
+})
 
 describe.each(everyCommand)('dwh %s', (path, command) => {
   test('says what it does', () => {

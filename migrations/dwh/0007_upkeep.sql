@@ -59,6 +59,7 @@ CREATE TABLE dwh.slots (
   attempts   integer     NOT NULL DEFAULT 0,
   commands_done integer  NOT NULL DEFAULT 0,
   run        bigint      REFERENCES dwh.runs ON DELETE SET NULL,
+  runs       bigint[]    NOT NULL DEFAULT '{}',
   cancel_at  timestamptz,
   ended_at   timestamptz,
   outcome    text,
@@ -77,6 +78,7 @@ COMMENT ON COLUMN dwh.slots.epoch     IS 'Of the lease `slot N` under which it w
 COMMENT ON COLUMN dwh.slots.attempts  IS 'How often it was started: more than once where a daemon died.';
 COMMENT ON COLUMN dwh.slots.commands_done IS 'How many of its commands have succeeded.';
 COMMENT ON COLUMN dwh.slots.run       IS 'Of the command that works, or worked last.';
+COMMENT ON COLUMN dwh.slots.runs      IS 'Of all of its commands that record what they do, in the order in which they began.';
 COMMENT ON COLUMN dwh.slots.cancel_at IS 'Since when its holder is to end it, because the next one is due.';
 COMMENT ON COLUMN dwh.slots.outcome   IS 'ran and late tell when it was started, exit_code how it went; skipped by a policy or because the job was paused; missed: nobody was there.';
 CREATE INDEX slots_open ON dwh.slots (warehouse, job, due_at) WHERE ended_at IS NULL;

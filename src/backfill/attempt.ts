@@ -50,7 +50,7 @@ export async function attempt(
   settings: BackfillSettings,
 ): Promise<ChunkResult> {
   const started = performance.now()
-  const { dataset } = sourceOf(bench.warehouse, claim.dataset, claim.source)
+  const { dataset, settings: asked } = sourceOf(bench.warehouse, claim.dataset, claim.source)
   const source = await bench.sources.source(claim.dataset, claim.source, settings.delay)
   const wish = wishOf(claim, settings.force)
   await using fetched = await step(work, 'fetch', () => source.fetch(wish, work))
@@ -60,11 +60,12 @@ export async function attempt(
     ...{ bench, tools, work, claim, dataset, settings, fetched },
     after: wish.after,
     isPart: wish.after !== undefined,
+    isAbsent: fetched.missing !== undefined && 'absent' in asked && asked.absent === 'empty',
     gates: [],
     seconds: () => Math.round(performance.now() - started) / 1000,
   }
   // Who wants no coverage says that days may be without a file.
-  if (fetched.missing !== undefined && dataset.thresholds.coverage > 0)
+  if (fetched.missing !== undefined && !doing.isAbsent && dataset.thresholds.coverage > 0)
     throw new DwhError('INPUT_MISSING', fetched.missing)
   if (fetched.input) return await loadRows(doing, fetched.input, dataset)
   // What is there gives way to nothing.
@@ -85,6 +86,8 @@ interface Doing {
   after: string | undefined
   /** The rows are only those that are new since the last time. */
   isPart: boolean
+  /** Its files are not there, which may be. */
+  isAbsent: boolean
   /** Since the attempt began. */
   seconds(): number
   gates: GateResult[]
@@ -137,7 +140,7 @@ function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoa
     // Where a table has no leaves nobody knows which column tells the days: its source was asked for them.
     window: dataset.partition && windowOf(claim),
     beside: async () =>
-      (await windowsBeside(tools.session, claim)).flatMap(
+      [...(await windowsBeside(tools.session, claim)), ...neighbours(claim)].flatMap(
         (days) => windowOf({ ...days, zone: claim.zone }) ?? [],
       ),
     replaces: settings.force,
@@ -151,6 +154,18 @@ function chunkLoad(doing: Doing, ended: (result: ChunkResult) => void): ChunkLoa
       ended(result)
     },
   }
+}
+
+/** An API that gives a day more on each side gives it to every window: nobody has forgotten to ask for it. */
+function neighbours(claim: Claim): { window_from: string; window_to: string }[] {
+  const window = windowOf(claim)
+  if (!window) return []
+  const { from, to } = window
+  const day = { days: 1 }
+  return [
+    { window_from: String(from.subtract(day)), window_to: String(from) },
+    { window_from: String(to), window_to: String(to.add(day)) },
+  ]
 }
 
 /** Fills in the gates. */
@@ -169,7 +184,9 @@ async function judge(doing: Doing, facts: ArrivedFacts): Promise<'publish' | 'wi
     },
     facts,
   )
-  doing.gates = facts.records === 0 ? gatesOfNothing(doing, gates) : gates
+  // Other years say nothing of a file that may be absent.
+  const expected = doing.isAbsent ? [] : gates
+  doing.gates = facts.records === 0 ? gatesOfNothing(doing, expected) : gates
   return hasPassed(doing) || dataset.thresholds.on_failure === 'flag' ? 'publish' : 'withhold'
 }
 
@@ -212,12 +229,20 @@ function fetchedFigures({ fetched, seconds }: Doing) {
 /** A window without rows is done too, where none are expected. */
 async function endEmpty(doing: Doing): Promise<ChunkResult> {
   const { bench, tools, work, claim, fetched } = doing
-  const facts = { records: 0, rows: 0, rejected: 0, duplicates: 0, outside: 0, days: async () => new Map() }
+  const facts = {
+    records: 0,
+    rows: 0,
+    rejected: 0,
+    duplicates: 0,
+    outside: 0,
+    days: async () => new Set<string>(),
+  }
   const verdict = await judge(doing, facts)
   const figures: ChunkFigures = {
     ...{ records: 0, inserted: 0, updated: 0, unchanged: 0, moved: 0, replaced: 0 },
     ...{ duplicates: 0, rejected: 0, outside: 0, unplanned: 0 },
     ...fetchedFigures(doing),
+    ...(doing.isAbsent ? { absent: true } : {}),
   }
   const result: ChunkResult = {
     outcome: verdict === 'withhold' ? 'quarantined' : hasPassed(doing) ? 'done' : 'flagged',

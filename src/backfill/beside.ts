@@ -22,7 +22,12 @@ export interface Rewriting {
  * - `intact`, `changed`: with those that the later one found there, they make the hash that the chunk has left, or they do not
  * - `unknown`: what the later ones found there is not known any more
  */
-export type Beside = 'none' | 'intact' | 'changed' | 'unknown'
+export interface Beside {
+  is: 'none' | 'intact' | 'changed' | 'unknown'
+  /** How many there are, and how many there were where that can be told. */
+  rows: number
+  were: number | undefined
+}
 
 /** Reads the rows of the chunk once more, and those that a forced chunk has kept aside. */
 export async function judgeBeside(
@@ -33,7 +38,8 @@ export async function judgeBeside(
 ): Promise<Beside> {
   const conditions = rewriting.flatMap(({ condition }) => (condition === undefined ? [] : [`(${condition})`]))
   const [first, ...more] = rewriting
-  if (!first || conditions.length < rewriting.length) return 'unknown'
+  const unknown = (rows: number, were?: number): Beside => ({ is: 'unknown', rows, were })
+  if (!first || conditions.length < rewriting.length) return unknown(0)
   const own = standing.territory.condition
   const beside = `${own} AND (${conditions.join(' OR ')}) IS NOT TRUE`
   const columns = await proofColumns(session, standing.oid)
@@ -44,17 +50,19 @@ export async function judgeBeside(
     return addProofs(proofs)
   }
   const left = await prove(beside)
-  if (left.rows === 0) return 'none'
+  const known = (is: Beside['is']): Beside => ({ is, rows: left.rows, were: undefined })
+  if (left.rows === 0) return known('none')
   // Of several nobody knows what one has found of another.
-  if (more.length > 0) return 'unknown'
+  if (more.length > 0) return unknown(left.rows)
   const { inserted, updated, moved, replaced } = first.of
-  if (updated + moved + replaced === 0) {
-    const { rows } = await prove(`${own} AND (${first.condition})`)
-    if (rows === inserted) return isProved(left, proof) ? 'intact' : 'changed'
-  }
+  const { rows: shared } = await prove(`${own} AND (${first.condition})`)
+  if (updated + moved + replaced === 0 && shared === inserted)
+    return known(isProved(left, proof) ? 'intact' : 'changed')
   const former = await formerRows(session, standing, first.of)
-  if (!former) return 'unknown'
-  return isProved(addProofs([left, former]), proof) ? 'intact' : 'changed'
+  if (former) return known(isProved(addProofs([left, former]), proof) ? 'intact' : 'changed')
+  // A merge keeps no former rows, but tells how many were new. All that it has left lies within the chunk, and is still there.
+  const isCounted = moved + replaced === 0 && shared === first.of.rows
+  return unknown(left.rows, isCounted ? proof.rows - (shared - inserted) : undefined)
 }
 
 /** Of the rows that a forced chunk has found and kept, those that were of another one. */

@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
-import type { DwhEvent, Work } from '../events.ts'
+import type { DwhEvent, LockWait, Work } from '../events.ts'
 import type { ChunkProgress, Claim } from '../ledger/chunk.ts'
 import { parametersText, type Window, type Wish, windowText } from '../sources/window.ts'
 
@@ -58,6 +58,7 @@ export class ChunkWork implements Work {
     switch (event.type) {
       case 'step':
         if (event.state === 'started') progress.step = stages[event.step] ?? 'load'
+        if (progress.waiting?.lock) delete progress.waiting
         return this.#outer.emit({ ...event, of: event.of ?? this.#name })
       case 'progress':
         this.#count(event)
@@ -70,11 +71,13 @@ export class ChunkWork implements Work {
       case 'wait':
         progress.waiting = {
           host: event.host,
-          until: String(Temporal.Now.instant().add({ milliseconds: Math.round(event.seconds * 1000) })),
+          until: fromNow(event.seconds),
           reason: event.reason,
         }
         return this.#outer.emit(event)
       case 'note':
+        if (event.lock) progress.waiting = waitingForLock(event.lock)
+        return this.#outer.emit({ ...event, message: `${this.#name}: ${event.message}` })
       case 'warning':
         return this.#outer.emit({ ...event, message: `${this.#name}: ${event.message}` })
       default:
@@ -94,3 +97,11 @@ export class ChunkWork implements Work {
     if (unit === 'bytes' && progress.requests === 0) progress.bytes = Math.max(progress.bytes, done)
   }
 }
+
+function waitingForLock({ on, waited, seconds, by }: LockWait): NonNullable<ChunkProgress['waiting']> {
+  const lock = { since: fromNow(-waited), by }
+  return { host: '', until: fromNow(seconds), reason: `a lock on ${by?.target ?? on}`, lock }
+}
+
+const fromNow = (seconds: number) =>
+  String(Temporal.Now.instant().add({ milliseconds: Math.round(seconds * 1000) }))

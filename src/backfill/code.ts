@@ -22,6 +22,7 @@ const manners = [
   'parameters',
   'thresholds',
   'priority',
+  'absent',
 ]
 
 /**

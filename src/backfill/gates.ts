@@ -70,12 +70,12 @@ async function coverage(judged: Judged, facts: ArrivedFacts): Promise<GateResult
   const wanted = thresholds.coverage
   if (passedBy.length === 0)
     return [{ gate: 'coverage', passed: true, found: null, wanted, note: `no ${grain} of it has passed yet` }]
-  const rows = facts.rows === 0 ? new Map<string, number>() : await facts.days()
-  const there = passedBy.filter(({ start }) => (rows.get(String(start)) ?? 0) > 0)
-  const missing = passedBy.filter(({ start }) => !rows.has(String(start))).map(({ start }) => String(start))
-  const found = there.length / passedBy.length
+  const days = facts.rows === 0 ? new Set<string>() : await facts.days()
+  const missing = passedBy.map(({ start }) => String(start)).filter((start) => !days.has(start))
+  const there = passedBy.length - missing.length
+  const found = there / passedBy.length
   const without = missing.length > 0 ? `, without ${some(missing)}` : ''
-  const note = `${there.length} of ${passedBy.length} ${grain}s have rows, ${percent(wanted)} wanted${without}`
+  const note = `${there} of ${passedBy.length} ${grain}s have rows, ${percent(wanted)} wanted${without}`
   return [{ gate: 'coverage', passed: found >= wanted, found, wanted, note }]
 }
 

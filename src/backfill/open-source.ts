@@ -30,8 +30,9 @@ export class OpenSources implements AsyncDisposable {
    * @throws DwhError CONFIG_INVALID, SOURCE_FAILED
    */
   async source(dataset: string, name: string, delay: number | null): Promise<Source> {
-    const { settings } = sourceOf(this.#warehouse, dataset, name)
-    const asked = delay !== null && 'concurrency' in settings ? { ...settings, delay } : settings
+    const { settings, dataset: filled } = sourceOf(this.#warehouse, dataset, name)
+    const keyed = filled.key ? settings : { ...settings, key: false as const }
+    const asked = delay !== null && 'concurrency' in keyed ? { ...keyed, delay } : keyed
     return kept(this.#sources, JSON.stringify([dataset, name, delay]), () => this.#open(asked))
   }
 

@@ -11,7 +11,7 @@ import { instantsOf, type Window } from '../sources/window.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { codeOf } from './code.ts'
 import type { Pair, Request, Taking } from './request.ts'
-import { windowsOf } from './windows.ts'
+import { type DaySpan, windowsOfAll } from './windows.ts'
 
 /** What a window is to the ledger. */
 export type Standing =
@@ -64,9 +64,9 @@ export async function planBackfill(
   hasChanged?: HasChanged,
 ): Promise<BackfillPlan> {
   const names = [...new Set(request.pairs.map(({ dataset }) => dataset.name))]
-  const { span } = request
+  const { spans } = request
   const knows = (await ledgerPresence(session)).has_backfills
-  const history = knows ? await chunkHistory(session, warehouse.name, names, span && widened(span)) : []
+  const history = knows ? await chunkHistory(session, warehouse.name, names, spans && widened(spans)) : []
   const before = groupByPair(history)
   const chunks: PlannedChunk[] = []
   for (const pair of request.pairs) {
@@ -79,8 +79,9 @@ export async function planBackfill(
 }
 
 /** Windows of quarters reach beyond the days that were asked for. */
-function widened({ from, to }: { from: Temporal.PlainDate; to: Temporal.PlainDate }) {
-  return { from: String(from.subtract({ days: 92 })), to: String(to.add({ days: 92 })) }
+function widened(spans: DaySpan[]) {
+  const [from, to] = [spans[0]?.from, spans.at(-1)?.to]
+  return from && to && { from: String(from.subtract({ days: 92 })), to: String(to.add({ days: 92 })) }
 }
 
 const pairKey = (dataset: string, source: string, parameters: Record<string, string>) =>
@@ -99,9 +100,9 @@ function groupByPair(history: PastChunk[]): Map<string, PastChunk[]> {
 
 type Unjudged = Pick<PlannedChunk, 'pair' | 'window' | 'chunk'>
 
-function chunksOf(pair: Pair, { span }: Request, code: string): Unjudged[] {
+function chunksOf(pair: Pair, { spans }: Request, code: string): Unjudged[] {
   const { dataset, source, parameters, size } = pair
-  const windows = pair.hasWindows && span ? windowsOf(span, size, dataset.partition) : [undefined]
+  const windows = pair.hasWindows && spans ? windowsOfAll(spans, size, dataset.partition) : [undefined]
   return windows.map((window) => ({
     pair,
     window,
@@ -163,11 +164,13 @@ function judgeEnded(
       return decide('missing', `what is new since ${current.watermark ?? 'the last time'}`, current)
     if (current.code !== chunk.code)
       return decide('stale', `done ${by}, and the warehouse file says something else since`, current)
+    if (current.absent)
+      return decide('missing', `done ${by} without its files, which were not there`, current)
     if (window && endedEarly(current, window))
       return decide('stale', `done ${by} before its days were over`, current)
     return decide('done', `done ${by} on ${current.ended_at?.toISOString().slice(0, 10)}`, current)
   }
-  const within = touching.filter((past) => counts(past) && past.code === chunk.code)
+  const within = touching.filter((past) => counts(past) && past.code === chunk.code && !past.absent)
   if (window && covers(within, window)) {
     const runs = [...new Set(within.map(({ backfill }) => backfill))]
     return decide(

@@ -24,7 +24,7 @@ export interface ServerFacts {
 
 /** A look at one thing that a backfill needs; `no` keeps it from beginning. */
 export interface Check {
-  what: 'server' | 'tables' | 'leaves' | 'sources' | 'connections' | 'disk' | 'health'
+  what: 'server' | 'tables' | 'leaves' | 'rows' | 'sources' | 'connections' | 'disk' | 'health'
   state: 'yes' | 'warning' | 'no' | 'unknown'
   finding: string
   hint?: string
@@ -52,14 +52,14 @@ export async function missingTables(session: Session, tables: RelationName[]): P
  * Looks at the server before a plan is carried out; nothing is changed.
  *
  * @param missing tables of the plan that are not there
- * @param leaves what is known of windows that get none
+ * @param rows what is known of those that get no leaf, or come twice
  * @param sources what asking them has shown
  * @param bytes of disk that it will take, where that is known
  */
 export async function preflight(
   facts: ServerFacts,
   missing: RelationName[],
-  leaves: Check[],
+  rows: Check[],
   sources: Check[],
   parallel: number,
   bytes: number | undefined,
@@ -68,7 +68,7 @@ export async function preflight(
   return [
     server(facts),
     tables(missing),
-    ...leaves,
+    ...rows,
     ...sources,
     connections(facts, parallel),
     await disk(facts, bytes, spoolFolder),

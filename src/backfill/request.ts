@@ -7,7 +7,7 @@ import { didYouMean } from '../warehouse/nearest.ts'
 import { parametersOfSource } from '../warehouse/of-source.ts'
 import type { Grain } from '../warehouse/schema.ts'
 import { queryText, type SourceSettings } from './code.ts'
-import { type ChunkSize, chunkSize, type DaySpan } from './windows.ts'
+import { type ChunkSize, chunkSize, type DaySpan, joined } from './windows.ts'
 
 /** Which windows of those asked for are taken. */
 export type Taking = 'usual' | 'missing' | 'failed' | 'stale' | 'all'
@@ -26,7 +26,8 @@ export interface Pair {
 /** What a backfill is asked for. */
 export interface Request {
   pairs: Pair[]
-  span: DaySpan | undefined
+  /** In order, with days between them; undefined where none are said. */
+  spans: DaySpan[] | undefined
   order: 'newest' | 'oldest'
   taking: Taking
 }
@@ -189,16 +190,16 @@ function filledNames(settings: SourceSettings): string[] {
 export interface Days {
   from?: Temporal.PlainDate | undefined
   to?: Temporal.PlainDate | undefined
-  /** Each a calendar period by its first day. */
-  year?: Temporal.PlainDate | undefined
-  quarter?: Temporal.PlainDate | undefined
-  month?: Temporal.PlainDate | undefined
-  day?: Temporal.PlainDate | undefined
+  /** Calendar periods by their first days. */
+  year?: Temporal.PlainDate[]
+  quarter?: Temporal.PlainDate[]
+  month?: Temporal.PlainDate[]
+  day?: Temporal.PlainDate[]
 }
 
 /** @throws DwhError USAGE for two ways at once, half of one, and days that run backwards */
-export function spanOf({ from, to, ...periods }: Days): DaySpan | undefined {
-  const named = Object.entries(periods).filter(([, date]) => date !== undefined)
+export function spansOf({ from, to, ...periods }: Days): DaySpan[] | undefined {
+  const named = Object.entries(periods).filter(([, dates]) => dates.length > 0)
   if (named.length + (from || to ? 1 : 0) > 1)
     throw new DwhError(
       'USAGE',
@@ -206,8 +207,11 @@ export function spanOf({ from, to, ...periods }: Days): DaySpan | undefined {
     )
   const [period] = named
   if (period) {
-    const { start, end } = periodOf(period[1] as Temporal.PlainDate, period[0] as Grain)
-    return { from: start, to: end }
+    const [grain, dates] = period
+    const spans = dates
+      .map((date) => periodOf(date, grain as Grain))
+      .map(({ start, end }) => ({ from: start, to: end }))
+    return joined(spans)
   }
   if (!from && !to) return undefined
   if (!from || !to)
@@ -217,15 +221,15 @@ export function spanOf({ from, to, ...periods }: Days): DaySpan | undefined {
     )
   if (Temporal.PlainDate.compare(from, to) >= 0)
     throw new DwhError('USAGE', `--to ${to} is not after --from ${from}: the days go up to --to, excluded`)
-  return { from, to }
+  return [{ from, to }]
 }
 
 /**
  * @throws DwhError USAGE where a dataset needs days and none are said
  */
-export function requireSpan(pairs: Pair[], span: DaySpan | undefined): void {
+export function requireDays(pairs: Pair[], spans: DaySpan[] | undefined): void {
   const [needy] = pairs.filter(({ hasWindows }) => hasWindows)
-  if (needy && !span) {
+  if (needy && !spans) {
     throw new DwhError('USAGE', `which days of ${needy.dataset.name}/${needy.source}? nothing was changed`, {
       hint: 'say so with --from 2024-01-01 --to 2025-01-01, --year 2024, --quarter 2024-Q1, --month 2024-01 or --day 2024-01-15',
     })

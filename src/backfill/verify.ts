@@ -210,10 +210,20 @@ async function judgeRewritten(
     rewriting.map(({ of }) => of),
   )
   const beside = await judgeBeside(session, standing, chunk.proof as StoredProof, rewriting)
-  if (beside === 'changed') return { finding: 'changed', note: `${by}, and rows beside its own by no load` }
-  if (beside === 'intact' || (beside === 'none' && !left)) return { finding: 'rewritten', note: by }
-  const what = left ? `${left}: of those days` : 'rows of another scope: of those'
-  return { finding: 'unproved', note: `${by}, but for ${what} nothing can be told` }
+  if (beside.is === 'changed')
+    return { finding: 'changed', note: `${by}, and rows beside its own by no load` }
+  if (beside.is === 'intact' || (beside.is === 'none' && !left)) return { finding: 'rewritten', note: by }
+  const { rows, were } = beside
+  if (were !== undefined && rows !== were)
+    return {
+      finding: rows < were ? 'deleted' : 'added',
+      note: `${by}, and beside its own there are ${rows} rows where ${were} were, by no load`,
+    }
+  const what = left ?? 'rows of another scope'
+  if (were === undefined)
+    return { finding: 'unproved', note: `${by}, but for ${what}: of those nothing can be told` }
+  const note = `${by}, but for ${what}: there are ${rows} rows as before, and whether they are the same nobody can tell`
+  return { finding: 'unproved', note }
 }
 
 const isKnown = ({ datasets }: Warehouse, { dataset, source }: Pick<Chunk, 'dataset' | 'source'>) =>

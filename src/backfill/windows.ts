@@ -25,6 +25,24 @@ export function chunkSize(text: string): ChunkSize | undefined {
   return ['day', 'week', 'month', 'quarter', 'year', 'small'].includes(text) ? (text as ChunkSize) : undefined
 }
 
+/** In order, as few as hold the same days. */
+export function joined(spans: DaySpan[]): DaySpan[] {
+  const all: DaySpan[] = []
+  for (const span of spans.toSorted((a, b) => compare(a.from, b.from))) {
+    const last = all.at(-1)
+    if (last && compare(span.from, last.to) <= 0) {
+      if (compare(last.to, span.to) < 0) last.to = span.to
+    } else all.push({ ...span })
+  }
+  return all
+}
+
+/** As `windowsOf`, of several spans that may share a quarter. */
+export function windowsOfAll(spans: DaySpan[], size: ChunkSize, policy: Policy | undefined): Window[] {
+  const asked = policy?.kind === 'year_quarter' ? joined(spans.map(wholeQuarters)) : spans
+  return asked.flatMap((span) => windowsOf(span, size, policy))
+}
+
 /**
  * Cuts a span into windows. Calendar periods end where the calendar ends them, so that the same windows come back whatever the
  * span was; only the first and the last may be cut short.

@@ -1,10 +1,11 @@
 import { type DwhError, toDwhError } from '../errors.ts'
 import type { DwhEvent, Work } from '../events.ts'
 import { endRun, keepEvent, pruneRuns, setLogPath, startRun } from '../ledger/runs.ts'
-import { enterSlot } from '../ledger/slots.ts'
+import { checkSlot, enterSlot } from '../ledger/slots.ts'
 import { ensureLedger } from '../migrate/apply.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import { type Span, spanSeconds } from '../warehouse/values.ts'
 import type { Context } from './context.ts'
 import { TimeLimit } from './interrupt.ts'
@@ -109,7 +110,11 @@ export async function recorded<Summary>(
       .catch(async (error) => {
         if (failure?.code === 'SERVER_WENT_AWAY') throw error
         await using another = await Session.open(target, `dwh ${context.command}`, quiet)
-        await endRun(another, run, failure, summary)
+        await inTransaction(another, async () => {
+          // Whoever has taken the slot over does it anew: this one counts as died.
+          if (slot) await checkSlot(another, slot.slot, slot.epoch)
+          await endRun(another, run, failure, summary)
+        })
       })
       .then(() => pruneRuns(ledger, spanSeconds(warehouse?.retention.runs ?? ninetyDays)))
       .then(removeLogs)

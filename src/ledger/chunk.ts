@@ -1,3 +1,4 @@
+import type { LockWait } from '../events.ts'
 import type { Wanted } from './backfills.ts'
 
 /** How a chunk has ended. */
@@ -32,7 +33,13 @@ export interface ChunkProgress {
   done: number
   total: number
   /** Why nothing happens at the moment. */
-  waiting?: { host: string; until: string; reason: string }
+  waiting?: {
+    host: string
+    until: string
+    reason: string
+    /** Of a lock: since when, and who stands in the way, where that was seen. */
+    lock?: { since: string; by: LockWait['by'] }
+  }
 }
 
 /** What a chunk has brought. */
@@ -49,6 +56,8 @@ export interface ChunkFigures {
   outside: number
   /** Those of them that lie in no window that is planned or done either; older chunks do not know it. */
   unplanned?: number
+  /** Its files were not there, which may be. */
+  absent?: boolean
   /** Rows that the source said there are. */
   announced: number | null
   requests: number
@@ -115,6 +124,8 @@ export interface PastChunk extends Pick<Chunk, 'chunk' | 'backfill' | 'dataset' 
   error: string | null
   fingerprint: string | null
   watermark: string | null
+  /** It is done without its files, which were not there. */
+  absent: boolean
   rows: number
   seconds: number
   /** Of its backfill. */

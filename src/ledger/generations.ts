@@ -161,7 +161,10 @@ export type LoadedChunk = Pick<
   Chunk,
   'chunk' | 'backfill' | 'dataset' | 'source' | 'parameters' | 'zone' | 'window_from' | 'window_to'
 > &
-  Pick<ChunkFigures, 'inserted' | 'updated' | 'moved' | 'replaced'>
+  Pick<ChunkFigures, 'inserted' | 'updated' | 'moved' | 'replaced'> & {
+    /** In its scope and window when it ended. */
+    rows: number | null
+  }
 
 /** Loads into the table of a chunk that have come after its end. */
 export async function laterLoads(

@@ -7,6 +7,8 @@ export interface JobDefinition {
   zone: string
   /** Commands, each as it would be typed behind `dwh`. */
   run: string[]
+  /** Jobs whose earlier slots come first; absent where a daemon of before wrote it. */
+  after?: string[]
   misfire: 'once' | 'all' | 'skip'
   overlap: 'skip' | 'queue' | 'cancel'
   window: string | null

@@ -1,7 +1,7 @@
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Clock } from './jobs.ts'
-import { joinLease } from './lease.ts'
+import { checkLease, joinLease, leaseLost } from './lease.ts'
 
 export type SlotState =
   | 'due'
@@ -31,6 +31,8 @@ export interface OpenSlot {
   /** Of that run, once it has ended. */
   run_exit_code: number | null
   cancel_at: Date | null
+  /** When the lease of its last holder is over, or was; null where it has none. */
+  alive_until: Date | null
   state: Extract<SlotState, 'due' | 'queued' | 'running' | 'died'>
 }
 
@@ -72,9 +74,11 @@ export async function openSlots(session: Session, warehouse: string, job: string
   return session.rows<OpenSlot>(sql('ledger/open_slots'), [warehouse, job])
 }
 
-/** Under its lease. False where it has ended meanwhile. */
+/** Under its lease. What its commands have come to by now; undefined where it has ended meanwhile. */
 export async function startSlot(session: Session, slot: number, epoch: number, holder: string, now: Date) {
-  return (await session.rows(sql('ledger/start_slot'), [slot, epoch, holder, now])).length > 0
+  return session.row<Pick<OpenSlot, 'commands_done' | 'run' | 'run_exit_code'>>(sql('ledger/start_slot'), [
+    ...[slot, epoch, holder, now],
+  ])
 }
 
 /** Under the lock of the job: a slot ends that nobody will run. */
@@ -133,7 +137,17 @@ export async function handOverSlot(session: Session, slot: number, epoch: number
  */
 export async function enterSlot(session: Session, slot: number, epoch: number, run: number): Promise<void> {
   await joinLease(session, slotLease(slot), epoch)
-  await session.run(sql('ledger/enter_slot'), [slot, epoch, run])
+  const entered = await session.rows(sql('ledger/enter_slot'), [slot, epoch, run])
+  if (entered.length === 0) throw leaseLost(slotLease(slot))
+}
+
+/**
+ * In the transaction that commits what a command has come to: refuses where the slot has changed hands.
+ *
+ * @throws DwhError LEASE_LOST
+ */
+export async function checkSlot(session: Session, slot: number, epoch: number): Promise<void> {
+  await checkLease(session, slotLease(slot), epoch)
 }
 
 /** The newest slots of each job, newest first. */
@@ -146,10 +160,8 @@ export async function pruneSlots(session: Session, warehouse: string, seconds: n
   await session.run(sql('ledger/prune_slots'), [warehouse, seconds])
 }
 
-/** Jobs whose newest slot that has ended did so badly. */
+/** Jobs whose newest slot that has ended did so badly, or under whose slot daemons die again and again. */
 export async function endedBadly(session: Session, warehouse: string) {
-  return session.rows<Pick<SlotLine, 'job' | 'slot' | 'due_at' | 'state' | 'reason' | 'exit_code' | 'run'>>(
-    sql('ledger/ended_badly'),
-    [warehouse],
-  )
+  type Bad = Pick<SlotLine, 'job' | 'slot' | 'due_at' | 'state' | 'reason' | 'exit_code' | 'run'>
+  return session.rows<Bad & { attempts: number }>(sql('ledger/ended_badly'), [warehouse])
 }

@@ -51,8 +51,11 @@ export interface ArrivedFacts {
   rejected: number
   duplicates: number
   outside: number
-  /** Rows by the first day of their period, `2024-01-31`: a day, or the quarter of year_quarter. Reads all of them once. */
-  days(): Promise<Map<string, number>>
+  /**
+   * The first days of the periods that have rows, `2024-01-31`: a day, or the quarter of year_quarter. Reads all rows once where
+   * no index tells.
+   */
+  days(): Promise<Set<string>>
 }
 
 /** How a chunk ends. */

@@ -73,17 +73,18 @@ export async function planLoad(
   const { chunk, parameters } = options
   const territory = chunk && new Territory(dataset, parameters, chunk.window, chunk.yields)
   const sample = await reader.sample()
-  const looked = evenly(sample.records, mostLookedAt)
+  const looked = evenly(sample.records, chunk ? mostOfChunk : mostLookedAt)
   const judged = await judgeSample(
     session,
     target,
     looked.filter(({ problem }) => !problem),
   )
   const policy = target.leaves ? dataset.partition : undefined
-  // Those of rejects come nowhere.
-  const positions = judged.flatMap(({ position, reasons }) =>
-    position === null || reasons.length > 0 || territory?.holds(position) === false ? [] : [position],
+  // Those of rejects come nowhere. Many rows have one position, and to find out where it lies is dear.
+  const placed = new Set(
+    judged.flatMap(({ position, reasons }) => (position === null || reasons.length > 0 ? [] : [position])),
   )
+  const positions = [...placed].filter((position) => territory?.holds(position) !== false)
   const touched = policy ? touchedLeaves(policy, target, positions) : []
   const names = touched.map(({ name }) => name)
   refuseDetaching(target, target.leaves?.filter(({ name }) => names.includes(name)) ?? [])
@@ -126,6 +127,9 @@ export async function planLoad(
 
 /** Records of a sample that are judged: enough to meet every leaf of a few years. */
 const mostLookedAt = 2000
+
+/** A chunk has few leaves, and there are many chunks. */
+const mostOfChunk = 400
 
 /** All, or some of them from beginning to end. */
 function evenly<T>(all: T[], most: number): T[] {

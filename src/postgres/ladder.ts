@@ -13,6 +13,9 @@ import { inTransaction } from './transaction.ts'
  */
 const rungs = [100, 100, 200, 200, 400, 400, 800, 800, 1500, 1500, 3000, 3000]
 
+/** Milliseconds of an attempt that leave time to see who is in the way. */
+const longEnough = 400
+
 /** How many rungs are climbed: DWH_LOCK_ATTEMPTS, all of them unless it says otherwise; the last one is repeated. */
 function ladderRungs(): number[] {
   const attempts = Number(process.env.DWH_LOCK_ATTEMPTS ?? rungs.length)
@@ -40,20 +43,30 @@ export async function climb<T>(
   attempt: (lockTimeout: number) => Promise<T>,
 ): Promise<T> {
   const timeouts = ladder.rungs ?? ladderRungs()
+  const started = performance.now()
   for (const [index, timeout] of timeouts.entries()) {
     work.signal.throwIfAborted()
     const isLast = index === timeouts.length - 1
-    await using watch = isLast ? await Watch.begin(session) : undefined
+    await using watch = isLast || timeout >= longEnough ? await Watch.begin(session) : undefined
     try {
       return await attempt(timeout)
     } catch (error) {
       if (!isLockTrouble(error)) throw error
       if (isLast) throw ladderEnded(ladder.relations, watch?.blocker, error)
+      const pause = timeout * (1 + 2 * Math.random())
+      const on = names(ladder.relations)
+      const by = watch?.blocker
       work.emit({
         type: 'note',
-        message: `waiting for a lock on ${names(ladder.relations)} (attempt ${index + 1})`,
+        message: `waiting for a lock on ${on} (attempt ${index + 1})${by ? `: ${describe(by)}` : ''}`,
+        lock: {
+          on,
+          waited: (performance.now() - started) / 1000,
+          seconds: (pause + (timeouts[index + 1] ?? 0)) / 1000,
+          by: by ? { pid: by.pid, target: by.target, who: whoIs(by) } : null,
+        },
       })
-      await sleep(timeout * (1 + 2 * Math.random()), undefined, { signal: work.signal })
+      await sleep(pause, undefined, { signal: work.signal })
     }
   }
   throw new DwhError('FAILED', 'a lock ladder without rungs')
@@ -179,12 +192,14 @@ function ladderEnded(relations: RelationName[], blocker: Blocker | undefined, ca
 
 function describe(blocker: Blocker | undefined): string {
   if (!blocker) return 'whoever held it has just gone'
-  const { pid, target, mode, application, role, state, seconds, query } = blocker
+  const { pid, target, mode, seconds, query } = blocker
   if (pid === 0) return `a prepared transaction holds a lock on ${target}`
-  const who = [role, application, state].filter(Boolean).join(', ')
+  const who = whoIs(blocker)
   const since = seconds === null ? '' : ` for ${Math.round(seconds)} s`
   return `session ${pid} (${who}) ${mode ? `holds ${mode} on` : 'stands in front for'} ${target}${since}: ${query}`
 }
+
+const whoIs = ({ role, application, state }: Blocker) => [role, application, state].filter(Boolean).join(', ')
 
 function wayOut(blocker: Blocker | undefined): string {
   if (!blocker) return ''

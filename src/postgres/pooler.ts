@@ -1,9 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { DwhError } from '../errors.ts'
 import { describeTarget, type Target } from './target.ts'
 
-/** What `target` leads to by name: asked once in a process. */
-const known = new Map<string, Promise<boolean>>()
+/** Why nobody can tell what a place does with sessions. */
+interface Untold {
+  why: string
+}
+
+/** What `target` leads to by name: asked once in a process, or until somebody can tell. */
+const known = new Map<string, Promise<boolean | Untold>>()
 
 /** Milliseconds that a pooler may take for a second connection. */
 const patience = 5000
@@ -14,18 +20,24 @@ const patience = 5000
  * answered the login, before any setting is made: it would stay behind with a connection that others work on.
  *
  * @param connect opens another connection to the same place
+ * @returns why nobody can tell, where that is so: the session goes on, as nearly all sessions are what they seem
  * @throws DwhError CONFIG_INVALID
  */
 export async function refuseTransactionPooling(
   target: Target,
   client: pg.Client,
   connect: () => Promise<pg.Client>,
-): Promise<void> {
+): Promise<string | undefined> {
   const name = describeTarget(target)
   const found = known.get(name) ?? sharesSessions(client, connect)
   known.set(name, found)
   found.catch(() => known.delete(name))
-  if (!(await found)) return
+  const shares = await found
+  if (shares === false) return undefined
+  if (shares !== true) {
+    known.delete(name)
+    return `nobody can tell whether ${name} is a pooler that gives a session's connection to others: ${shares.why}`
+  }
   throw new DwhError(
     'CONFIG_INVALID',
     `${name} is a pooler that gives a session's connection to others between transactions, and dwh needs sessions of its own; nothing was changed`,
@@ -36,21 +48,40 @@ export async function refuseTransactionPooling(
 }
 
 /** While another one is in a transaction, a session that is idle keeps its backend, or has lost it. */
-async function sharesSessions(client: pg.Client, connect: () => Promise<pg.Client>): Promise<boolean> {
+async function sharesSessions(
+  client: pg.Client,
+  connect: () => Promise<pg.Client>,
+): Promise<boolean | Untold> {
   const before = await backendOf(client)
   // Its connections may be given out in turn.
   if ((await backendOf(client)) !== before) return true
-  const other = await connect()
+  let other: pg.Client
   try {
-    const begun = other.query('BEGIN').then(() => backendOf(other))
-    const late = new Promise<undefined>((gone) => setTimeout(gone, patience, undefined).unref())
-    const theirs = await Promise.race([begun, late])
-    begun.catch(() => {})
-    // A pool of one connection: the session that has it keeps it.
-    if (theirs === undefined) return false
-    return theirs === before || (await backendOf(client)) !== before
+    other = await connect()
+  } catch (error) {
+    return { why: `a second connection is refused: ${(error as Error).message}` }
+  }
+  try {
+    const theirs = await inTime(other.query('BEGIN').then(() => backendOf(other)))
+    if (theirs === before) return true
+    // Where no connection was left for the other one it waits in front of us, unless ours is kept for us.
+    const now = await inTime(backendOf(client))
+    return now !== before
+  } catch (error) {
+    return { why: `a second connection is of no use: ${(error as Error).message}` }
   } finally {
     await other.end().catch(() => {})
+  }
+}
+
+/** undefined where it takes too long. */
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  answer.catch(() => {})
+  const over = new AbortController()
+  try {
+    return await Promise.race([answer, sleep(patience, undefined, { signal: over.signal })])
+  } finally {
+    over.abort()
   }
 }
 

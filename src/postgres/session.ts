@@ -94,7 +94,8 @@ export class Session implements AsyncDisposable {
     const pinned = await this.row<{ pid: number }>(pin, [processID ?? 0])
     if (pinned) return pinned.pid
     const another = async () => (await connect(this.target, application)).client
-    await refuseTransactionPooling(this.target, client, another)
+    const message = await refuseTransactionPooling(this.target, client, another)
+    if (message !== undefined) this.#work.emit({ type: 'warning', message })
     return (await this.one<{ pid: number }>(pin, [null])).pid
   }
 

@@ -3,11 +3,11 @@ import { sql } from '../postgres/sql-files.ts'
 import { type ProofColumn, proofRow } from './columns.ts'
 
 /** Stored beside every proof: proofs of another algorithm cannot be compared with those of this one. */
-export const proofAlgorithm = 'record-sum-2x64/2'
+export const proofAlgorithm = 'record-sum-2x64/3'
 
 /**
- * An order-free hash of a set of rows: their number and two sums of 64-bit row hashes under two seeds. Sums and not xor,
- * because xor loses rows that appear twice. Proofs of disjoint sets add up.
+ * An order-free hash of a set of rows: their number and two sums of 64-bit row hashes. Sums and not xor, because xor loses rows
+ * that appear twice. Proofs of disjoint sets add up.
  */
 export interface Proof {
   rows: number
@@ -32,20 +32,21 @@ export function addProofs(proofs: Iterable<Proof>): Proof {
 
 /** The aggregates of a proof over a FROM clause that has the columns; for builders of larger statements. */
 export function proofAggregates(columns: ProofColumn[]): string {
-  return aggregates(proofRow(columns))
-}
-
-function aggregates(row: string): string {
-  const sum = (seed: number) => `coalesce(sum(${rowHash(row, seed)}), 0)::text`
-  return `count(*) AS rows, ${sum(0)} AS hash_1, ${sum(1)} AS hash_2`
+  return aggregates(rowHash(columns))
 }
 
 /**
- * The hash of one row. PostgreSQL adds the hashes of a record's fields up, each times a power of 31, so that a plain sum
- * over rows would not notice values that change places between rows; hashed once more, a row counts as a whole.
+ * PostgreSQL adds the hashes of a record's fields up, each times a power of 31, so that a plain sum over rows would not notice
+ * values that change places between rows; hashed once more, under the seed of each sum, a row counts as a whole.
  */
-function rowHash(row: string, seed: number): string {
-  return `hashtextextended(hash_record_extended(${row}, ${seed})::text COLLATE "C", ${seed})`
+function aggregates(hash: string): string {
+  const sum = (seed: number) => `coalesce(sum(hashtextextended(${hash}, ${seed})), 0)::text`
+  return `count(*) AS rows, ${sum(0)} AS hash_1, ${sum(1)} AS hash_2`
+}
+
+/** The hash of the fields of one row, as text: bigint's own hash folds its halves together. */
+function rowHash(columns: ProofColumn[]): string {
+  return `hash_record_extended(${proofRow(columns)}, 0)::text COLLATE "C"`
 }
 
 /** A row of `proofAggregates`. */
@@ -69,12 +70,12 @@ export async function proveRelation(session: Session, columns: ProofColumn[], fr
 }
 
 /**
- * The same for a session without parallel workers: OFFSET 0 has each record made once and not for each seed, which spares a
- * quarter of the time. Workers could then read, and no more.
+ * The same for a session without parallel workers: OFFSET 0 has each row hashed once and not for each sum, which spares two fifths
+ * of the time. Workers could then read, and no more.
  */
 export async function proveAlone(session: Session, columns: ProofColumn[], from: string): Promise<Proof> {
-  const records = `(SELECT ${proofRow(columns)} AS record FROM ${from} OFFSET 0) AS records`
-  return readProof(await session.one<ProofRow>(`SELECT ${aggregates('record')} FROM ${records}`))
+  const hashes = `(SELECT ${rowHash(columns)} AS hash FROM ${from} OFFSET 0) AS hashes`
+  return readProof(await session.one<ProofRow>(`SELECT ${aggregates('hash')} FROM ${hashes}`))
 }
 
 /**

@@ -25,8 +25,10 @@ import {
 import type { Session } from '../postgres/session.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { isOpen, readHours } from '../warehouse/hours.ts'
-import { dueTimes } from './due.ts'
+import { dueTimes, nextDue } from './due.ts'
+import { heldFrom } from './order.ts'
 import { decide, type Policies } from './policies.ts'
+import type { Spare } from './spare.ts'
 
 /** Who attends to the slots of a warehouse. */
 export interface Attendant {
@@ -38,6 +40,8 @@ export interface Attendant {
   /** Jobs as its warehouse file has them. What another file has made of one is planned, and left to others. */
   jobs: ReadonlyMap<string, JobDefinition>
   clock: Clock
+  /** For the next lease, where there is one. */
+  spare?: Spare
 }
 
 /** A slot that is ours to run, for as long as its lease is. */
@@ -53,8 +57,11 @@ const timeToLive = 15
 /** Due times that are planned in one transaction. */
 const batch = 5000
 
-/** Whoever stands still while it decides about a job keeps all others from it: not for long. */
-const patience = "SET LOCAL idle_in_transaction_session_timeout = '10s'"
+/** Seconds of a lease whose slot is not begun yet: who stands still between the two is not waited for. */
+const firstSeconds = 0.5
+
+/** Whoever stands still while it decides about a job keeps all others from it: not for long, as a slot is to be begun within a second. */
+const patience = "SET LOCAL idle_in_transaction_session_timeout = '750ms'"
 
 /**
  * Decides about the slots of one job: plans what is due by now, ends what nobody will run, and claims the one that is to run. All
@@ -69,6 +76,8 @@ export async function attend(
   name: string,
 ): Promise<Claim | undefined> {
   let claim: Claim | undefined
+  // Let go behind the transaction, which has written to their rows.
+  const leases: Lease[] = []
   try {
     await inTransaction(session, async () => {
       await session.run(patience)
@@ -76,21 +85,54 @@ export async function attend(
       if (!job) return
       await plan(session, attendant.warehouse, job)
       const slots = await openSlots(session, attendant.warehouse, name)
-      const slot = await settle(session, job, slots)
-      if (slot && isDeepStrictEqual(attendant.jobs.get(name), job.definition))
-        claim = await take(session, work, attendant, job, slot)
+      const held = await holdOf(session, attendant, job)
+      const { chosen, hopeless } = await settle(session, job, slots, held)
+      for (const { slot, reason } of hopeless) {
+        const lease = await takeLease(session, work, attendant, slot, leases)
+        if (lease) await leaveSlot(session, slot, 'late', reason, job.now, 1)
+      }
+      if (!chosen || !isDeepStrictEqual(attendant.jobs.get(name), job.definition)) return
+      const lease = await takeLease(session, work, attendant, chosen.slot, leases)
+      if (!lease) return
+      // A command of the former holder may have come to its end until the very moment when its connections were ended.
+      const begun = await startSlot(session, chosen.slot, lease.epoch, attendant.holder, job.now)
+      if (begun) claim = { slot: { ...chosen, ...begun }, definition: job.definition, lease }
     })
-    return claim
   } catch (error) {
-    await claim?.lease[Symbol.asyncDispose]()
+    claim = undefined
     throw error
+  } finally {
+    for (const lease of leases) if (lease !== claim?.lease) await lease[Symbol.asyncDispose]()
   }
+  // Until here nobody else could look at it; from here on it lives as long as others do.
+  if (claim && !(await claim.lease.renew())) {
+    await claim.lease[Symbol.asyncDispose]()
+    return undefined
+  }
+  return claim
 }
 
-/** Whether `attend` would do something; from what was read without a lock. */
-export function wantsAttention(job: Job, slots: OpenSlot[]): boolean {
-  const isDue = isPlannable(job) && !dueUntilNow(job).next().done
-  return isDue || decide(policiesOf(job), slots, job.now.getTime()).length > 0
+/**
+ * Whether `attend` would do something; from what was read without a lock.
+ *
+ * @param jobs all of the warehouse
+ * @param slots all that are open
+ */
+export function wantsAttention(job: Job, jobs: Job[], slots: OpenSlot[]): boolean {
+  const { definition, planned_to, now } = job
+  if (isPlannable(job) && nextDue(definition, planned_to.getTime()) <= now.getTime()) return true
+  const own = slots.filter((slot) => slot.job === job.job)
+  return decide(policiesOf(job, heldFrom(job, jobs, slots)), own, job.now.getTime()).length > 0
+}
+
+async function holdOf(
+  session: Session,
+  { warehouse, clock }: Pick<Attendant, 'warehouse' | 'clock'>,
+  job: Job,
+): Promise<number> {
+  if (!job.definition.after?.length) return Number.POSITIVE_INFINITY
+  const jobs = await listJobs(session, warehouse, clock)
+  return heldFrom(job, jobs, await openSlots(session, warehouse))
 }
 
 /** A clock that was put back makes no slots; one that was put forward makes those in between. */
@@ -112,21 +154,29 @@ async function plan(session: Session, warehouse: string, job: Job): Promise<void
   await planSlots(session, warehouse, job.job, due, job.now, job.now)
 }
 
-/** Writes down what has been decided; the slot that is to run is returned. */
-async function settle(session: Session, job: Job, slots: OpenSlot[]): Promise<OpenSlot | undefined> {
-  let chosen: OpenSlot | undefined
-  for (const decision of decide(policiesOf(job), slots, job.now.getTime())) {
-    const { slot, act } = decision
-    if (act === 'run') chosen = slots.find((one) => one.slot === slot)
-    if (act === 'queue') await queueSlot(session, slot, job.now)
-    if (act === 'cancel') await cancelSlot(session, slot, job.now)
-    if (act === 'give up') await leaveSlot(session, slot, 'late', decision.reason, job.now, 1)
-    if (act === 'leave') await leaveSlot(session, slot, decision.outcome, decision.reason, job.now)
-  }
-  return chosen
+interface Settled {
+  /** To be run. */
+  chosen: OpenSlot | undefined
+  /** To be given up, for a reason: whatever still works for them has to be ended before. */
+  hopeless: { slot: number; reason: string }[]
 }
 
-function policiesOf({ definition, now, paused_at, paused_by, gone_at }: Job): Policies {
+/** Writes down what has been decided, but for what needs the lease of a slot. */
+async function settle(session: Session, job: Job, slots: OpenSlot[], held: number): Promise<Settled> {
+  const { now } = job
+  const settled: Settled = { chosen: undefined, hopeless: [] }
+  for (const decision of decide(policiesOf(job, held), slots, now.getTime())) {
+    const { slot, act } = decision
+    if (act === 'run') settled.chosen = slots.find((one) => one.slot === slot)
+    if (act === 'queue') await queueSlot(session, slot, now)
+    if (act === 'cancel') await cancelSlot(session, slot, now)
+    if (act === 'give up') settled.hopeless.push(decision)
+    if (act === 'leave') await leaveSlot(session, slot, decision.outcome, decision.reason, now)
+  }
+  return settled
+}
+
+function policiesOf({ definition, now, paused_at, paused_by, gone_at }: Job, held: number): Policies {
   const { misfire, overlap, late_after, window } = definition
   const closed = gone_at
     ? 'the warehouse file has the job no more'
@@ -135,32 +185,31 @@ function policiesOf({ definition, now, paused_at, paused_by, gone_at }: Job): Po
       : undefined
   const instant = Temporal.Instant.fromEpochMilliseconds(now.getTime())
   const isWithinWindow = window === null || isOpen(readHours(window), instant)
-  return { misfire, overlap, lateAfter: late_after * 1000, closed, isGone: gone_at !== null, isWithinWindow }
+  return {
+    ...{ misfire, overlap, closed, isWithinWindow },
+    lateAfter: late_after * 1000,
+    isGone: gone_at !== null,
+    heldFrom: held,
+  }
 }
 
-async function take(
+/** @returns undefined where somebody has it, whose sign of life came between our look and our reach */
+async function takeLease(
   session: Session,
   work: Work,
-  { run, holder }: Attendant,
-  { definition, now }: Job,
-  slot: OpenSlot,
-): Promise<Claim | undefined> {
-  let lease: Lease
+  { run, spare }: Attendant,
+  slot: number,
+  taken: Lease[],
+): Promise<Lease | undefined> {
   try {
-    lease = await Lease.take(session, work, slotLease(slot.slot), run, timeToLive)
+    const start = { renewal: spare?.take(), seconds: firstSeconds }
+    const lease = await Lease.take(session, work, slotLease(slot), run, timeToLive, start)
+    taken.push(lease)
+    return lease
   } catch (error) {
-    // Somebody has it whose sign of life came between our look and our reach.
     if (error instanceof DwhError && error.code === 'LOCK_HELD') return undefined
     throw error
   }
-  try {
-    if (await startSlot(session, slot.slot, lease.epoch, holder, now)) return { slot, definition, lease }
-  } catch (error) {
-    await lease[Symbol.asyncDispose]()
-    throw error
-  }
-  await lease[Symbol.asyncDispose]()
-  return undefined
 }
 
 /** Whether there is anything to do right now for these jobs, by what the ledger says; reads only. */
@@ -173,12 +222,15 @@ export async function isAnythingDue(
   const isSeen = present.every(({ job, definition }) => isDeepStrictEqual(jobs.get(job), definition))
   if (!isSeen || present.length !== jobs.size) return true
   const slots = await openSlots(session, warehouse)
-  return known.some((job) =>
-    wantsAttention(
-      job,
-      slots.filter((slot) => slot.job === job.job),
-    ),
-  )
+  return known.some((job) => {
+    try {
+      return wantsAttention(job, known, slots)
+    } catch (error) {
+      // A zone that this machine does not know: whoever knows it does what is due.
+      if (error instanceof RangeError) return false
+      throw error
+    }
+  })
 }
 
 /**
@@ -196,7 +248,8 @@ export async function resume(
     const job = await waitForJob(session, warehouse, name, clock)
     if (!job?.paused_at) return false
     await plan(session, warehouse, job)
-    await settle(session, job, await openSlots(session, warehouse, name))
+    const held = await holdOf(session, { warehouse, clock }, job)
+    await settle(session, job, await openSlots(session, warehouse, name), held)
     await resumeJob(session, warehouse, name)
     return true
   })

@@ -1,5 +1,4 @@
 import { Temporal } from 'temporal-polyfill'
-import { DwhError } from '../errors.ts'
 import { type CronFields, fitsDay, parseCron } from '../warehouse/cron.ts'
 
 /** When something is to be done: by the clock on the wall of a place. */
@@ -43,11 +42,18 @@ export function* dueTimes({ cron, zone }: Times, after: number, until: number): 
   }
 }
 
+/** What was found last of each: a daemon asks the same of every job every second, and the answer holds until it has come. */
+const answers = new Map<string, { after: number; next: number }>()
+
 /** The first due time after a moment. */
 export function nextDue(times: Times, after: number): number {
+  const key = `${times.cron} ${times.zone}`
+  const known = answers.get(key)
+  if (known && known.after <= after && after < known.next) return known.next
   // 29 February may be eight years away.
   const { value } = dueTimes(times, after, after + 9 * 366 * day).next()
   if (!value) throw new RangeError(`${times.cron} is never due`)
+  answers.set(key, { after, next: value.at })
   return value.at
 }
 
@@ -113,10 +119,10 @@ function* wallTimes(fields: CronFields, from: number, to: number): Generator<num
 
 const parsed = new Map<string, CronFields>()
 
-/** @throws DwhError CONFIG_INVALID for what the warehouse file would have refused */
+/** @throws RangeError for what the warehouse file would have refused, as for a zone that this machine does not know */
 function read(cron: string): CronFields {
   const fields = parsed.get(cron) ?? parseCron(cron)
-  if (!fields) throw new DwhError('CONFIG_INVALID', `${cron} names no day that exists`)
+  if (!fields) throw new RangeError(`${cron} names no day that exists`)
   parsed.set(cron, fields)
   return fields
 }

@@ -12,6 +12,8 @@ export interface Policies {
   isGone?: boolean
   /** Whether a slot may begin at this time of the day, where there is a window. */
   isWithinWindow: boolean
+  /** Slots that are due then or later wait for other jobs; milliseconds. */
+  heldFrom?: number
 }
 
 /** What is to become of one slot. */
@@ -22,8 +24,14 @@ export type Decision =
   | { slot: number; act: 'leave'; outcome: 'skipped' | 'missed'; reason: string }
   | { slot: number; act: 'give up'; reason: string }
 
-/** A slot whose daemons died is not tried for ever. */
-const mostAttempts = 3
+/**
+ * Whoever kills daemons does not ask what they work on, so that a slot whose daemons died is not lost. One that may have killed them
+ * itself, by taking all the memory, is tried at longer and longer intervals, and gives way to the next one.
+ */
+const manyAttempts = 3
+
+/** Milliseconds after the last sign of life: a minute, two, four, to an hour. */
+const rest = (attempts: number) => Math.min(60_000 * 2 ** (attempts - manyAttempts), 3_600_000)
 
 /**
  * Decides about the open slots of one job, in the order in which they are due; pure. At most one of them is to run.
@@ -32,16 +40,20 @@ const mostAttempts = 3
  */
 export function decide(policies: Policies, slots: OpenSlot[], now: number): Decision[] {
   const { closed, isGone = false } = policies
-  const isHopeless = ({ attempts }: OpenSlot) => isGone || attempts >= mostAttempts
   const died = slots.filter(({ state }) => state === 'died')
   const running = slots.find(({ state }) => state === 'running')
   const waiting = slots.filter(({ state }) => state === 'due' || state === 'queued')
+  const isHopeless = ({ attempts }: OpenSlot) => isGone || (attempts >= manyAttempts && waiting.length > 0)
+  const isRested = ({ attempts, alive_until }: OpenSlot) =>
+    attempts < manyAttempts || now >= (alive_until?.getTime() ?? 0) + rest(attempts)
   const decisions: Decision[] = died.filter(isHopeless).map(({ slot, attempts }) => ({
     slot,
     act: 'give up',
-    reason: isGone ? `its daemon died, and ${closed}` : `its daemon died ${attempts} times`,
+    reason: isGone
+      ? `its daemon died, and ${closed}`
+      : `its daemons died ${attempts} times, and the next one is due`,
   }))
-  const again = running ? undefined : died.find((slot) => !isHopeless(slot))
+  const again = running ? undefined : died.find((slot) => !isHopeless(slot) && isRested(slot))
   if (again) decisions.push({ slot: again.slot, act: 'run' })
   if (closed !== undefined)
     return [...decisions, ...waiting.map(({ slot }) => leave(slot, 'skipped', closed))]
@@ -52,7 +64,8 @@ export function decide(policies: Policies, slots: OpenSlot[], now: number): Deci
 function overlapping({ overlap }: Policies, busy: OpenSlot, waiting: OpenSlot[]): Decision[] {
   const fresh = waiting.filter(({ state }) => state === 'due')
   if (overlap === 'skip') {
-    const reason = `the one of ${utc(busy.due_at)} was still at work`
+    const was = busy.state === 'running' || busy.state === 'died' ? 'at work' : 'waiting'
+    const reason = `the one of ${utc(busy.due_at)} was still ${was}`
     return fresh.map(({ slot }) => leave(slot, 'skipped', reason))
   }
   const queue: Decision[] = fresh.map(({ slot }) => ({ slot, act: 'queue' }))
@@ -61,7 +74,7 @@ function overlapping({ overlap }: Policies, busy: OpenSlot, waiting: OpenSlot[])
 }
 
 function free(policies: Policies, waiting: OpenSlot[], now: number): Decision[] {
-  const { misfire, lateAfter, isWithinWindow } = policies
+  const { misfire, lateAfter, isWithinWindow, heldFrom = Number.POSITIVE_INFINITY } = policies
   // One that was put into a queue was seen in time.
   const isMissed = ({ state, due_at, planned_at }: OpenSlot) =>
     state === 'due' && Math.max(now, planned_at.getTime()) > due_at.getTime() + lateAfter
@@ -82,15 +95,15 @@ function free(policies: Policies, waiting: OpenSlot[], now: number): Decision[] 
   }
   if (!isWithinWindow)
     return [...decisions, ...left.map(({ slot }) => leave(slot, 'skipped', 'outside of its window'))]
-  const [first, ...rest] = left
+  const [first, ...others] = left
   if (!first) return decisions
   // What is to be made up for one after the other must not be taken for an overlap.
-  const behind = rest.filter((slot) => misfire === 'all' && missed.includes(slot) && slot.state === 'due')
-  return [
-    ...decisions,
-    { slot: first.slot, act: 'run' },
-    ...behind.map(({ slot }): Decision => ({ slot, act: 'queue' })),
-  ]
+  const behind = others.filter((slot) => misfire === 'all' && missed.includes(slot) && slot.state === 'due')
+  const queue = behind.map(({ slot }): Decision => ({ slot, act: 'queue' }))
+  if (first.due_at.getTime() < heldFrom) return [...decisions, { slot: first.slot, act: 'run' }, ...queue]
+  if (first.state === 'due') decisions.push({ slot: first.slot, act: 'queue' })
+  const later = others.filter((slot) => !behind.includes(slot))
+  return [...decisions, ...queue, ...overlapping(policies, first, later)]
 }
 
 function leave(slot: number, outcome: 'skipped' | 'missed', reason: string): Decision {

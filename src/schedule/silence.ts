@@ -1,7 +1,7 @@
 import { type LastDone, lastDone } from '../ledger/jobs.ts'
 import { ledgerPresence } from '../ledger/migrations.ts'
 import type { Session } from '../postgres/session.ts'
-import { longestPeriod } from './due.ts'
+import { longestPeriod, type Times } from './due.ts'
 
 /** A job that has done nothing for longer than it may. */
 export interface Silent extends LastDone {
@@ -25,6 +25,16 @@ export async function silentJobs(session: Session, warehouse: string): Promise<S
 /** An hour, or a tenth of the period, for starting late and for working long. */
 function allowedSilence({ definition, known_from, done_at }: LastDone): number {
   if (definition.dead_after !== null) return definition.dead_after
-  const period = longestPeriod(definition, (done_at ?? known_from).getTime())
+  const period = periodOf(definition, (done_at ?? known_from).getTime())
   return period + Math.max(3600, period / 10)
+}
+
+/** Without the changes of its clock where this machine does not know its zone. */
+function periodOf({ cron, zone }: Times, after: number): number {
+  try {
+    return longestPeriod({ cron, zone }, after)
+  } catch (error) {
+    if (error instanceof RangeError) return longestPeriod({ cron, zone: 'UTC' }, after)
+    throw error
+  }
 }

@@ -3,6 +3,7 @@ import { parseRelation, relation, shown } from '../postgres/identifiers.ts'
 import type { Path } from './document.ts'
 import type { Finding } from './explain.ts'
 import { lookAt } from './files.ts'
+import { wrongCommand } from './job-command.ts'
 import { didYouMean } from './nearest.ts'
 
 /**
@@ -13,6 +14,7 @@ import { didYouMean } from './nearest.ts'
 export function crossCheck(data: unknown, sqlFolder: string): Finding[] {
   const file = mapping(data)
   const datasets = mapping(file.datasets)
+  const jobs = mapping(mapping(file.schedule).jobs)
   return [
     ...Object.entries(datasets).flatMap(([name, dataset]) => [
       ...undeclaredColumns(name, mapping(dataset)),
@@ -20,9 +22,13 @@ export function crossCheck(data: unknown, sqlFolder: string): Finding[] {
       ...missingConnections(name, mapping(dataset), Object.keys(mapping(file.connections))),
       ...missingFiles(name, mapping(dataset), sqlFolder),
       ...unaskedValues(name, mapping(dataset)),
-      ...wrongOrder(name, datasets),
+      ...wrongOrder('dataset', ['datasets'], name, datasets),
     ]),
     ...sharedTargets(datasets),
+    ...Object.entries(jobs).flatMap(([name, job]) => [
+      ...wrongCommands(name, mapping(job)),
+      ...wrongOrder('job', ['schedule', 'jobs'], name, jobs),
+    ]),
   ]
 }
 
@@ -74,24 +80,32 @@ function missingSibling(name: string, dataset: Mapping, datasets: string[]): Fin
   return [{ path: ['datasets', name, 'thresholds', 'align_with'], part: 'value', message }]
 }
 
-/** What a dataset comes after is another dataset, which does not come after it in turn. */
-function wrongOrder(name: string, datasets: Mapping): Finding[] {
-  const others = Object.keys(datasets).filter((other) => other !== name)
-  return namesAt(['after'], mapping(datasets[name]).after).flatMap(([path, part, before]): Finding[] => {
-    const finding = (message: string) => [{ path: ['datasets', name, ...path], part, message }]
+/** What a dataset, or a job, comes after is another one, which does not come after it in turn. */
+function wrongOrder(kind: 'dataset' | 'job', place: Path, name: string, all: Mapping): Finding[] {
+  const others = Object.keys(all).filter((other) => other !== name)
+  return namesAt(['after'], mapping(all[name]).after).flatMap(([path, part, before]): Finding[] => {
+    const finding = (message: string) => [{ path: [...place, name, ...path], part, message }]
     const text = JSON.stringify(before)
     if (!others.includes(before))
-      return finding(`${text} is no other dataset of this file${didYouMean(before, others)}`)
-    return comesAfter(before, name, datasets) ? finding(`${text} comes after ${name} itself`) : []
+      return finding(`${text} is no other ${kind} of this file${didYouMean(before, others)}`)
+    return comesAfter(before, name, all) ? finding(`${text} comes after ${name} itself`) : []
   })
 }
 
-function comesAfter(name: string, other: string, datasets: Mapping, seen = new Set<string>()): boolean {
+function comesAfter(name: string, other: string, all: Mapping, seen = new Set<string>()): boolean {
   if (name === other) return true
   if (seen.has(name)) return false
   seen.add(name)
-  const before = namesAt([], mapping(datasets[name]).after).map(([, , one]) => one)
-  return before.some((one) => comesAfter(one, other, datasets, seen))
+  const before = namesAt([], mapping(all[name]).after).map(([, , one]) => one)
+  return before.some((one) => comesAfter(one, other, all, seen))
+}
+
+/** What a job runs is a command that there is: one that is not would be found out at night. */
+function wrongCommands(name: string, job: Mapping): Finding[] {
+  return namesAt(['run'], job.run).flatMap(([path, part, text]) => {
+    const message = wrongCommand(text)
+    return message === undefined ? [] : [{ path: ['schedule', 'jobs', name, ...path], part, message }]
+  })
 }
 
 function missingConnections(name: string, dataset: Mapping, connections: string[]): Finding[] {

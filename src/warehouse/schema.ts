@@ -53,6 +53,10 @@ const scheduleSchema = z.strictObject({
         .describe(
           'dwh commands, in order, such as maintain weekly; nobody is asked: standing here is the yes',
         ),
+      after: z
+        .array(ownName)
+        .default([])
+        .describe('jobs whose earlier slots have to end before one of this begins, whatever became of them'),
       misfire: z.enum(['once', 'all', 'skip']).default('once').describe('what is made up for after a pause'),
       overlap: z
         .enum(['skip', 'queue', 'cancel'])

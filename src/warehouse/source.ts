@@ -103,6 +103,12 @@ const ofEvery = {
 const file = z.strictObject({
   kind: z.literal('file').describe('files'),
   path: text.describe('may hold {year}, {month}, {day} and globs'),
+  absent: z
+    .enum(['fail', 'empty'])
+    .default('fail')
+    .describe(
+      'a window without its files has failed, or is done without rows and asked for again by the next backfill of its days',
+    ),
   format: z
     .enum(['csv', 'tsv', 'ndjson', 'json', 'parquet'])
     .optional()

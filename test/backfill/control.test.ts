@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest'
 import type { DwhEvent } from '../../src/events.ts'
-import { dwh, dwhDone, ended, startDwh } from '../support/cli.ts'
+import { Session } from '../../src/postgres/session.ts'
+import { dwh, dwhDone, ended, says, startDwh } from '../support/cli.ts'
+import { jumpingClock } from '../support/clock.ts'
+import type { ClockJump } from '../support/jump-clock.ts'
 import { server } from '../support/servers.ts'
 import { until, untilStopped } from '../support/until.ts'
-import { backfillPlace, backfillTemplate, endState, leftovers, monthFile } from './fixture.ts'
+import { quietWork } from '../support/work.ts'
+import { backfillPlace, backfillTemplate, endState, leftovers, monthFile, sales } from './fixture.ts'
 
 const like = (pattern: RegExp) => expect.stringMatching(pattern)
 const template = backfillTemplate(server)
@@ -135,6 +139,57 @@ test('Ctrl-C lets windows go, and the same command takes them over; one that is 
   expect(
     await place.rows('SELECT DISTINCT run FROM dwh.loads WHERE finished_at IS NOT NULL ORDER BY 1'),
   ).toHaveLength(3)
+})
+
+test('a second Ctrl-C leaves at once, though the first waits for a lock; what was begun is taken over', async () => {
+  await using place = await backfillPlace(server, template)
+  const { at, session } = place
+  const words = [...run, '--to', '2024-04-01', '--parallel', '1']
+  const child = startDwh(words, { ...at, stopAt: within(2) })
+  const stopping = says(child, /press Ctrl-C again/)
+  const result = ended(child)
+  await untilStopped(child.pid)
+  {
+    // Nobody can write down what became of the window: what the first one begins does not come to its end.
+    await using holder = await Session.open(place.database.target, 'test holder', quietWork())
+    await holder.run('BEGIN; LOCK TABLE dwh.chunks IN EXCLUSIVE MODE')
+    child.kill('SIGINT')
+    child.kill('SIGCONT')
+    await stopping
+    child.kill('SIGINT')
+    expect(await result).toMatchObject({ code: 130, stderr: like(/leave at once\n$/) })
+  }
+  await until(session, "SELECT FROM dwh.chunk_states WHERE window_from = '2024-02-01' AND state = 'died'")
+  expect(await place.states(1)).toEqual(['01-01 done', '02-01 died', '03-01 planned'])
+  const again = await dwhDone(words, at)
+  expect(again.stderr).toMatch(/backfill 2: 2 of 2 windows done/)
+  expect(await endState(session)).toMatchObject({ ...clean, rows: [{ count: 91 * 3, leaves: 3 }] })
+})
+
+test('windows wait until their hours begin, pause when these are over, and go on when they come again', async () => {
+  await using place = await backfillPlace(server, template, { months: 1 })
+  const { at } = place
+  place.describe({ sales: { ...sales, sources: { shop: { kind: 'file', path: 'days/{from}.csv' } } } })
+  const days = Array.from({ length: 24 }, (_, n) => `2024-01-${String(n + 1).padStart(2, '0')}`)
+  for (const [n, day] of days.entries()) place.put(`days/${day}.csv`, `id,sold_on\n${n},${day}\n`)
+  // A Friday of winter; the weekend that follows is closed, but for the night that Friday has begun.
+  const clock: ClockJump[] = [
+    { to: '2026-11-20T17:00:00Z' },
+    { at: { type: 'note', message: 'goes on at 2026-11-20T19:00:00Z' }, to: '2026-11-20T19:00:00Z' },
+    { at: { type: 'step', step: `sales/shop ${days[4]}`, state: 'done' }, to: '2026-11-21T02:00:00Z' },
+    { at: { type: 'step', step: `sales/shop ${days[9]}`, state: 'done' }, to: '2026-11-21T05:00:00Z' },
+    { at: { type: 'note', message: 'goes on at 2026-11-23T19:00:00Z' }, to: '2026-11-23T19:00:00Z' },
+  ]
+  const hours = ['--window', 'Mon-Fri 20:00-06:00 Europe/Paris']
+  const words = [...run, '--to', '2024-01-25', '--chunk', 'day', '--parallel', '1', ...hours]
+  const result = await dwhDone(words, { ...at, env: { ...at.env, ...jumpingClock(clock) } })
+  const told = result.stderr.matchAll(/^(?:✓ sales\/shop (\S+)|· outside of Mon-Fri .*: (goes on at .*)$)/gm)
+  expect([...told].map(([, day, next]) => day ?? next)).toEqual([
+    'goes on at 2026-11-20T19:00:00Z',
+    ...days.slice(0, 10),
+    'goes on at 2026-11-23T19:00:00Z',
+    ...days.slice(10),
+  ])
 })
 
 test('outside of its hours nothing is begun; stop on error pauses; force replaces, with a backup before', async () => {

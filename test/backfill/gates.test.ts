@@ -150,7 +150,7 @@ test('of a window that is not over only the days that have passed are judged; wh
   await using place = await chunkPlace(server, template, { measure: { ...measure, thresholds: {} } })
   const facts = (covered: string[], records = 100): ArrivedFacts => ({
     ...{ records, rows: records, rejected: 0, duplicates: 0, outside: 0 },
-    days: async () => new Map(covered.map((day) => [day, 1])),
+    days: async () => new Set(covered),
   })
   const { loadWarehouse } = await import('../../src/warehouse/load.ts')
   const warehouse = loadWarehouse(`${place.at.cwd}/dwh.yaml`)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { dwh, dwhDone } from '../support/cli.ts'
 import { server } from '../support/servers.ts'
-import { backfillPlace, backfillTemplate, monthFile } from './fixture.ts'
+import { backfillPlace, backfillTemplate, monthFile, sales } from './fixture.ts'
 
 const template = backfillTemplate(server)
 
@@ -41,5 +41,27 @@ test('a window without its file is not done: it is missing until the file is the
     chunks: 1,
     done: 1,
     windows: [{ figures: { inserted: 87 } }],
+  })
+
+  // Where files may be absent a window without one is done, until the next command finds it.
+  const absent = { ...sales.sources.shop, absent: 'empty' }
+  place.describe({ sales: { ...sales, sources: { shop: absent } } })
+  const later = [...words.slice(0, -1), '2024-04-01', '--yes', '--json']
+  const empty = await dwhDone(later, place.at)
+  expect(JSON.parse(empty.stdout)).toMatchObject({
+    chunks: 1,
+    windows: [{ state: 'done', gates: [], figures: { records: 0, absent: true } }],
+  })
+  place.put('data/2024-03.csv', monthFile('2024-03'))
+  const found = await dwhDone(later, place.at)
+  expect(found.stderr).toMatch(/2024-03-01 {2}2024-04-01 .*without its files, which were not there/)
+  expect(JSON.parse(found.stdout)).toMatchObject({ chunks: 1, windows: [{ figures: { inserted: 93 } }] })
+  expect((await dwhDone(later, place.at)).stderr).toMatch(/nothing to do/)
+  // What was there once and is gone is no absent file.
+  place.remove('data/2024-03.csv')
+  const gone = await dwh([...later, '--all-windows'], place.at)
+  expect(gone).toMatchObject({
+    code: 5,
+    stderr: expect.stringMatching(/no rows came, and 93 did the last time/),
   })
 })

@@ -7,6 +7,7 @@ import { stringify } from 'yaml'
 import { leaflessWindows } from '../../src/backfill/leafless.ts'
 import { atWork, type BackfillPlan, planBackfill, writePlan } from '../../src/backfill/plan.ts'
 import { choosePairs, type Taking } from '../../src/backfill/request.ts'
+import { rowsTwice } from '../../src/backfill/twice.ts'
 import { type ChunkSize, chunkSize } from '../../src/backfill/windows.ts'
 import { DwhError } from '../../src/errors.ts'
 import { want } from '../../src/ledger/backfills.ts'
@@ -62,7 +63,7 @@ async function planning() {
           ...{ datasets: ['sales'], all: false, source: undefined, parameters: {} },
           chunk: chunkSize(chunk) as ChunkSize,
         }),
-        span: { from: Temporal.PlainDate.from(from), to: Temporal.PlainDate.from(to) },
+        spans: [{ from: Temporal.PlainDate.from(from), to: Temporal.PlainDate.from(to) }],
         order: order as 'oldest' | 'newest',
         taking,
       },
@@ -257,4 +258,34 @@ test('windows of days that get no leaf are told before anything is loaded', asyn
       ),
     },
   ])
+})
+
+test('rows without a key that several questions may bring are told beforehand', async () => {
+  await using place = await planning()
+  const shop = (for_each: object, more: object = {}) => ({
+    sources: {
+      shop: {
+        kind: 'http',
+        url: 'http://localhost/{id}',
+        for_each: { parameter: 'id', ...for_each },
+        ...more,
+      },
+    },
+  })
+  place.changed(shop({ list: ['a', 'b'] }))
+  expect(rowsTwice((await place.plan()).chunks)).toEqual([])
+  const twice = [
+    {
+      what: 'rows',
+      state: 'warning',
+      finding: 'rows of sales/shop have no key: one that is given for two values of id is there twice',
+      hint: expect.stringMatching(/^name the `key` of sales; or leave values out of `for_each`/),
+    },
+  ]
+  place.changed(shop({ list: ['a', 'b'] }, { key: false }))
+  expect(rowsTwice((await place.plan()).chunks)).toEqual(twice)
+  place.changed({ ...shop({ list: ['a', 'b'] }), key: undefined })
+  expect(rowsTwice((await place.plan()).chunks)).toEqual(twice)
+  place.changed({ ...shop({ list: ['a', 'b'], when: 'too_deep' }), key: undefined })
+  expect(rowsTwice((await place.plan()).chunks)).toEqual([])
 })

@@ -2,34 +2,39 @@ import { join } from 'node:path'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codeOf } from '../../src/backfill/code.ts'
-import { type Choice, choosePairs, requireSpan, spanOf } from '../../src/backfill/request.ts'
+import { type Choice, choosePairs, requireDays, spansOf } from '../../src/backfill/request.ts'
 import { loadWarehouse, type Warehouse } from '../../src/warehouse/load.ts'
 import { type TestWarehouse, testWarehouse } from '../support/warehouse.ts'
 
 const date = (text: string) => Temporal.PlainDate.from(text)
 
 describe('which days', () => {
-  const span = (days: Parameters<typeof spanOf>[0]) => {
-    const found = spanOf(days)
-    return found && `${found.from} ${found.to}`
+  const span = (days: Parameters<typeof spansOf>[0]) => {
+    const found = spansOf(days)
+    return found?.map(({ from, to }) => `${from} ${to}`).join(', ')
   }
 
   test('of a period, or from one up to another', () => {
-    expect(span({ year: date('2024-01-01') })).toBe('2024-01-01 2025-01-01')
-    expect(span({ quarter: date('2023-10-01') })).toBe('2023-10-01 2024-01-01')
-    expect(span({ month: date('2024-02-01') })).toBe('2024-02-01 2024-03-01')
-    expect(span({ day: date('2024-02-29') })).toBe('2024-02-29 2024-03-01')
+    expect(span({ year: [date('2024-01-01')] })).toBe('2024-01-01 2025-01-01')
+    expect(span({ quarter: [date('2023-10-01')] })).toBe('2023-10-01 2024-01-01')
+    expect(span({ month: [date('2024-02-01')] })).toBe('2024-02-01 2024-03-01')
+    expect(span({ day: [date('2024-02-29')] })).toBe('2024-02-29 2024-03-01')
     expect(span({ from: date('2024-01-31'), to: date('2024-02-02') })).toBe('2024-01-31 2024-02-02')
     expect(span({})).toBeUndefined()
+    // Several of them without the days between; those that touch are one.
+    const quarters = ['2024-01-01', '2022-01-01', '2023-01-01', '2022-04-01', '2022-01-01']
+    expect(span({ quarter: quarters.map(date) })).toBe(
+      '2022-01-01 2022-07-01, 2023-01-01 2023-04-01, 2024-01-01 2024-04-01',
+    )
   })
 
   test('in one way only, and forwards', () => {
     const year = date('2024-01-01')
-    expect(() => spanOf({ year, month: year })).toThrow(/one of --from and --to/)
-    expect(() => spanOf({ year, from: year })).toThrow(/one of --from and --to/)
-    expect(() => spanOf({ from: year })).toThrow(/--to is missing/)
-    expect(() => spanOf({ to: year })).toThrow(/--from is missing/)
-    expect(() => spanOf({ from: year, to: year })).toThrow(/--to 2024-01-01 is not after --from 2024-01-01/)
+    expect(() => spansOf({ year: [year], month: [year] })).toThrow(/one of --from and --to/)
+    expect(() => spansOf({ year: [year], from: year })).toThrow(/one of --from and --to/)
+    expect(() => spansOf({ from: year })).toThrow(/--to is missing/)
+    expect(() => spansOf({ to: year })).toThrow(/--from is missing/)
+    expect(() => spansOf({ from: year, to: year })).toThrow(/--to 2024-01-01 is not after --from 2024-01-01/)
   })
 })
 
@@ -143,10 +148,10 @@ describe('which datasets, sources and parameters', () => {
       /no source asks for a parameter regoin.*region/,
     )
     expect(() => choose({ datasets: ['measure'], parameters: { year: '2024' } })).toThrow(/parameter year/)
-    expect(() => requireSpan(choose({ datasets: ['measure'] }), undefined)).toThrow(
+    expect(() => requireDays(choose({ datasets: ['measure'] }), undefined)).toThrow(
       /which days of measure\/piezo/,
     )
-    expect(() => requireSpan(choose({ datasets: ['stations'] }), undefined)).not.toThrow()
+    expect(() => requireDays(choose({ datasets: ['stations'] }), undefined)).not.toThrow()
   })
 
   test('what makes other rows is other code; how politely a source is asked is not', () => {

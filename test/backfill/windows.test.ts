@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
-import { type ChunkSize, chunkSize, windowsOf } from '../../src/backfill/windows.ts'
+import { type ChunkSize, chunkSize, windowsOf, windowsOfAll } from '../../src/backfill/windows.ts'
 import { instantsOf } from '../../src/sources/window.ts'
 import { type Policy, policySchema } from '../../src/warehouse/dataset.ts'
 import { isOpen, nextClosing, nextOpening, readHours } from '../../src/warehouse/hours.ts'
@@ -53,6 +53,15 @@ describe('windows', () => {
       '2024-04-01 2024-07-01',
     ])
     expect(cut('2024-01-01', '2025-01-01', 'year', quarters)).toEqual(['2024-01-01 2025-01-01'])
+    // Months of one quarter ask for it once.
+    const months = ['2024-01-01', '2024-03-01', '2024-11-01'].map((day) => ({
+      from: date(day),
+      to: date(day).add({ months: 1 }),
+    }))
+    expect(windowsOfAll(months, 'month', policy(quarters)).map(({ from, to }) => `${from} ${to}`)).toEqual([
+      '2024-01-01 2024-04-01',
+      '2024-10-01 2025-01-01',
+    ])
   })
 
   test('too many are a mistake', () => {

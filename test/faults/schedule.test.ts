@@ -24,7 +24,7 @@ const gated = () =>
         jobs: {
           gated: { ...yearly, run: ['migrate up', 'migrate status'] },
           hasty: { ...yearly, run: ['migrate up'], timeout: '1 s' },
-          wrong: { ...yearly, run: ['migrate sideways'] },
+          wrong: { ...yearly, run: ['migrate up --sideways'] },
         },
       },
     },

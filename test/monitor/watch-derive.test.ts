@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { LockWait } from '../../src/events.ts'
 import { derive } from '../../src/monitor/watch/derive.ts'
 import type { Facts, NotedRow, SumRow, WorkerRow } from '../../src/monitor/watch/facts.ts'
 import { Track } from '../../src/monitor/watch/track.ts'
@@ -149,6 +150,10 @@ describe('why a backfill stands still', () => {
     query: 'LOCK TABLE measure_2024',
   }
   const blocked = { worker: 8, pid: 55, application: 'dwh backfill 8', seconds: 45, by: blocker }
+  const lockWait = (by: LockWait['by']) => ({
+    ...{ host: '', until: moment(40).toISOString(), reason: 'a lock on measure' },
+    lock: { since: moment(10).toISOString(), by },
+  })
   const busy = [
     { pid: 55, application: 'dwh', seconds: 200, wait: 'IO:DataFileRead', query: 'CREATE INDEX …' },
   ]
@@ -185,6 +190,40 @@ describe('why a backfill stands still', () => {
       'stalled',
       /a prepared transaction holds a lock on measure_2024/,
       { blocked: [{ ...blocked, by: { ...blocker, pid: 0 } }] },
+    ],
+    // Between two tries nobody waits in the server.
+    [
+      'lock',
+      'stalled',
+      /waits 21 s for a lock on measure_2024 that session 98 \(bob, psql, active\) holds/,
+      {
+        noted: [
+          chunk({
+            progress: { waiting: lockWait({ pid: 98, target: 'measure_2024', who: 'bob, psql, active' }) },
+          }),
+        ],
+      },
+    ],
+    [
+      'lock',
+      'stalled',
+      /waits 21 s for a lock on measure/,
+      { noted: [chunk({ progress: { waiting: lockWait(null) } })] },
+    ],
+    [
+      'source',
+      'stalled',
+      /does not answer/,
+      {
+        noted: [
+          chunk({
+            progress: {
+              step: 'fetch',
+              waiting: { ...lockWait(null), until: String(moment(30).toISOString()) },
+            },
+          }),
+        ],
+      },
     ],
     [
       'worker_silent',

@@ -24,7 +24,7 @@ describe.each(servers)('the lock ladder on $name', (server) => {
     const attempt = () =>
       session.run('ALTER TABLE public.t SET (autovacuum_enabled = false); CREATE TABLE public.u ()')
     await expect(
-      climbInTransaction(session, work, { relations: [name], rungs: short }, attempt),
+      climbInTransaction(session, work, { relations: [name], rungs: [20, 400, 500] }, attempt),
     ).rejects.toMatchObject({
       code: 'LOCK_HELD',
       exit: 6,
@@ -36,9 +36,27 @@ describe.each(servers)('the lock ladder on $name', (server) => {
       ),
       hint: expect.stringMatching(`pg_terminate_backend\\(${writer.pid}\\)`),
     })
-    expect(work.events).toEqual(
-      [1, 2].map((n) => ({ type: 'note', message: `waiting for a lock on public.t (attempt ${n})` })),
-    )
+    // A short attempt is over before anybody can be seen in the way.
+    expect(work.events).toMatchObject([
+      {
+        type: 'note',
+        message: 'waiting for a lock on public.t (attempt 1)',
+        lock: { on: 'public.t', by: null },
+      },
+      {
+        type: 'note',
+        message: expect.stringMatching(
+          `^waiting for a lock on public.t \\(attempt 2\\): session ${writer.pid} `,
+        ),
+        lock: {
+          by: {
+            pid: writer.pid,
+            target: 'public.t',
+            who: expect.stringMatching(/, the one in the way, idle/),
+          },
+        },
+      },
+    ])
     const { left } = await session.one<{ left: boolean }>(
       `SELECT to_regclass('public.u') IS NOT NULL AS left`,
     )

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
+import { refuseTransactionPooling } from '../../src/postgres/pooler.ts'
 import { Session } from '../../src/postgres/session.ts'
 import { backfillPlace, backfillTemplate } from '../backfill/fixture.ts'
 import { dwh, dwhDone } from '../support/cli.ts'
@@ -80,5 +81,28 @@ test('one that keeps a connection for a session serves: windows come whole, and 
       place.session,
       "SELECT WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND state = 'active' AND pid <> pg_backend_pid())",
     )
+  }
+})
+
+test('where a second connection is refused nobody can tell, and it is asked again', async () => {
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  const role = `alone_${database.name}`
+  await session.run(`CREATE ROLE ${role} LOGIN CONNECTION LIMIT 1`)
+  const client = async () => {
+    const { host, port, database: name } = database.target
+    const opened = new pg.Client({ host, port, database: name, user: role } as object)
+    await opened.connect()
+    return opened
+  }
+  const only = await client()
+  try {
+    for (let n = 1; n <= 2; n++)
+      expect(await refuseTransactionPooling(database.target, only, client)).toMatch(
+        /^nobody can tell whether \S+ is a pooler that .*: a second connection is refused: too many connections for role/,
+      )
+  } finally {
+    await only.end()
+    await session.run(`DROP ROLE ${role}`)
   }
 })

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { SMTPServer } from 'smtp-server'
 import { expect, test } from 'vitest'
@@ -153,26 +153,108 @@ test('people are told once when a job fails, once when it goes well again, and b
   await slot('2026-03-04 02:00Z', 'missed', null, 'nobody was there')
   await pass()
   expect(web.bodies.slice(3).map(({ condition, state }) => [condition, state])).toEqual([['missed', 'open']])
-  // A run whose tasks were all skipped has done nothing, though it ended with 0; one that did some of them has, though it did not.
+  // A job that ends with 0 every night and does nothing: all of its tasks are skipped, whatever it runs behind them …
   await session.run(
     `INSERT INTO dwh.tasks (run, warehouse, name, outcome, ended_at, reason) VALUES ($1, 'test', 'vacuum', 'skipped', now(), 'x')`,
     [run],
   )
   await session.run(`UPDATE dwh.jobs SET known_from = '2026-01-01Z'`)
   await session.run(
-    `INSERT INTO dwh.slots (warehouse, job, due_at, started_at, ended_at, outcome, exit_code, run)
-     VALUES ('test', 'nightly', now(), now(), now(), 'ran', 0, $1)`,
+    `INSERT INTO dwh.slots (warehouse, job, due_at, started_at, ended_at, outcome, exit_code, runs)
+     VALUES ('test', 'nightly', now(), now(), now(), 'ran', 0, ARRAY[$1::bigint])`,
     [run],
   )
   const silence = async () =>
     (await examine(session, [], { warehouse: 'test' })).find(({ id }) => id === 'silence')?.answer
   expect(await silence()).toBe('no')
+  // … or it is told to do nothing, and leaves no run.
+  await session.run(`UPDATE dwh.jobs SET definition = jsonb_set(definition, '{run}', $1)`, [
+    JSON.stringify(['maintain weekly --dry-run', '--help']),
+  ])
+  await session.run(`UPDATE dwh.slots SET runs = '{}'`)
+  expect(await silence()).toBe('no')
+  await session.run(`UPDATE dwh.jobs SET definition = jsonb_set(definition, '{run}', '["status"]')`)
+  expect(await silence()).toBe('yes')
+  // One that did some of its tasks has done something, though it failed.
+  await session.run('UPDATE dwh.slots SET runs = ARRAY[$1::bigint] WHERE due_at > $2', [run, '2026-06-01Z'])
+  expect(await silence()).toBe('no')
   await session.run(
     `INSERT INTO dwh.tasks (run, warehouse, name, outcome, ended_at) VALUES ($1, 'test', 'freeze', 'nothing', now())`,
     [run],
   )
-  await session.run('UPDATE dwh.slots SET exit_code = 5 WHERE run = $1', [run])
+  await session.run('UPDATE dwh.slots SET exit_code = 5 WHERE $1 = ANY (runs)', [run])
   expect(await silence()).toBe('yes')
+})
+
+test('leaves that end, a drill that is overdue and a disk that fills are told once, and once when they are over', async () => {
+  using web = await webService()
+  using place = testWarehouse({
+    datasets: {
+      sales: {
+        target: 'public.sales',
+        key: ['id', 'day'],
+        partition: { key: 'day', kind: 'date', grain: 'year', from: 2020, premake: 1 },
+      },
+    },
+    backup: { folder: 'backups', drill: { every: '7 days' } },
+    alerts: {
+      on: ['runway', 'drill', 'disk'],
+      ...{ runway: '400 days', disk: '100%' },
+      webhook: { url: web.url },
+    },
+  })
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  await session.run(`CREATE TABLE public.sales (id int, day date NOT NULL, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+    CREATE TABLE public.sales_2020 PARTITION OF public.sales FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')`)
+  await ensureLedger(session, quietWork())
+  const warehouse = loadWarehouse(join(place.folder, 'dwh.yaml'))
+  const run = await startRun(session, 'schedule run', [], 'test', [])
+  const work = quietWork()
+  const told = async () => {
+    await alertPass({ target: database.target, warehouse, run, work })
+    return web.bodies
+      .splice(0)
+      .map(({ state, condition, subject }) => `${state} ${condition} ${subject}`.trim())
+  }
+  const { folder: data } = await session.one<{ folder: string }>(
+    `SELECT setting AS folder FROM pg_settings WHERE name = 'data_directory'`,
+  )
+  // Where there is no folder of backups they may lie on another machine.
+  expect(await told()).toEqual(['open runway sales', `open disk ${data}`])
+  expect(await told()).toEqual([])
+  const listed = await dwh(['alert', 'list', '--json'], place.at(database.target))
+  expect(JSON.parse(listed.stdout)).toMatchObject([
+    { condition: 'runway', message: expect.stringMatching(/^the leaves of sales ended \d+ days ago$/) },
+    { condition: 'disk', message: expect.stringMatching(/^\d+\.\d % of the disk of .* are free$/) },
+  ])
+
+  const backup = await dwh(['backup', 'create', '--yes', '--json'], place.at(database.target))
+  expect(backup, backup.stderr).toMatchObject({ code: 0 })
+  expect(await told()).toEqual(['open drill'])
+  const name = dirname(globSync('*/manifest.json', { cwd: join(place.folder, 'backups') })[0] ?? '')
+  const receipts = join(place.folder, 'backups', 'drills', name)
+  mkdirSync(receipts, { recursive: true })
+  const receipt = (at: Date, ok: boolean) =>
+    writeFileSync(join(receipts, `${at.getTime()}.json`), JSON.stringify({ at: at.toISOString(), ok }))
+  // One that found differences proves nothing, nor does one of long ago.
+  receipt(new Date(), false)
+  receipt(new Date(Date.now() - 8 * 86_400_000), true)
+  expect(await told()).toEqual([])
+  receipt(new Date(Date.now() - 6 * 86_400_000), true)
+  expect(await told()).toEqual(['resolved drill'])
+
+  // Leaves for this year and the next are enough for 30 days, and not for 400 of them late in the year.
+  expect(await dwh(['partitions', 'create', '--yes'], place.at(database.target))).toMatchObject({ code: 0 })
+  warehouse.alerts.disk = 0
+  warehouse.alerts.runway = { amount: 30, unit: 'day' }
+  expect(await told()).toEqual(['resolved runway sales', `resolved disk ${data}`])
+  warehouse.alerts.disk = 1
+  expect(await told()).toEqual([`open disk ${data}`])
+  // What cannot be looked at stays as it is, and hides nothing else.
+  await session.run('ALTER TABLE public.sales RENAME TO sold; CREATE VIEW public.sales AS SELECT 1 AS id')
+  warehouse.alerts.disk = 0
+  expect(await told()).toEqual([`resolved disk ${data}`])
 })
 
 test('dwh alert test tries every channel, and says which did not get through', async () => {

@@ -5,6 +5,7 @@ import { enterSlot, finishSlot, lastSlots, openSlots, pruneSlots } from '../../s
 import { ensureLedger } from '../../src/migrate/apply.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import { type Attendant, attend, type Claim, resume } from '../../src/schedule/claim.ts'
+import { dueTimes } from '../../src/schedule/due.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { servers } from '../support/servers.ts'
 import { quietWork } from '../support/work.ts'
@@ -46,16 +47,16 @@ class Attendance {
     return new Attendance(session, await startRun(session, 'schedule run', [], 'test', []), jobs)
   }
 
-  async at(time: string): Promise<Claim | undefined> {
+  async at(time: string, job = 'job'): Promise<Claim | undefined> {
     const attendant: Attendant = {
       ...{ warehouse: 'test', run: this.#run, holder: 'here:1', jobs: this.jobs, clock: clock(time) },
     }
-    return attend(this.#session, quietWork(), attendant, 'job')
+    return attend(this.#session, quietWork(), attendant, job)
   }
 
   /** As `at`, with the work of the claim done at once. */
-  async done(time: string): Promise<string | undefined> {
-    const claim = await this.at(time)
+  async done(time: string, job = 'job'): Promise<string | undefined> {
+    const claim = await this.at(time, job)
     if (!claim) return undefined
     await this.finish(claim, time)
     return short(claim.slot.due_at)
@@ -144,6 +145,39 @@ describe.each(servers)('slots on $name', (server) => {
     expect(new Set(slots.map((slot) => slot.replace(/ (ran|late)$/, ''))).size).toBe(27)
   })
 
+  test.each([
+    ['Europe/Berlin', '2027-03-27T20:00Z', '2027-03-28T10:00Z', '30 2 * * *', '15 * * * *'],
+    ['Europe/Berlin', '2027-10-30T20:00Z', '2027-10-31T10:00Z', '30 2 * * *', '15 * * * *'],
+    ['Australia/Lord_Howe', '2027-04-03T08:00Z', '2027-04-03T20:05Z', '45 1 * * *', '*/15 * * * *'],
+    ['Australia/Lord_Howe', '2027-10-02T08:00Z', '2027-10-02T20:05Z', '15 2 * * *', '*/15 * * * *'],
+  ])(
+    'nobody is there in a night of %s in which the clock is put, from %s: nothing is lost',
+    async (zone, from, to, nightly, often) => {
+      await using database = await freshDatabase(server, { template: template.name })
+      await using session = await database.open()
+      const [begin, end] = [new Date(from), new Date(to)]
+      const jobs = new Map<string, JobDefinition>([
+        ['often', { ...hourly, cron: often, zone, misfire: 'skip' }],
+        ['nightly', { ...hourly, cron: nightly, zone }],
+      ])
+      await seeJobs(session, 'test', jobs, begin)
+      const run = await startRun(session, 'schedule run', [], 'test', [])
+      const attendant = { warehouse: 'test', run, holder: 'here:1', jobs, clock: end }
+      const claim = await attend(session, quietWork(), attendant, 'nightly')
+      await attend(session, quietWork(), attendant, 'often')
+      const lines = await lastSlots(session, 'test', 1000)
+      const dueOf = (job: string) =>
+        lines.filter((line) => line.job === job).map(({ due_at }) => due_at.getTime())
+      // Once, whatever the clock on the wall did; and each of the others is missed, and written down.
+      expect(dueOf('nightly')).toEqual([claim?.slot.due_at.getTime()])
+      expect(dueOf('often').toReversed()).toEqual(
+        [...dueTimes({ cron: often, zone }, begin.getTime(), end.getTime())].map(({ at }) => at),
+      )
+      expect(new Set(lines.filter(({ job }) => job === 'often').map(({ outcome }) => outcome)).size).toBe(1)
+      await claim?.lease[Symbol.asyncDispose]()
+    },
+  )
+
   test('overlaps: skipped, queued, or the old one is cancelled', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
@@ -175,6 +209,51 @@ describe.each(servers)('slots on $name', (server) => {
       ...['10:00 ran', '11:00 late', '12:00 late', '13:00 failed', '14:00 ran', '15:00 ran'],
       '16:00 skipped: the one of 2026-03-01 15:00Z was still at work',
       '17:00 skipped: outside of its window',
+    ])
+  })
+
+  test('a job after others waits for what was due before it, whoever has planned that or not', async () => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    const jobs = await Attendance.begin(session, { after: ['early', 'absent'], cron: '30 * * * *' }, '09:59')
+    jobs.jobs.set('early', hourly)
+    await seeJobs(session, 'test', jobs.jobs, clock('09:59'))
+    const held = async (time: string) => {
+      expect(await jobs.at(time)).toBeUndefined()
+      return (await openSlots(session, 'test', 'job')).map(({ state, due_at }) => `${short(due_at)} ${state}`)
+    }
+    // Nobody has planned the one of 10:00 yet.
+    expect(await held('10:30')).toEqual(['10:30 queued'])
+    const early = await jobs.at('10:31', 'early')
+    expect(await held('10:32')).toEqual(['10:30 queued'])
+    // Whose daemon dies has not ended; nor does the hour that comes stand in the way of the one before it.
+    await early?.lease[Symbol.asyncDispose]()
+    expect(await held('10:33')).toEqual(['10:30 queued'])
+    const again = await jobs.at('10:34', 'early')
+    expect(await held('11:00')).toEqual(['10:30 queued'])
+    if (again) await jobs.finish(again, '11:01', 1)
+    const first = await jobs.at('11:01')
+    expect(first?.slot.due_at).toEqual(clock('10:30'))
+    expect(await jobs.done('11:02', 'early')).toBe('11:00')
+    if (first) await jobs.finish(first, '11:03')
+    expect(await jobs.done('11:30')).toBe('11:30')
+    // One that waits is overlapped like one that works; a job that is paused or gone keeps nobody.
+    expect(await held('12:30')).toEqual(['12:30 queued'])
+    expect(await held('13:30')).toEqual(['12:30 queued'])
+    await pauseJobs(session, 'test', ['early'], 'eve')
+    expect(await held('13:31')).toEqual(['12:30 queued'])
+    expect(await jobs.done('13:32', 'early')).toBeUndefined()
+    expect(await jobs.done('13:33')).toBe('12:30')
+    await resume(session, 'test', 'early', clock('13:40'))
+    expect(await held('14:30')).toEqual(['14:30 queued'])
+    jobs.jobs.delete('early')
+    await seeJobs(session, 'test', jobs.jobs, clock('14:31'))
+    expect(await jobs.done('14:32')).toBe('14:30')
+    const lines = await jobs.slots()
+    expect(lines.filter((line) => line.includes(':30 '))).toEqual([
+      ...['10:30 late', '11:30 ran', '12:30 late'],
+      '13:30 skipped: the one of 2026-03-01 12:30Z was still waiting',
+      '14:30 late',
     ])
   })
 
@@ -223,7 +302,7 @@ describe.each(servers)('slots on $name', (server) => {
     expect(await session.rows('SELECT FROM dwh.leases')).toHaveLength(1)
   })
 
-  test('a slot whose daemon has died is taken up again, and given up the third time; a stale holder is refused', async () => {
+  test('a slot whose daemon has died is taken up again, until the next one is due; a stale holder is refused', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
     const jobs = await Attendance.begin(session, {}, '09:30')
@@ -247,14 +326,31 @@ describe.each(servers)('slots on $name', (server) => {
     })
     expect(await finishSlot(stale, taken?.slot.slot ?? 0, 1, 0, null)).toBeUndefined()
     if (taken) await again.finish(taken, '10:02')
-    await other.run(
-      `INSERT INTO dwh.slots (warehouse, job, due_at, planned_at, started_at, attempts) VALUES ('test', 'job', $1, $1, $1, 3)`,
+    // The third time it may be its own fault: it rests for a minute, two, four …, until the next one is due.
+    const { slot } = await other.one<{ slot: number }>(
+      `INSERT INTO dwh.slots (warehouse, job, due_at, planned_at, started_at, attempts) VALUES ('test', 'job', $1, $1, $1, 2) RETURNING slot`,
       [clock('11:00')],
     )
-    expect(await again.at('11:00:30')).toBeUndefined()
-    expect(await again.slots()).toEqual(['10:00 ran', '11:00 failed: its daemon died 3 times'])
-    // What had begun goes on through a pause; of a job that is gone nobody knows how.
+    for (const [begin, dies, rests] of [
+      ['11:00:30', '11:01', '11:01:59'],
+      ['11:02', '11:03', '11:04:59'],
+    ] as const) {
+      const claim = await again.at(begin)
+      expect(claim).toMatchObject({ slot: { due_at: clock('11:00') } })
+      await claim?.lease[Symbol.asyncDispose]()
+      await other.run(`UPDATE dwh.leases SET backend_pids = '{1}', expires_at = $1 WHERE work = $2`, [
+        ...[clock(dies), `slot ${slot}`],
+      ])
+      expect(await again.at(rests)).toBeUndefined()
+    }
+    // What may still work for it is ended, and nothing may begin to.
+    await using late = await database.open()
     await again.at('12:00')
+    expect(await again.slots()).toEqual([
+      ...['10:00 ran', '11:00 failed: its daemons died 4 times, and the next one is due', '12:00 running'],
+    ])
+    await expect(enterSlot(late, slot, 4, command)).rejects.toMatchObject({ code: 'LEASE_LOST' })
+    // What had begun goes on through a pause; of a job that is gone nobody knows how.
     await other.run(`UPDATE dwh.leases SET backend_pids = '{1}'`)
     await pauseJobs(other, 'test', ['job'], 'eve')
     const paused = await again.at('13:00')

@@ -181,6 +181,31 @@ schedule:
     ])
   })
 
+  it('are told of jobs that run what there is not, does not end, or wait for each other', () => {
+    const text = `name: mine
+schedule:
+  jobs:
+    a: { cron: 0 2 * * *, run: [maintain weekly, refresh, dwh status], after: [b, d] }
+    b: { cron: 0 2 * * *, run: ['-w other.yaml backfil run', migrate sideways, -v schedule run], after: [a] }
+    c: { cron: 0 2 * * *, run: ['load "x', '', watch, backup], after: [c] }
+`
+    expect(mistakesIn(text)).toEqual([
+      '4:50 schedule.jobs.a.run[1]: "refresh" is no command of dwh',
+      '4:59 schedule.jobs.a.run[2]: "dwh" is no command of dwh: leave the word dwh out',
+      '4:80 schedule.jobs.a.after[0]: "b" comes after a itself',
+      '4:83 schedule.jobs.a.after[1]: "d" is no other job of this file',
+      '5:33 schedule.jobs.b.run[0]: "backfil" is no command of dwh; did you mean backfill?',
+      '5:62 schedule.jobs.b.run[1]: "migrate sideways" is no command of dwh; there are up, down, status, create, verify',
+      '5:80 schedule.jobs.b.run[2]: "schedule run" goes on until it is stopped: no job for a schedule',
+      '5:106 schedule.jobs.b.after[0]: "a" comes after b itself',
+      '6:33 schedule.jobs.c.run[0]: found "load \\"x", expected a command as it is typed behind dwh, with every quote closed',
+      '6:44 schedule.jobs.c.run[1]: found "", expected a command as it is typed behind dwh, with every quote closed',
+      '6:48 schedule.jobs.c.run[2]: "watch" goes on until it is stopped: no job for a schedule',
+      '6:55 schedule.jobs.c.run[3]: "backup" is no command of dwh; there are create, list, verify, drill, prune',
+      '6:72 schedule.jobs.c.after[0]: "c" is no other job of this file',
+    ])
+  })
+
   it('name the setting that is missing where it should stand', () => {
     expect(mistakesIn('datasets:\n  measure:\n    key: id\n')).toEqual([
       '1:1 name: missing: expected a name in lower case: letters, digits and _, at most 40, a letter first',

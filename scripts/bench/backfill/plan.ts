@@ -114,8 +114,8 @@ async function write(session: Session, warehouse: Warehouse, run: number, from: 
   const pairs = choosePairs(warehouse, {
     ...{ datasets: [], all: true, source: undefined, chunk: undefined, parameters: {} },
   })
-  const span = { from: new Temporal.PlainDate(from, 1, 1), to: new Temporal.PlainDate(to, 1, 1) }
-  const request: Request = { pairs, span, order: 'oldest', taking: 'usual' }
+  const spans = [{ from: new Temporal.PlainDate(from, 1, 1), to: new Temporal.PlainDate(to, 1, 1) }]
+  const request: Request = { pairs, spans, order: 'oldest', taking: 'usual' }
   const planned = await planBackfill(session, warehouse, request, Temporal.Now.instant())
   const settings = { force: false, delay: null, retries: 3, stop_on_error: false, hours: null }
   return writePlan(session, warehouse, planned, run, { parallel: 2, settings })

@@ -97,8 +97,12 @@ async function judge(session: Session, say: (line: string) => void): Promise<Fig
     `${found.well} of ${found.slots} slots ran well, ${found.again} were taken up again; claimed after ${found.middle?.toFixed(3)} s (median), ` +
       `${found.worst?.toFixed(3)} s (worst), ${found.slow} later than a second`,
   )
-  if (found.slots !== count || found.well !== count || doubled.length > 0)
-    throw new Error(`slots were lost or doubled: ${JSON.stringify({ ...found, doubled })}`)
+  const lost = await session.rows(`
+    SELECT s.job, s.outcome, s.exit_code, s.reason, s.attempts, s.holder, r.run, r.exit_code AS run_exit_code, r.error_code, r.error
+      FROM dwh.slots AS s LEFT JOIN dwh.runs AS r USING (run)
+     WHERE s.outcome IS DISTINCT FROM 'ran' OR s.exit_code IS DISTINCT FROM 0`)
+  if (found.slots !== count || lost.length > 0 || doubled.length > 0)
+    throw new Error(`slots were lost or doubled: ${JSON.stringify({ ...found, lost, doubled })}`)
   return { seconds: found.worst ?? 0 }
 }
 

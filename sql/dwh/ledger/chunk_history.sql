@@ -5,6 +5,7 @@
 -- Locks: ACCESS SHARE on the ledger.
 SELECT c.chunk, c.backfill, c.dataset, c.source, c.window_from::text AS window_from, c.window_to::text AS window_to, c.parameters,
        c.code, c.outcome, c.ended_at, c.undone_at IS NOT NULL AS undone, c.error_code, c.error, c.fingerprint, c.watermark,
+       coalesce((c.figures->>'absent')::boolean, false) AS absent,
        coalesce((c.figures->>'inserted')::bigint + (c.figures->>'updated')::bigint + (c.figures->>'unchanged')::bigint
                 + (c.figures->>'moved')::bigint, 0) AS rows,
        coalesce((c.figures->>'seconds')::float8, 0) AS seconds,

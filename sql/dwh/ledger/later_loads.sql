@@ -7,7 +7,8 @@ SELECT l.load, l.run, l.input, l.leaves, coalesce(l.moved, 0) + coalesce(l.repla
             THEN json_build_object('chunk', c.chunk, 'backfill', c.backfill, 'dataset', c.dataset, 'source', c.source,
                                    'parameters', c.parameters, 'zone', c.zone, 'window_from', c.window_from, 'window_to', c.window_to,
                                    'inserted', coalesce(l.inserted, 0), 'updated', coalesce(l.updated, 0),
-                                   'moved', coalesce(l.moved, 0), 'replaced', coalesce(l.replaced, 0))
+                                   'moved', coalesce(l.moved, 0), 'replaced', coalesce(l.replaced, 0),
+                                   'rows', (c.proof->>'rows')::bigint)
        END AS of
   FROM dwh.loads AS l
   LEFT JOIN dwh.chunks AS c

@@ -1,5 +1,5 @@
 -- What hangs on a leaf itself and not on its parent, so that another leaf cannot take its place: views, functions, foreign
--- keys, policies, triggers, statistics that the parent has not, publications, indexes, CHECKs, NOT NULLs and defaults of its own, and an index that
+-- keys, policies, row security that its owner is forced to, triggers, statistics that the parent has not, publications, indexes, CHECKs, NOT NULLs and defaults of its own, and an index that
 -- it is clustered on or identified by.
 -- $1 oids of leaves
 -- Locks: none.
@@ -12,6 +12,8 @@ SELECT leaf.oid::bigint AS oid
     OR EXISTS (SELECT FROM pg_constraint AS k
                 WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.confrelid = leaf.oid OR k.conrelid = leaf.oid))
     OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = leaf.oid)
+    -- Forced on a leaf before its rows are in, it would keep them out.
+    OR leaf.relforcerowsecurity
     OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = leaf.oid AND t.tgparentid = 0 AND NOT t.tgisinternal)
     OR EXISTS (SELECT FROM pg_statistic_ext AS s
                 WHERE s.stxrelid = leaf.oid

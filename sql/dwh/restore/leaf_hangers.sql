@@ -24,6 +24,8 @@ SELECT DISTINCT h.hanger
           UNION ALL
          SELECT format('policy %I', p.polname) FROM pg_policy AS p WHERE p.polrelid = leaf.oid
           UNION ALL
+         SELECT 'FORCE ROW LEVEL SECURITY' WHERE leaf.relforcerowsecurity
+          UNION ALL
          SELECT format('trigger %I', t.tgname)
            FROM pg_trigger AS t
            JOIN pg_proc AS p ON p.oid = t.tgfoid

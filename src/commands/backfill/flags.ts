@@ -83,10 +83,14 @@ export const planFlags = {
   ),
   from: option('--from <date>', 'first day, such as 2024-01-01', bound.optional()),
   to: option('--to <date>', 'day after the last one', bound.optional()),
-  year: option('--year <yyyy>', 'the days of a year', year.optional()),
-  quarter: option('--quarter <yyyy-Qn>', 'the days of a quarter', quarter.optional()),
-  month: option('--month <yyyy-mm>', 'the days of a month', month.optional()),
-  day: option('--day <date>', 'one day', day.optional()),
+  year: option('--year <yyyy...>', 'the days of a year; may be repeated', z.array(year).default([])),
+  quarter: option(
+    '--quarter <yyyy-Qn...>',
+    'the days of a quarter; may be repeated: 2022-Q1 2023-Q1 are those two, without the days between',
+    z.array(quarter).default([]),
+  ),
+  month: option('--month <yyyy-mm...>', 'the days of a month; may be repeated', z.array(month).default([])),
+  day: option('--day <date...>', 'one day; may be repeated', z.array(day).default([])),
   chunk: option(
     '--chunk <size>',
     'what one window holds: day, week, month, quarter, year, "N days" or small; as the source says unless given',

@@ -7,8 +7,9 @@ import { type BackfillPlan, type PlannedChunk, planBackfill } from '../../backfi
 import { SharedPoliteness } from '../../backfill/politeness.ts'
 import { type Check, missingTables, preflight, serverFacts } from '../../backfill/preflight.ts'
 import { Probe } from '../../backfill/reach.ts'
-import { choosePairs, type Pair, requireSpan, spanOf, type Taking } from '../../backfill/request.ts'
+import { choosePairs, type Pair, requireDays, spansOf, type Taking } from '../../backfill/request.ts'
 import { refuseSharedTerritory } from '../../backfill/shared-territory.ts'
+import { rowsTwice } from '../../backfill/twice.ts'
 import { sourcePlace } from '../../cli/backfill.ts'
 import type { Context } from '../../cli/context.ts'
 import { DwhError } from '../../errors.ts'
@@ -43,10 +44,10 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
     parameters: input.param ?? {},
   })
   const { from, to, year, quarter, month, day } = input
-  const span = spanOf({ from, to, year, quarter, month, day })
-  requireSpan(pairs, span)
+  const spans = spansOf({ from, to, year, quarter, month, day })
+  requireDays(pairs, spans)
   if (input.force) refuseForce(pairs)
-  const request = { pairs, span, order: input.order, taking: takingOf(input) }
+  const request = { pairs, spans, order: input.order, taking: takingOf(input) }
 
   await using session = await context.openReadOnly()
   const isShared = (await ledgerPresence(session)).has_backfills
@@ -76,7 +77,7 @@ export async function prepare(context: Context, input: PlanInput): Promise<Prepa
     checks: await preflight(
       facts,
       missing,
-      leaflessWindows(plan.chunks),
+      [...leaflessWindows(plan.chunks), ...rowsTwice(plan.chunks)],
       sourceChecks,
       input.parallel,
       estimated.bytes,

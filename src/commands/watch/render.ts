@@ -1,7 +1,8 @@
-import { fitLine, type Span } from '../../cli/fit.ts'
-import { bytes, count, plural } from '../../cli/format.ts'
+import { cut, fitLine, type Span } from '../../cli/fit.ts'
+import { bytes, count, plural, printable } from '../../cli/format.ts'
 import type { ScreenSize } from '../../cli/screen.ts'
 import type { WatchDocument, WatchedBackfill } from '../../monitor/watch/document.ts'
+import { textWidth } from '../../text-width.ts'
 import type { Look, Section } from './section.ts'
 import { doneOf, sections, shortfall } from './sections.ts'
 import { clock, pace, paintOf, percent, roughly } from './words.ts'
@@ -59,10 +60,23 @@ function head(backfill: WatchedBackfill, { columns, paint }: Look, withBar: bool
     ],
   ]
   if (cause) {
-    lines.push([{ text: `! ${cause.text}`, paint: state === 'stalled' ? paint.red : paint.yellow }])
+    const alarm = state === 'stalled' ? paint.red : paint.yellow
+    // The end of a long one is who stands in the way, or what an error said.
+    const [first = '', ...more] = folded(printable(cause.text), columns - 2, 2)
+    lines.push(
+      [{ text: `! ${first}`, paint: alarm }],
+      ...more.map((text) => [{ text: `  ${text}`, paint: alarm }]),
+    )
     if (cause.advice) lines.push([{ text: `  ${cause.advice}`, paint: paint.cyan }])
   }
   return lines.map((line) => fitLine(line, columns))
+}
+
+/** A text in at most so many lines, cut where there is a space; the last one may be too long. */
+function folded(text: string, columns: number, most: number): string[] {
+  if (most <= 1 || textWidth(text) <= columns) return [text]
+  const at = cut(text, columns).lastIndexOf(' ')
+  return at <= 0 ? [text] : [text.slice(0, at), ...folded(text.slice(at + 1), columns, most - 1)]
 }
 
 /** `███████▓▓▒▒▒░░░░  57 %`: windows that are done, those that came to another end, those at work, those that are left. */

@@ -147,7 +147,7 @@ function chunks(backfills: WatchedBackfill[], look: Look): Section | undefined {
 
 function waitText(waiting: RunningChunk['waiting'], since: Date | null): string {
   const wait = waiting
-    ? `waits${waiting.until ? ` until ${clock(waiting.until)}` : ''}: ${waiting.reason}`
+    ? `waits ${waiting.until ? `until ${clock(waiting.until)}:` : 'for'} ${waiting.reason}`
     : ''
   return [since ? `stalled since ${clock(since)}` : '', wait].filter(Boolean).join(', ')
 }

@@ -14,10 +14,11 @@ import type { Hands } from '../options.ts'
 import type { LoadPlan } from '../plan.ts'
 import type { Loaded } from '../run.ts'
 import { type LoadTarget, readTarget } from '../target.ts'
+import { daysWithRows } from './days.ts'
 import { readyLeaf } from './kept-leaf.ts'
 import { publish } from './publish.ts'
 import type { ReadyLeaf } from './ready-leaf.ts'
-import { rowsByDay, Territory } from './territory.ts'
+import { Territory } from './territory.ts'
 
 interface KeptTable extends RelationName {
   /** It was a leaf of the target, and has all that belongs to one. */
@@ -201,8 +202,8 @@ async function fill(
   columns: string[],
 ): Promise<number> {
   if (policy && !landing.isPlain) {
-    const days = await rowsByDay(session, policy, [table])
-    const dates = [...days.keys()].filter((day) => day !== '').map((day) => Temporal.PlainDate.from(day))
+    const days = await daysWithRows(session, policy, [table])
+    const dates = [...days].filter((day) => day !== '').map((day) => Temporal.PlainDate.from(day))
     await landing.reach(session, dates)
   }
   const list = identList(columns)

@@ -7,11 +7,11 @@ import type { Landing } from '../landing.ts'
 import type { Arrival, Hands, LoadOptions } from '../options.ts'
 import type { LoadTarget } from '../target.ts'
 import { conclude } from './conclude.ts'
+import { daysWithRows } from './days.ts'
 import { keepWithin } from './keep-within.ts'
 import { letGo, type Prepared, prepare } from './prepare.ts'
 import type { PrepareOptions, ReadyLeaf } from './ready-leaf.ts'
 import { rebuild, worthRebuilding } from './rebuild.ts'
-import { rowsByDay } from './territory.ts'
 import { withhold } from './withhold.ts'
 
 /** Makes what has arrived ready out of sight, and brings it to the target in one last transaction. */
@@ -88,7 +88,7 @@ function factsOf(
   return {
     ...figures,
     rows: leaves.reduce((sum, { rows }) => sum + rows, 0),
-    days: async () => (policy ? rowsByDay(session, policy, leaves) : new Map()),
+    days: async () => (policy ? daysWithRows(session, policy, leaves) : new Set()),
   }
 }
 

@@ -1,21 +1,12 @@
 import { Temporal } from 'temporal-polyfill'
 import { DwhError } from '../../errors.ts'
-import {
-  datesOf,
-  positionDate,
-  positionOf,
-  positionSql,
-  positionType,
-  type Range,
-} from '../../partitions/bounds.ts'
+import { datesOf, positionDate, positionOf, positionSql, type Range } from '../../partitions/bounds.ts'
 import { periodOf } from '../../partitions/periods.ts'
 import type { Leaf } from '../../partitions/tree.ts'
-import { literal, type RelationName, relation } from '../../postgres/identifiers.ts'
-import type { Session } from '../../postgres/session.ts'
+import { literal } from '../../postgres/identifiers.ts'
 import type { Window } from '../../sources/window.ts'
 import type { Dataset } from '../../warehouse/load.ts'
 import type { Policy } from '../../warehouse/schema.ts'
-import { daySql } from './replace.ts'
 
 /** The rows that a chunk stands for: those of its scope within its window. */
 export class Territory {
@@ -105,49 +96,6 @@ export function fillScope(
     }
     return literal(value)
   })
-}
-
-/** A table whose rows are counted, and the dates that they have, where those are known. */
-type Counted = RelationName & {
-  from?: Temporal.PlainDate | undefined
-  until?: Temporal.PlainDate | undefined
-}
-
-/** Rows of some tables by the first day of their period, as ISO dates; those without a date count under `''`. */
-export async function rowsByDay(
-  session: Session,
-  policy: Policy,
-  tables: Counted[],
-): Promise<Map<string, number>> {
-  const counts = new Map<string, number>()
-  const add = (day: string, rows: number) => counts.set(day, (counts.get(day) ?? 0) + rows)
-  const position = daySql(policy)
-  for (const table of tables) {
-    const days = daysWithin(policy, table)
-    const day = days ? `width_bucket(${positionSql(policy)}, ${dayArray(policy, days)})` : position
-    const found = await session.rows<{ day: string | null; rows: number }>(
-      `SELECT day::text, rows FROM (SELECT ${day} AS day, count(*) AS rows FROM ${relation(table)} GROUP BY 1) AS days`,
-    )
-    for (const { day, rows } of found) {
-      if (day === null) add('', rows)
-      else add(String(days ? days[Number(day) - 1] : positionDate(policy, day)), rows)
-    }
-  }
-  return counts
-}
-
-/** More of them are looked up more slowly than a day is computed. */
-const mostDays = 1000
-
-/** The days of a leaf whose rows have times: to find a time among them costs a quarter of what its day does in some zone. */
-function daysWithin({ kind }: Policy, { from, until }: Counted): Temporal.PlainDate[] | undefined {
-  if ((kind !== 'timestamp' && kind !== 'timestamptz') || !from || !until) return undefined
-  const { days } = from.until(until, { largestUnit: 'day' })
-  return days > mostDays ? undefined : Array.from({ length: days }, (_, n) => from.add({ days: n }))
-}
-
-function dayArray(policy: Policy, days: Temporal.PlainDate[]): string {
-  return `ARRAY[${days.map((day) => positionOf(policy, day)).join(', ')}]::${positionType(policy)}[]`
 }
 
 /** SQL, true for the rows of the days of some windows. */

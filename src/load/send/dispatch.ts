@@ -5,6 +5,7 @@ import type { Landing } from '../landing.ts'
 import type { LoadTarget } from '../target.ts'
 import { bringByArrivals, sift } from './arrivals.ts'
 import { AtOnce } from './at-once.ts'
+import { BinaryRows } from './binary-rows.ts'
 import { StraightBytes } from './bytes.ts'
 import { type Caution, faultOf, LastingCaution, PassingCaution } from './care.ts'
 import { Carrier } from './carrier.ts'
@@ -23,6 +24,7 @@ export class Dispatch {
   readonly #reader: Reader
   readonly #straight: StraightBytes | undefined
   readonly #atOnce: AtOnce | undefined
+  readonly #binary: BinaryRows | undefined
   readonly #caution: Caution
   readonly #carriers = new WeakMap<Session, Carrier>()
 
@@ -33,6 +35,7 @@ export class Dispatch {
     this.rejects = rejects
     this.#straight = StraightBytes.of(target)
     this.#atOnce = AtOnce.of(target, landing, this.#straight)
+    this.#binary = BinaryRows.of(target, landing)
     this.#caution = this.#atOnce ? new PassingCaution() : lastingCaution(target, landing)
   }
 
@@ -72,7 +75,9 @@ export class Dispatch {
     return await bringByArrivals(carrier, batch)
   }
 
-  #bringUnseen(carrier: Carrier, batch: Batch, raw: Buffer | undefined): Promise<Outcome> {
+  async #bringUnseen(carrier: Carrier, batch: Batch, raw: Buffer | undefined): Promise<Outcome> {
+    const outcome = await this.#binary?.bring(carrier, batch)
+    if (outcome) return outcome
     if (this.#atOnce) return this.#atOnce.bring(carrier, batch, raw)
     return raw && this.#straight ? this.#straight.copyAll(carrier, batch, raw) : copyLines(carrier, batch)
   }

@@ -10,3 +10,8 @@ export function copyStatement(table: string, columns: readonly string[], dialect
     `QUOTE ${text(dialect.quote)}, ESCAPE ${text(dialect.escape)}, NULL ${text(dialect.nullText)}, ENCODING ${text(dialect.encoding)})`
   )
 }
+
+/** The same for rows in the binary format. */
+export function binaryCopyStatement(table: string, columns: readonly string[]): string {
+  return `COPY ${table} (${columns.map(ident).join(', ')}) FROM STDIN (FORMAT binary)`
+}

@@ -15,7 +15,7 @@ export function causeOf(facts: Facts, backfill: BackfillRow, left: number): Caus
   return (
     wanted(backfill, running) ??
     silence(workers) ??
-    lock(facts, workers) ??
+    lock(facts, workers, running) ??
     host(facts, running) ??
     nobody(backfill, workers, noted, left) ??
     hours(backfill, running, left) ??
@@ -67,21 +67,35 @@ function silence(workers: WorkerRow[]): Cause | undefined {
   }
 }
 
-function lock({ blocked }: Facts, workers: WorkerRow[]): Cause | undefined {
+function lock({ blocked, at }: Facts, workers: WorkerRow[], running: NotedRow[]): Cause | undefined {
+  const waits = running
+    .map(({ progress }) => progress?.waiting)
+    .find((waiting) => waiting?.lock && Date.parse(waiting.until ?? '') > at.getTime())
+  const since = waits?.lock ? Math.max(0, (at.getTime() - Date.parse(waits.lock.since)) / 1000) : 0
   const found = blocked.find(({ worker }) => workers.some(({ run }) => run === worker))
-  if (!found) return undefined
-  const { by } = found
-  if (by.pid === 0)
+  if (found) {
+    const { pid, target } = found.by
+    const who = [found.by.role, found.by.application, found.by.state].filter(Boolean).join(', ')
+    return lockCause(Math.max(found.seconds, since), target, { pid, who })
+  }
+  // Between two tries nobody waits, and nobody can be seen in the way: the worker has told who it was.
+  if (!waits?.lock) return undefined
+  const { by } = waits.lock
+  if (by) return lockCause(since, by.target, by)
+  return { kind: 'lock', text: `waits ${seconds(since)} for ${waits.reason}`, advice: null }
+}
+
+function lockCause(since: number, target: string | null, { pid, who }: { pid: number; who: string }): Cause {
+  if (pid === 0)
     return {
       kind: 'lock',
-      text: `a prepared transaction holds a lock on ${by.target}`,
+      text: `a prepared transaction holds a lock on ${target}`,
       advice: 'see pg_prepared_xacts; end it with COMMIT PREPARED or ROLLBACK PREPARED',
     }
-  const who = [by.role, by.application, by.state].filter(Boolean).join(', ')
   return {
     kind: 'lock',
-    text: `waits ${seconds(found.seconds)} for a lock on ${by.target} that session ${by.pid} (${who}) holds`,
-    advice: `end it with: SELECT pg_terminate_backend(${by.pid})`,
+    text: `waits ${seconds(since)} for a lock on ${target} that session ${pid} (${who}) holds`,
+    advice: `end it with: SELECT pg_terminate_backend(${pid})`,
   }
 }
 
@@ -92,7 +106,7 @@ function host({ hosts, at }: Facts, running: NotedRow[]): Cause | undefined {
   const soon = at.getTime() + worthAWord * 1000
   const waits = running
     .map(({ progress }) => progress?.waiting)
-    .filter((waiting) => waiting?.until !== undefined && Date.parse(waiting.until) > soon)
+    .filter((waiting) => waiting?.until !== undefined && !waiting.lock && Date.parse(waiting.until) > soon)
     .filter((waiting) => waiting !== undefined)
   const held = hosts.find(({ host }) => waits.some((waiting) => waiting.host === host)) ?? hosts[0]
   if (held && held.until.getTime() > soon && (waits.length > 0 || running.length === 0))
@@ -134,7 +148,7 @@ function retry({ at }: Facts, noted: NotedRow[], running: NotedRow[]): Cause | u
   if (!next?.retry_at) return undefined
   return {
     kind: 'retry',
-    text: `the next try is at ${clock(next.retry_at)}, after ${next.error ?? next.error_code ?? 'an error'}`,
+    text: `the next try is at ${clock(next.retry_at)}, after ${next.error?.split('\n')[0] ?? next.error_code ?? 'an error'}`,
     advice: null,
   }
 }

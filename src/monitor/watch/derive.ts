@@ -95,7 +95,8 @@ function watchedBackfill(facts: Facts, row: BackfillRow, track: Track, years: nu
     rejected,
     success: successOf(records, rejected),
     rate: running.length > 0 ? rateOf(`backfill ${backfill}`, at, records, running, track) : null,
-    eta: running.length > 0 && !stalled ? etaOfAll(facts, row, sums, running) : null,
+    eta:
+      running.length > 0 && !stalled && cause?.kind !== 'lock' ? etaOfAll(facts, row, sums, running) : null,
     grain,
     datasets: watchedDatasets(facts, sums, running, { backfill, warehouse, grain, years }, track),
     running: running.map(({ shown }) => shown),

@@ -1,3 +1,4 @@
+import type { LockWait } from '../../events.ts'
 import type { BackfillSettings, Wanted } from '../../ledger/backfills.ts'
 import type { Blocker } from '../../postgres/ladder.ts'
 import type { Grain, HeldHost, LatestRows, OtherRun } from './document.ts'
@@ -74,7 +75,7 @@ export interface Progress {
   rejects?: number
   done?: number
   total?: number
-  waiting?: { host?: string; until?: string; reason?: string }
+  waiting?: { host?: string; until?: string; reason?: string; lock?: { since: string; by: LockWait['by'] } }
 }
 
 export interface NotedRow {

@@ -42,6 +42,8 @@ function waitingNow(waiting: Progress['waiting'], at: Date): RunningChunk['waiti
   if (!waiting) return null
   const until = waiting.until === undefined ? null : new Date(waiting.until)
   if (until !== null && until <= at) return null
+  // When the next try for a lock ends tells nobody when the lock will be free.
+  if (waiting.lock) return { host: '', until: null, reason: waiting.reason ?? 'a lock' }
   return { host: waiting.host ?? '', until, reason: withoutAddress(waiting.reason ?? '') }
 }
 
@@ -64,7 +66,7 @@ export function troubledChunk(row: NotedRow): TroubledChunk {
     at: row.ended_at ?? row.retry_at,
     error_code: row.error_code,
     why:
-      (row.error ?? gateTexts.join('; ')) ||
+      (row.error?.split('\n')[0] ?? gateTexts.join('; ')) ||
       (state === 'died' ? `worker ${row.worker} has died` : 'no reason is known'),
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { BackupFolder, backupsOf } from '../../backup/folder.ts'
 import { listBackups } from '../../backup/list.ts'
 import type { Finding } from '../../ledger/alerts.ts'
@@ -19,10 +20,13 @@ type Look = (session: Session, warehouse: Warehouse) => Promise<Finding[] | unde
 export const looks: Record<AlertCondition, Look> = {
   failure: async (session, { name }) =>
     (await endedBadly(session, name))
-      .filter(({ state }) => state === 'failed')
-      .map(({ job, due_at, reason, exit_code, run }) => ({
+      .filter(({ state }) => state !== 'missed')
+      .map(({ job, due_at, state, reason, exit_code, attempts, run }) => ({
         ...{ condition: 'failure', subject: job },
-        message: `job ${job}, due ${utc(due_at)}, ended with exit code ${exit_code}${reason ? `: ${reason}` : ''}`,
+        message:
+          state === 'failed'
+            ? `job ${job}, due ${utc(due_at)}, ended with exit code ${exit_code}${reason ? `: ${reason}` : ''}`
+            : `job ${job}, due ${utc(due_at)}, was begun ${attempts} times, and its daemons died; it is tried again`,
         hint: run === null ? 'dwh schedule list' : `dwh runs show ${run}`,
       })),
   missed: async (session, { name }) =>
@@ -50,22 +54,32 @@ async function lookAtRunway(session: Session, { datasets, alerts }: Warehouse): 
     if (policy.premake === 0) continue
     const found = await inspectTarget(session, target, policy)
     if (found.kind !== 'partitioned') continue
-    const days = runwayDays(policy, found.leaves, await serverToday(session, policy.zone)) ?? 0
+    const days = runwayDays(policy, found.leaves, await serverToday(session, policy.zone))
     const wanted = alerts.runway ? spanSeconds(alerts.runway) / 86_400 : grainDays[policy.grain]
-    if (days >= wanted) continue
+    if (days !== undefined && days >= wanted) continue
     findings.push({
       ...{ condition: 'runway', subject: name },
-      message: `the leaves of ${name} end in ${days} days`,
+      message: runwayText(name, days),
       hint: `dwh partitions create ${name}`,
     })
   }
   return findings
 }
 
+function runwayText(name: string, days: number | undefined): string {
+  if (days === undefined) return `${name} has no leaf for today`
+  return days > 0
+    ? `the leaves of ${name} end in ${days} days`
+    : `the leaves of ${name} ended ${-days} days ago`
+}
+
 async function lookAtDrills(_: Session, warehouse: Warehouse): Promise<Finding[] | undefined> {
   const { every } = warehouse.backup.drill
   if (!every) return []
-  const { backups } = await listBackups(new BackupFolder(backupsOf(warehouse)))
+  const folder = new BackupFolder(backupsOf(warehouse))
+  // Backups may be made, and kept, on another machine.
+  if (!existsSync(folder.path)) return undefined
+  const { backups } = await listBackups(folder)
   if (backups.length === 0) return []
   const last = backups
     .flatMap(({ lastGoodDrill }) => lastGoodDrill ?? [])

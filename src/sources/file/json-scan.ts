@@ -33,9 +33,9 @@ export class JsonScanner {
   readonly #keys: KnownKey[] = []
   #lessons = 0
   #lacksKey = false
-  /** Where in the bytes the value of each column lies; equal for NULL. */
-  readonly #from: Int32Array
-  readonly #to: Int32Array
+  /** Where in the bytes of the last record the value of each column lies, with its quotes; equal for NULL. */
+  readonly from: Int32Array
+  readonly to: Int32Array
   /** Values with escapes, undone, by column. */
   #undone: (string | undefined)[] = []
   #hasUndone = false
@@ -43,8 +43,8 @@ export class JsonScanner {
   constructor(columns: string[], chosen: boolean) {
     this.#columns = columns
     this.#chosen = chosen
-    this.#from = new Int32Array(columns.length)
-    this.#to = new Int32Array(columns.length)
+    this.from = new Int32Array(columns.length)
+    this.to = new Int32Array(columns.length)
   }
 
   /** The last record had a key that is not known yet, or not at its place. */
@@ -81,12 +81,7 @@ export class JsonScanner {
     place: number | undefined,
     into: Scratch,
   ): boolean {
-    this.#from.fill(0)
-    this.#to.fill(0)
-    if (this.#hasUndone) this.#undone = []
-    this.#hasUndone = false
-    this.#lacksKey = false
-    if (!this.#scan(bytes, start, end)) return false
+    if (!this.scan(bytes, start, end)) return false
     // Undoing escapes makes nothing longer than a quoted field of three bytes a character.
     into.makeRoom((end - start + 1) * 3 * inputs.length + 24)
     const target = into.bytes
@@ -95,16 +90,36 @@ export class JsonScanner {
     for (let n = 0; n < inputs.length; n++) {
       const column = inputs[n] as number
       if (n > 0) target[length++] = COMMA
-      const undone = this.#hasUndone ? this.#undone[column] : undefined
+      const undone = this.undone(column)
       if (undone !== undefined) length += target.write(field(undone), length)
       else {
-        const to = this.#to[column] as number
-        for (let at = this.#from[column] as number; at < to; at++) target[length++] = bytes[at] as number
+        const to = this.to[column] as number
+        for (let at = this.from[column] as number; at < to; at++) target[length++] = bytes[at] as number
       }
     }
     target[length++] = LF
     into.length = length
     return true
+  }
+
+  /** The text of a value of the last record that has escapes; undefined for any other. */
+  undone(column: number): string | undefined {
+    return this.#hasUndone ? this.#undone[column] : undefined
+  }
+
+  /**
+   * Finds the values of the record that lies at [start, end).
+   *
+   * @param bytes are UTF-8
+   * @returns false where the record has to be parsed
+   */
+  scan(bytes: Buffer, start: number, end: number): boolean {
+    this.from.fill(0)
+    this.to.fill(0)
+    if (this.#hasUndone) this.#undone = []
+    this.#hasUndone = false
+    this.#lacksKey = false
+    return this.#scan(bytes, start, end)
   }
 
   #scan(bytes: Buffer, start: number, end: number): boolean {
@@ -149,8 +164,8 @@ export class JsonScanner {
       if (word === words[0]) return to
     }
     if (column >= 0) {
-      this.#from[column] = from
-      this.#to[column] = to
+      this.from[column] = from
+      this.to[column] = to
     }
     return to
   }
@@ -171,8 +186,8 @@ export class JsonScanner {
     const to = at + 1
     if (isEscaped && !this.#undo(bytes, from, to, column)) return -1
     if (column >= 0) {
-      this.#from[column] = from
-      this.#to[column] = to
+      this.from[column] = from
+      this.to[column] = to
     }
     return to
   }

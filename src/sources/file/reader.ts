@@ -1,4 +1,5 @@
 import type { Work } from '../../events.ts'
+import type { BinaryColumn } from './binary.ts'
 import type { Scratch } from './scratch.ts'
 
 /** How text is written in a file of csv; COPY is told the same. */
@@ -71,6 +72,13 @@ export interface Batch extends Disposable {
    * @returns those that are none and were left out
    */
   write?(inputs: number[], isPlaced: boolean, into: Scratch): PlacedRecord[]
+  /**
+   * Writes its records as rows of COPY's binary format, where every value of them is certainly what PostgreSQL would make of its
+   * text.
+   *
+   * @returns false where some record is none, or PostgreSQL has to be asked: what was written is of no use then
+   */
+  encode?(columns: BinaryColumn[], isPlaced: boolean, into: Scratch): boolean
   /** A copy of the bytes of one of its records as they stand in the file, without its line end; of Parquet the row as JSON. */
   original(record: InputRecord): Buffer
 }

@@ -8,6 +8,13 @@ export class Scratch {
   /** Whoever writes into it makes room before, and says afterwards how long it is now. */
   bytes = Buffer.allocUnsafeSlow(1024 * 1024)
   length = 0
+  #view: DataView | undefined
+
+  /** The same bytes, for numbers; another one after room was made. */
+  get view(): DataView {
+    if (this.#view?.buffer !== this.bytes.buffer) this.#view = new DataView(this.bytes.buffer)
+    return this.#view as DataView
+  }
 
   /** Begins anew: what `filled` has given before is overwritten. */
   clear(): this {

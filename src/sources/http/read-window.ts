@@ -78,7 +78,7 @@ async function readUnrefused(
   refusal: Refused,
 ): Promise<number | undefined> {
   const { status, body, code, message } = refusal
-  if (code === 'LOGIN_REFUSED') throw refusal
+  if (code === 'LOGIN_REFUSED' || each.size(wish) === 0) throw refusal
   if (each.size(wish) < 2) throw new Refused(status, body, `${each.name(wish)}: ${message}`)
   const parts = (await each.parts(wish, reading.work)) ?? []
   reading.work.emit({

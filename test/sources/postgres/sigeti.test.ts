@@ -1,5 +1,10 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { seeJobs } from '../../../src/ledger/jobs.ts'
+import { packageRoot } from '../../../src/package.ts'
 import type { Session } from '../../../src/postgres/session.ts'
+import { jobsOf } from '../../../src/schedule/jobs.ts'
+import { loadWarehouse } from '../../../src/warehouse/load.ts'
 import { dwh } from '../../support/cli.ts'
 import { freshDatabase } from '../../support/database.ts'
 import { server } from '../../support/servers.ts'
@@ -96,7 +101,17 @@ test('SIGETI comes whole, and the second time only what has changed: corrections
     UPDATE entreprises SET raison_sociale = 'Autre nom', updated_at = '2025-01-05Z' WHERE id = 3;
     INSERT INTO paiement_factures SELECT 1001, 2, 3, '2025-01-04', 'espèces', 'reçu', 1, '2025-01-05Z', '2025-01-05Z'`)
   const before = await keyOf(warehouse, 3)
-  await refresh()
+  // The daily job of its schedule is the same, and the checks behind it.
+  const { name, schedule } = loadWarehouse(join(packageRoot, 'warehouses', 'sigeti.yaml'))
+  await seeJobs(warehouse, name, jobsOf({ schedule }))
+  await warehouse.run(
+    `INSERT INTO dwh.slots (warehouse, job, due_at) VALUES ('sigeti', 'daily', clock_timestamp())`,
+  )
+  const daily = await dwh(['-w', 'sigeti', 'schedule', 'run', '--once'], { env })
+  expect(daily, daily.stderr).toMatchObject({ code: 0 })
+  expect(await warehouse.rows('SELECT job, outcome, exit_code, reason FROM dwh.slots')).toEqual([
+    { job: 'daily', outcome: 'ran', exit_code: 0, reason: null },
+  ])
   const second = await lastChunks(warehouse)
   expect(second.stg_demandes_attribution).toMatchObject({ records: 2, updated: 1, unchanged: 1 })
   expect(second.stg_paiements).toMatchObject({ inserted: 1 })
