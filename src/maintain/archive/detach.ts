@@ -8,7 +8,7 @@ import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import { spanSeconds } from '../../warehouse/values.ts'
-import type { Archiving, AttachedLeaf } from './write.ts'
+import type { Archiving, AttachedLeaf } from './archiving.ts'
 
 interface Attachment {
   oid: number
