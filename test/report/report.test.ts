@@ -105,8 +105,10 @@ describe('dwh report', () => {
             shapes: document.querySelectorAll('svg .fill, svg rect').length,
           }
         })()`)
-        if (pictures)
+        if (pictures) {
           await page.screenshot({ path: join(pictures, `report-${width}-${scheme}.png`), fullPage: true })
+          await page.pdf({ path: join(pictures, 'report.pdf'), format: 'A4' })
+        }
         expect({ found, complaints }).toEqual({
           found: { overflow: expect.any(Number), wide: [], charts: 0, shapes: expect.any(Number) },
           complaints: [],
