@@ -43,6 +43,7 @@ describe('dwh report', () => {
           kind: 'plain',
           rows: 2000,
           runway_days: null,
+          free_bytes: expect.any(Number),
           growth: { bytes_per_day: 1_500_000 },
         },
         { dataset: 'absent', kind: 'missing', leaves: [], freshness: null, growth: { bytes: null } },
