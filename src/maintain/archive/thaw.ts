@@ -18,9 +18,10 @@ import { findOid } from '../../postgres/relations.ts'
 import type { Session } from '../../postgres/session.ts'
 import { proofColumns } from '../../proof/columns.ts'
 import { proveRelation } from '../../proof/hash.ts'
+import type { Archiving } from './archiving.ts'
 import { verifiedManifest } from './folder.ts'
 import { readRows } from './formats.ts'
-import { type Archiving, requireEqual } from './write.ts'
+import { requireEqual } from './write.ts'
 
 /**
  * Brings an archived leaf back: the detached table where it is still there, else a new one from the files; either is compared with
