@@ -23,6 +23,14 @@ test('behind pgbouncer: refused where connections are shared, with what mends it
       ),
     })
   }
+  {
+    // There is no transaction at all in its statement mode.
+    await using single = await pgbouncer(database.target, 'statement')
+    if (!single) return context.skip(noPooler)
+    const { code, stderr } = await dwh(['schedule', 'run', '--once'], warehouse.at(single.target))
+    expect(code).not.toBe(0)
+    expect(stderr).toMatch(/pool_mode = session|not allowed in statement pooling mode/)
+  }
   await using session = await database.open()
   expect(await session.rows("SELECT FROM pg_namespace WHERE nspname = 'dwh'")).toEqual([])
 
