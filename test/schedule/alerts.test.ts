@@ -192,6 +192,7 @@ test('people are told once when a job fails, once when it goes well again, and b
   const before = web.bodies.length
   await pass()
   expect(web.bodies.slice(before)).toMatchObject([
+    { state: 'resolved', condition: 'missed' },
     {
       ...{ state: 'open', condition: 'failure' },
       message: expect.stringMatching(/was begun 3 times, and its daemons died; it is tried again$/),
