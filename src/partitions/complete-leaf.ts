@@ -1,3 +1,4 @@
+import { shareOut } from '../postgres/crew.ts'
 import { ident, literal, type RelationName, relation } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
@@ -11,6 +12,10 @@ export interface LeafParts {
   indexes: { name: string; like: TableIndex }[]
   foreignKeys: { name: string; definition: string }[]
   signal: AbortSignal
+  /** A second connection, which takes part of what can be done side by side. */
+  aide?: Session | undefined
+  /** What is read of the table beside that. */
+  meanwhile?: ((session: Session) => Promise<void>) | undefined
 }
 
 /**
@@ -36,16 +41,18 @@ export async function completeLeaf(session: Session, leaf: RelationName, parts: 
     await run(
       `ALTER TABLE ${table} ADD CONSTRAINT ${ident(parts.bound.name)} CHECK (${parts.bound.condition})`,
     )
-  for (const { name, like } of parts.indexes) {
-    const { build, promote } = leafIndexStatements(leaf, name, {
-      isUnique: like.is_unique,
-      constraint: like.is_constraint ? (like.is_primary ? 'PRIMARY KEY' : 'UNIQUE') : undefined,
-      tail: like.tail,
-      tablespace: like.tablespace,
-    })
-    if (!has('index', name)) await run(build)
-    if (promote && !has('constraint', name)) await run(promote)
-  }
+  const indexes = parts.indexes.map(({ name, like }) => ({ name, ...statementsOf(leaf, name, like) }))
+  const tasks = indexes.flatMap(({ name, build }) => (has('index', name) ? [] : [build]))
+  await shareOut(
+    parts.aide ? [session, parts.aide] : [session],
+    parts.signal,
+    [...tasks, ...(parts.meanwhile ? [parts.meanwhile] : [])],
+    async (session, task) => {
+      if (typeof task === 'string') await session.run(task)
+      else await task(session)
+    },
+  )
+  for (const { name, promote } of indexes) if (promote && !has('constraint', name)) await run(promote)
   for (const { name, definition } of parts.foreignKeys) {
     if (!has('constraint', name))
       await run(
@@ -54,6 +61,15 @@ export async function completeLeaf(session: Session, leaf: RelationName, parts: 
     await run(`ALTER TABLE ${table} VALIDATE CONSTRAINT ${ident(name)}`)
   }
   await run(`ANALYZE ${table}`)
+}
+
+function statementsOf(leaf: RelationName, name: string, like: TableIndex) {
+  return leafIndexStatements(leaf, name, {
+    isUnique: like.is_unique,
+    constraint: like.is_constraint ? (like.is_primary ? 'PRIMARY KEY' : 'UNIQUE') : undefined,
+    tail: like.tail,
+    tablespace: like.tablespace,
+  })
 }
 
 /** What an index has beside its definition. Locks: ACCESS EXCLUSIVE on the leaf, for a moment. */

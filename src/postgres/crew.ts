@@ -27,26 +27,36 @@ export class Crew implements AsyncDisposable {
 
   /** Runs every task once, in order as connections become free. */
   async each<T>(tasks: Iterable<T>, run: (session: Session, task: T) => Promise<void>): Promise<void> {
-    const queue = tasks[Symbol.iterator]()
-    let failed = false
-    const results = await Promise.allSettled(
-      this.sessions.map(async (session) => {
-        for (let task = queue.next(); !task.done && !failed; task = queue.next()) {
-          try {
-            this.#work.signal.throwIfAborted()
-            await run(session, task.value)
-          } catch (error) {
-            failed = true
-            throw error
-          }
-        }
-      }),
-    )
-    const broken = results.find((result) => result.status === 'rejected')
-    if (broken) throw broken.reason
+    return shareOut(this.sessions, this.#work.signal, tasks, run)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.sessions.map((session) => session[Symbol.asyncDispose]()))
   }
+}
+
+/** Runs every task once, in order as sessions become free. The first that fails stops the others before their next task. */
+export async function shareOut<T>(
+  sessions: Session[],
+  signal: AbortSignal,
+  tasks: Iterable<T>,
+  run: (session: Session, task: T) => Promise<void>,
+): Promise<void> {
+  const queue = tasks[Symbol.iterator]()
+  let failed = false
+  const results = await Promise.allSettled(
+    sessions.map(async (session) => {
+      for (let task = queue.next(); !task.done && !failed; task = queue.next()) {
+        try {
+          signal.throwIfAborted()
+          await run(session, task.value)
+        } catch (error) {
+          failed = true
+          throw error
+        }
+      }
+    }),
+  )
+  const broken = results.find((result) => result.status === 'rejected')
+  if (broken) throw broken.reason
 }

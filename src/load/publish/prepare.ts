@@ -4,6 +4,7 @@ import type { Crew } from '../../postgres/crew.ts'
 import { ident, relation } from '../../postgres/identifiers.ts'
 import { climbInTransaction } from '../../postgres/ladder.ts'
 import type { Session } from '../../postgres/session.ts'
+import { sql } from '../../postgres/sql-files.ts'
 import type { Landing, LandingLeaf } from '../landing.ts'
 import { requiredName } from '../landing-parent.ts'
 import type { LoadTarget } from '../target.ts'
@@ -37,6 +38,9 @@ export async function prepare(
   if (!isSifted && !target.isAligned)
     prepared.duplicates += await deduplicate(session, target, landing.name, onDuplicate, landing.isPlaced)
   const ready = await readiness(session, target, landing, { prove, replaced })
+  // Where one leaf is made ready at a time, the connection that would wait for it does a part.
+  const aide = crew.sessions.length === 1 || landing.leaves.length === 1 ? session : undefined
+  await using _ = aide && (await lend(aide))
   let done = 0
   await crew.each(landing.leaves.toSorted(byDate), async (worker, leaf) => {
     const isAttachable = isFree(ready, leaf)
@@ -46,7 +50,7 @@ export async function prepare(
       const duplicates = await deduplicate(worker, target, leaf, onDuplicate, landing.isPlaced)
       prepared.duplicates += duplicates
     }
-    const made = await makeReady(worker, work.signal, target, leaf, isAttachable, ready)
+    const made = await makeReady(worker, work.signal, target, leaf, isAttachable, ready, aide)
     if (made.rows > 0) prepared.leaves.push(made)
     done += 1
     work.emit({ type: 'progress', step: 'leaves', done, total: landing.leaves.length, unit: 'leaves' })
@@ -54,6 +58,26 @@ export async function prepare(
   prepared.leaves.sort(byDate)
   return prepared
 }
+
+/** A connection works as those that send rows do, for a while. */
+async function lend(session: Session): Promise<AsyncDisposable> {
+  await session.run(sql('load/give_memory'))
+  await session.run('SET synchronous_commit = off')
+  return {
+    [Symbol.asyncDispose]: async () => {
+      // Of a connection that is gone nothing has to be taken back.
+      await session.run(`RESET ${lent.join('; RESET ')}`).catch(() => {})
+    },
+  }
+}
+
+const lent = [
+  'work_mem',
+  'maintenance_work_mem',
+  'max_parallel_maintenance_workers',
+  'max_parallel_workers_per_gather',
+  'synchronous_commit',
+]
 
 /** Before anything is built: the sample may have had no row of them. */
 async function refuseSealedTwins(

@@ -6,7 +6,7 @@ import { boundName, relation } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { type ProofColumn, proofColumns } from '../../proof/columns.ts'
-import { type Proof, proveAlone } from '../../proof/hash.ts'
+import { emptyProof, type Proof, proveAlone } from '../../proof/hash.ts'
 import type { Policy } from '../../warehouse/schema.ts'
 import type { Landing, LandingLeaf } from '../landing.ts'
 import type { LoadTarget } from '../target.ts'
@@ -96,7 +96,11 @@ export function isFree(
   return !hung.has(twin.oid) && (!occupied.has(twin.oid) || replaced?.covers(range) === true)
 }
 
-/** Gives a leaf all that it needs to become a leaf of the target, where it can become one. */
+/**
+ * Gives a leaf all that it needs to become a leaf of the target, where it can become one.
+ *
+ * @param aide a second connection, which nobody else needs meanwhile
+ */
 export async function makeReady(
   session: Session,
   signal: AbortSignal,
@@ -104,27 +108,38 @@ export async function makeReady(
   leaf: LandingLeaf,
   attachable: boolean,
   { indexes, columns }: Readiness,
+  aide?: Session,
 ): Promise<ReadyLeaf> {
   const name = relation(leaf)
-  const isProved = attachable && columns !== undefined
-  const proof = isProved ? await proveAlone(session, columns, name) : undefined
-  const { rows } = proof ?? (await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${name}`))
-  if (rows === 0 || !attachable) return { ...leaf, rows, proof, indexes: [], attachable }
-  const condition = rangeCondition(target.dataset.partition as Policy, leaf.range as Range)
+  if (!attachable)
+    return { ...leaf, rows: await countRows(session, leaf), proof: undefined, indexes: [], attachable }
+  const { has } = await session.one<{ has: boolean }>(`SELECT EXISTS (SELECT FROM ${name}) AS has`)
   const built = indexes.map((like) => ({ name: leafIndexName(leaf, like, target.dataset.target), like }))
-  await completeLeaf(session, leaf, {
-    bound: { name: boundName(leaf.name), condition },
-    indexes: built,
-    foreignKeys: target.foreignKeys,
-    signal,
-  })
-  return {
-    ...leaf,
-    rows,
-    proof,
-    indexes: built.map(({ name, like }) => ({ name, of: like.name })),
-    attachable,
+  let proof = columns && emptyProof
+  let rows = 0
+  const look = async (session: Session) => {
+    proof = columns && (await proveAlone(session, columns, name))
+    rows = proof?.rows ?? (await countRows(session, leaf))
   }
+  if (has)
+    await completeLeaf(session, leaf, {
+      bound: {
+        name: boundName(leaf.name),
+        condition: rangeCondition(target.dataset.partition as Policy, leaf.range as Range),
+      },
+      indexes: built,
+      foreignKeys: target.foreignKeys,
+      signal,
+      aide,
+      meanwhile: look,
+    })
+  const made = has ? built.map(({ name, like }) => ({ name, of: like.name })) : []
+  return { ...leaf, rows, proof, indexes: made, attachable }
+}
+
+async function countRows(session: Session, leaf: LandingLeaf): Promise<number> {
+  const { rows } = await session.one<{ rows: number }>(`SELECT count(*) AS rows FROM ${relation(leaf)}`)
+  return rows
 }
 
 /** Leaves asked about in one statement, which locks each of them and all its indexes. */
