@@ -1,5 +1,6 @@
+import { DwhError } from '../errors.ts'
 import type { LeafSize } from '../ledger/sizes.ts'
-import { type RelationName, relation } from '../postgres/identifiers.ts'
+import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Dataset } from '../warehouse/load.ts'
@@ -31,6 +32,8 @@ export interface CaredTable extends RelationName {
   growth: number
   vacuumed_at: Date | null
   analyzed_at: Date | null
+  /** VACUUM and ANALYZE are for the owner, that of the database, and whom MAINTAIN was granted to. */
+  may_maintain: boolean
 }
 
 /** The permanent tables behind some datasets; what is not there yet is left out. */
@@ -47,6 +50,18 @@ export async function readTable(session: Session, table: CaredTable): Promise<Ca
   const { schema, name, dataset } = table
   const [now] = await readTables(session, [{ ...dataset, target: { schema, name } }])
   return now && { ...now, dataset, parent: table.parent }
+}
+
+/**
+ * The server leaves out what the role has no right to look after, and says that all went well.
+ *
+ * @throws DwhError PRIVILEGE_MISSING
+ */
+export function requireRight(table: CaredTable): void {
+  if (table.may_maintain) return
+  throw new DwhError('PRIVILEGE_MISSING', `${shown(table)} is of another role; it was left alone`, {
+    hint: 'run it as the owner of the tables, or: GRANT <owner> TO <role>',
+  })
 }
 
 /** Heap, TOAST and indexes. */

@@ -1,6 +1,6 @@
 import { lastTasks } from '../ledger/tasks.ts'
 import { relation } from '../postgres/identifiers.ts'
-import { bytesOf, type CaredTable, readTable, readTables } from './tables.ts'
+import { bytesOf, type CaredTable, readTable, readTables, requireRight } from './tables.ts'
 import { idle, type Scene, type Task } from './task.ts'
 
 /** ANALYZE of a partitioned table reads its leaves too, unless it is told to leave them out, which PostgreSQL 18 can. */
@@ -68,6 +68,7 @@ function vacuumTask(table: CaredTable, analyze: boolean): Task {
     plan: analyze ? 'VACUUM (ANALYZE)' : 'VACUUM, analyzed with its parent',
     parallel: true,
     async run({ session }) {
+      requireRight(table)
       await session.run(statement)
       const now = await readTable(session, table)
       const before = { bytes: bytesOf(table), dead_rows: table.dead_rows }
@@ -88,6 +89,7 @@ function analyzeTask(table: CaredTable, stale: boolean, only: boolean): Task {
     subject,
     plan: only ? 'ANALYZE of the parent alone' : 'ANALYZE of the parent with its leaves',
     async run({ session }) {
+      requireRight(table)
       // What is written meanwhile may be in its sample or not: it shall count as written afterwards.
       const after = stateOf(table, await readTables(session, [table.dataset]))
       await session.run(`ANALYZE ${only ? 'ONLY ' : ''}${subject}`)

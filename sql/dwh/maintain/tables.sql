@@ -31,7 +31,12 @@ SELECT m.n,
        coalesce(u.n_tup_ins + u.n_tup_upd + u.n_tup_del, 0) AS writes,
        coalesce(u.n_tup_ins - u.n_tup_del, 0) AS growth,
        greatest(u.last_vacuum, u.last_autovacuum) AS vacuumed_at,
-       greatest(u.last_analyze, u.last_autoanalyze) AS analyzed_at
+       greatest(u.last_analyze, u.last_autoanalyze) AS analyzed_at,
+       -- Without it VACUUM and ANALYZE leave a table out, with a warning and no error.
+       pg_has_role(c.relowner, 'USAGE')
+         OR (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database AS d WHERE d.datname = current_database())
+         OR CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN has_table_privilege(c.oid, 'MAINTAIN') ELSE false END
+         AS may_maintain
   FROM members AS m
   JOIN pg_class AS c ON c.oid = m.oid
   JOIN pg_namespace AS s ON s.oid = c.relnamespace
