@@ -30,13 +30,13 @@ export interface CaredTable extends RelationName {
   /** Rows that were ever inserted, updated or deleted, and inserted less deleted, since the statistics began. */
   writes: number
   growth: number
+  /** Whether the role may VACUUM and ANALYZE it. */
+  may_maintain: boolean
   vacuumed_at: Date | null
   analyzed_at: Date | null
-  /** VACUUM and ANALYZE are for the owner, that of the database, and whom MAINTAIN was granted to. */
-  may_maintain: boolean
 }
 
-/** The permanent tables behind some datasets; what is not there yet is left out. */
+/** The tables and materialized views behind some datasets; what is not there yet, or has no rows of its own, is left out. */
 export async function readTables(session: Session, datasets: Dataset[]): Promise<CaredTable[]> {
   const rows = await session.rows<Omit<CaredTable, 'dataset'> & { n: number }>(sql('maintain/tables'), [
     datasets.map(({ target }) => target.schema),
@@ -52,15 +52,11 @@ export async function readTable(session: Session, table: CaredTable): Promise<Ca
   return now && { ...now, dataset, parent: table.parent }
 }
 
-/**
- * The server leaves out what the role has no right to look after, and says that all went well.
- *
- * @throws DwhError PRIVILEGE_MISSING
- */
-export function requireRight(table: CaredTable): void {
-  if (table.may_maintain) return
-  throw new DwhError('PRIVILEGE_MISSING', `${shown(table)} is of another role; it was left alone`, {
-    hint: 'run it as the owner of the tables, or: GRANT <owner> TO <role>',
+/** @throws DwhError PRIVILEGE_MISSING where VACUUM and ANALYZE would skip it */
+export function requireMaintainable(table: CaredTable | undefined): void {
+  if (!table || table.may_maintain) return
+  throw new DwhError('PRIVILEGE_MISSING', `only the owner of ${shown(table)} can VACUUM and ANALYZE it`, {
+    hint: `run it as the owner; from PostgreSQL 17 on: GRANT MAINTAIN ON ${relation(table)} TO …`,
   })
 }
 

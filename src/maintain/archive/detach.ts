@@ -9,8 +9,8 @@ import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import { spanSeconds } from '../../warehouse/values.ts'
+import type { Archiving, AttachedLeaf } from './archiving.ts'
 import { attachmentOf } from './attachment.ts'
-import type { Archiving, AttachedLeaf } from './write.ts'
 
 /**
  * Detaches a leaf: CONCURRENTLY, where an attempt that did not get its lock is finished by the next; in one piece beside a leaf

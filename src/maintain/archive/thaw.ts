@@ -19,10 +19,11 @@ import type { Session } from '../../postgres/session.ts'
 import { proofColumns } from '../../proof/columns.ts'
 import { proveRelation } from '../../proof/hash.ts'
 import { adaptStatements, agedStatements } from './adapt.ts'
+import type { Archiving } from './archiving.ts'
 import { type CatalogueColumn, catalogueColumns } from './columns.ts'
 import { type ArchiveManifest, verifiedManifest } from './folder.ts'
 import { readRows } from './formats.ts'
-import { type Archiving, requireEqual } from './write.ts'
+import { requireEqual } from './write.ts'
 
 /**
  * Brings an archived leaf back: the detached table where it is still there, else a new one from the files; either is compared with
