@@ -1,4 +1,5 @@
--- Settings of the server in their base unit (bytes, milliseconds, numbers), and whether a change of each needs a restart.
+-- Settings of the server in their base unit (bytes, milliseconds, numbers), whether a change of each needs a restart, and what
+-- this build takes where it is one of a few words.
 -- $1 names
 -- Locks: none.
 SELECT name,
@@ -8,6 +9,7 @@ SELECT name,
          WHEN unit = 'min' THEN (setting::bigint * 60000)::text
          ELSE setting
        END AS value,
-       context = 'postmaster' AS needs_restart
+       context = 'postmaster' AS needs_restart,
+       coalesce(enumvals, '{}') AS choices
   FROM pg_settings
  WHERE name = ANY ($1::text[])

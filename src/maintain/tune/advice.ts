@@ -14,13 +14,13 @@ export interface Advice {
 export interface Setting {
   value: string
   needs_restart: boolean
+  /** What this build of the server takes, of a setting that is one of a few words. */
+  choices: string[]
 }
 
 export interface ServerFacts {
   machine: Machine
   settings: ReadonlyMap<string, Setting>
-  /** `server_version_num` */
-  version: number
   /** Of all tables of the warehouse, with their indexes. */
   bytes: number
   /** Of the largest table or leaf. */
@@ -100,7 +100,10 @@ function memory({ machine, settings, bytes, largest }: ServerFacts): Wish[] {
   ]
 }
 
-function wal({ version, bytes }: ServerFacts): Wish[] {
+function wal({ settings, bytes }: ServerFacts): Wish[] {
+  const methods = settings.get('wal_compression')?.choices ?? []
+  // What is set as `on` is read as `pglz`, where there are several.
+  const compression = ['lz4', 'pglz'].find((method) => methods.includes(method)) ?? 'on'
   const most = within(bytes / 20, 4 * GB, 32 * GB)
   return [
     {
@@ -113,8 +116,8 @@ function wal({ version, bytes }: ServerFacts): Wish[] {
       why: 'fewer checkpoints, fewer whole pages in the WAL; recovery after a crash takes a little longer',
     },
     {
-      ...{ area: 'WAL', name: 'wal_compression', wanted: version >= 150_000 ? 'lz4' : 'on' },
-      written: version >= 150_000 ? 'lz4' : 'on',
+      ...{ area: 'WAL', name: 'wal_compression', wanted: compression },
+      written: compression,
       why: 'whole pages take a fraction of the WAL, which is written, archived and sent',
     },
   ]
