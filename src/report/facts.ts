@@ -9,7 +9,7 @@ import { freshness } from '../partitions/freshness.ts'
 import { type Disk, serverDisk } from '../postgres/disk.ts'
 import { shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
-import { sql } from '../postgres/sql-files.ts'
+import { type Statement, sql } from '../postgres/sql-files.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { spanSeconds } from '../warehouse/values.ts'
 import { type DatasetGrowth, growthOf, type SizeRow } from './growth.ts'
@@ -119,14 +119,14 @@ export async function reportFacts(
   const { from, until } = period
   const span = [warehouse.name, from, until]
   const hasSlots = (await ledgerPresence(session)).has_slots
-  const ledger = async <T>(name: string, ...more: (string | number | Date)[]) =>
-    hasSlots ? await session.rows<T>(sql(`report/${name}`), [...span, ...more]) : []
+  const ledger = async <T>(statement: Statement, ...more: (string | number | Date)[]) =>
+    hasSlots ? await session.rows<T>(statement, [...span, ...more]) : []
   const server = await session.one<ReportFacts['server'] & { now: Date }>(sql('report/server'))
-  const sizes = await ledger<SizeRow>('sizes')
+  const sizes = await ledger<SizeRow>(sql('report/sizes'))
   const disk = await serverDisk(session)
   const datasets = await datasetFacts(session, warehouse, sizes, hasSlots)
   const pace = datasets.reduce((sum, { growth }) => sum + (growth.bytes_per_day ?? 0), 0)
-  const slots = await ledger<SlotFacts & { job: string }>('slots', mostSlots)
+  const slots = await ledger<SlotFacts & { job: string }>(sql('report/slots'), mostSlots)
   const backups = await backupFacts(warehouse)
   const { now, ...figures } = server
   return {
@@ -137,14 +137,14 @@ export async function reportFacts(
     disk: disk ? { ...disk, days_left: pace > 0 ? Math.floor(disk.free / pace) : null } : null,
     datasets,
     days: [...new Set(sizes.map(({ day }) => day))],
-    runs: await ledger('runs_by_day'),
-    failed: await ledger('failed_runs', mostTold),
-    slow: await ledger('slow_steps', mostTold),
+    runs: await ledger(sql('report/runs_by_day')),
+    failed: await ledger(sql('report/failed_runs'), mostTold),
+    slow: await ledger(sql('report/slow_steps'), mostTold),
     jobs: [...Map.groupBy(slots, ({ job }) => job)].map(([job, ofJob]) => ({
       job,
       slots: ofJob.map(({ due_at, state, reason, seconds }) => ({ due_at, state, reason, seconds })),
     })),
-    tasks: await ledger('tasks'),
+    tasks: await ledger(sql('report/tasks')),
     backups,
     alerts: hasSlots
       ? (await listAlerts(session, warehouse.name, [], true)).map(
