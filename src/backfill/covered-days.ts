@@ -113,7 +113,7 @@ function layDown(
   for (const chunk of chunks) {
     const state = stateOf(chunk, code)
     const why =
-      chunk.error ??
+      chunk.error?.split('\n')[0] ??
       (chunk.failed_gates.length > 0 ? `falls short of ${chunk.failed_gates.join(', ')}` : undefined)
     const [first, end] = chunk.window_from === null ? [0, length] : daysWithin(chunk, span, length)
     for (let day = first; day < end; day++) {

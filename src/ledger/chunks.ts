@@ -110,7 +110,7 @@ export async function finishChunk(session: Session, claim: Claim, result: ChunkR
 export async function failChunk(
   session: Session,
   { chunk, worker, attempts }: Claim,
-  { code, message }: DwhError,
+  { code, message, hint }: DwhError,
   seconds: number | undefined,
 ): Promise<boolean> {
   const failed = await session.row(sql('ledger/fail_chunk'), [
@@ -118,7 +118,7 @@ export async function failChunk(
     worker,
     attempts,
     code,
-    storable(message),
+    storable(hint === undefined ? message : `${message}\nhint ${hint}`),
     seconds ?? null,
   ])
   return failed !== undefined

@@ -64,6 +64,8 @@ export class Lease implements AsyncDisposable {
    * @param session works under the lease: a take-over ends it
    * @param key what is leased, such as `setup`
    * @param seconds to live without renewal
+   * @param start what is other in the beginning: a connection for the renewal that is open already, and is the lease's from now on;
+   *   and fewer seconds, until the first call of `renew`
    * @throws DwhError LOCK_HELD when somebody alive holds it, naming the run
    */
   static async take(
@@ -72,11 +74,12 @@ export class Lease implements AsyncDisposable {
     key: string,
     run: number,
     seconds = timeToLive,
+    start: { renewal?: Session | undefined; seconds?: number } = {},
   ): Promise<Lease> {
-    const renewal = await session.sibling(`dwh lease ${run}`)
+    const renewal = start.renewal ?? (await session.sibling(`dwh lease ${run}`))
     try {
       await renewal.run(sql('ledger/open_lease'), [key])
-      const epoch = await takeOver(renewal, key, run, seconds)
+      const epoch = await takeOver(renewal, key, run, start.seconds ?? seconds)
       await joinLease(session, key, epoch)
       const lost = (error: Error) => work.emit({ type: 'warning', message: `lease ${key}: ${error.message}` })
       return new Lease(key, epoch, renewal, seconds, lost)

@@ -1,8 +1,10 @@
 import { toDwhError } from '../errors.ts'
+import { lastTasks } from '../ledger/tasks.ts'
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
 import { climbInSession } from '../postgres/ladder.ts'
 import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
+import { dayOf, isAsRebuilt } from './estimates.ts'
 import { findExtension } from './extensions.ts'
 import { readTables } from './tables.ts'
 import { idle, type Scene, type Task, type Turn } from './task.ts'
@@ -20,6 +22,11 @@ interface CaredIndex extends RelationName {
   bytes: number
   expected_bytes: number
   is_known: boolean
+}
+
+/** What is known of an index since it was built anew: `free` by the same estimate. */
+interface Rebuilt {
+  free: number | null
 }
 
 /**
@@ -40,6 +47,7 @@ export async function planReindex({ session, datasets, warehouse, tablespace }: 
   const measured = pgstattuple
     ? await measureIndexes(session, pgstattuple.schema, large)
     : new Map<number, number>()
+  const known = await lastTasks<Rebuilt>(session, warehouse.name, 'reindex')
   const tasks: Task[] = []
   for (const index of indexes) {
     const { maintenance } = warehouse
@@ -52,8 +60,13 @@ export async function planReindex({ session, datasets, warehouse, tablespace }: 
       const share = exact ?? estimate(index)
       const exactly = exact === undefined ? ' by estimate' : ''
       const found = `${Math.round(100 * share)} % of it is free${exactly}`
-      if (share >= bloat) tasks.push(rebuildTask(index, found, tablespace))
-      else tasks.push(idle('reindex', relation(index), found))
+      const last = known.get(relation(index))
+      if (share < bloat) tasks.push(idle('reindex', relation(index), found))
+      else if (exact === undefined && last?.after && isAsRebuilt(share, last.after.free))
+        tasks.push(
+          idle('reindex', relation(index), `${found}, as when it was built anew on ${dayOf(last.at)}`),
+        )
+      else tasks.push(rebuildTask(index, found, tablespace))
     }
   }
   return tasks
@@ -150,11 +163,12 @@ function rebuildTask(index: CaredIndex, why: string, tablespace: string | undefi
       }
       const all = await readIndexes(turn.session, [index.table_oid])
       // Rebuilt beside the old one it is another relation of the same name.
-      const bytes = all.find(({ name, schema }) => name === index.name && schema === index.schema)?.bytes ?? 0
+      const now = all.find(({ name, schema }) => name === index.name && schema === index.schema)
+      const bytes = now?.bytes ?? 0
       return {
         outcome: 'done',
         before: { bytes: before.bytes, why },
-        after: { bytes, freed: before.bytes - bytes },
+        after: { bytes, freed: before.bytes - bytes, free: now ? estimate(now) : null },
       }
     },
   }

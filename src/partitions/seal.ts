@@ -39,17 +39,16 @@ export interface NewlySealed extends RelationName {
 }
 
 /**
- * Compares the leaves that are asked for with the seals that are there; reads only.
+ * The leaves that are asked for, each once; reads only.
  *
- * @throws DwhError TARGET_UNFIT for a table without leaves, and a leaf whose rows may change by themselves; USAGE for a
- *   name that is none
+ * @returns with the oid of their table
+ * @throws DwhError TARGET_UNFIT for a table without leaves; USAGE for a name that is none
  */
-export async function planSeal(
+export async function chooseLeaves(
   session: Session,
-  dataset: PartitionedDataset,
+  { name: dataset, target: name, partition: policy }: PartitionedDataset,
   choice: LeafChoice,
-): Promise<SealPlan> {
-  const { target: name, partition: policy } = dataset
+): Promise<{ parent: number; leaves: Leaf[] }> {
   const target = await inspectTarget(session, name, policy)
   if (target.kind !== 'partitioned') {
     throw new DwhError('TARGET_UNFIT', `${shown(name)} is ${target.kind}: only leaves can be sealed`, {
@@ -60,11 +59,26 @@ export async function planSeal(
     range !== undefined && Temporal.PlainDate.compare(datesOf(policy, range).until, date) <= 0
   const chosen =
     'names' in choice
-      ? choice.names.map((one) => namedLeaf(dataset.name, target.leaves, one))
+      ? choice.names.map((one) => namedLeaf(dataset, target.leaves, one))
       : target.leaves.filter((leaf) => isBefore(leaf, choice.before))
+  return { parent: target.oid, leaves: [...new Set(chosen)] }
+}
+
+/**
+ * Compares the leaves that are asked for with the seals that are there; reads only.
+ *
+ * @throws DwhError TARGET_UNFIT for a table without leaves, and a leaf whose rows may change by themselves; USAGE for a
+ *   name that is none
+ */
+export async function planSeal(
+  session: Session,
+  dataset: PartitionedDataset,
+  choice: LeafChoice,
+): Promise<SealPlan> {
+  const { parent, leaves } = await chooseLeaves(session, dataset, choice)
   const seals = await readSeals(session)
-  const plan: SealPlan = { dataset, parent: target.oid, leaves: [], sealed: [] }
-  for (const leaf of new Set(chosen)) {
+  const plan: SealPlan = { dataset, parent, leaves: [], sealed: [] }
+  for (const leaf of leaves) {
     const own = seals.filter((seal) => seal.leaf === leaf.oid)
     if (own.some(({ state }) => state === 'sealed')) plan.sealed.push(leaf)
     else plan.leaves.push({ ...leaf, void: own[0] })
@@ -73,7 +87,8 @@ export async function planSeal(
   return plan
 }
 
-function refuseUnfit({ keepsRows, detachPending, ...leaf }: Leaf): void {
+/** @throws DwhError TARGET_UNFIT for a leaf that cannot be sealed */
+export function refuseUnfit({ keepsRows, detachPending, ...leaf }: Leaf): void {
   const refuse = (why: string, hint: string) => {
     throw new DwhError('TARGET_UNFIT', `${shown(leaf)} ${why}; nothing was changed`, { hint })
   }

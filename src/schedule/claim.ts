@@ -28,6 +28,7 @@ import { isOpen, readHours } from '../warehouse/hours.ts'
 import { dueTimes, nextDue } from './due.ts'
 import { heldFrom } from './order.ts'
 import { decide, type Policies } from './policies.ts'
+import type { Spare } from './spare.ts'
 
 /** Who attends to the slots of a warehouse. */
 export interface Attendant {
@@ -39,6 +40,8 @@ export interface Attendant {
   /** Jobs as its warehouse file has them. What another file has made of one is planned, and left to others. */
   jobs: ReadonlyMap<string, JobDefinition>
   clock: Clock
+  /** For the next lease, where there is one. */
+  spare?: Spare
 }
 
 /** A slot that is ours to run, for as long as its lease is. */
@@ -54,8 +57,11 @@ const timeToLive = 15
 /** Due times that are planned in one transaction. */
 const batch = 5000
 
-/** Whoever stands still while it decides about a job keeps all others from it: not for long. */
-const patience = "SET LOCAL idle_in_transaction_session_timeout = '10s'"
+/** Seconds of a lease whose slot is not begun yet: who stands still between the two is not waited for. */
+const firstSeconds = 0.5
+
+/** Whoever stands still while it decides about a job keeps all others from it: not for long, as a slot is to be begun within a second. */
+const patience = "SET LOCAL idle_in_transaction_session_timeout = '750ms'"
 
 /**
  * Decides about the slots of one job: plans what is due by now, ends what nobody will run, and claims the one that is to run. All
@@ -97,6 +103,11 @@ export async function attend(
     throw error
   } finally {
     for (const lease of leases) if (lease !== claim?.lease) await lease[Symbol.asyncDispose]()
+  }
+  // Until here nobody else could look at it; from here on it lives as long as others do.
+  if (claim && !(await claim.lease.renew())) {
+    await claim.lease[Symbol.asyncDispose]()
+    return undefined
   }
   return claim
 }
@@ -186,12 +197,13 @@ function policiesOf({ definition, now, paused_at, paused_by, gone_at }: Job, hel
 async function takeLease(
   session: Session,
   work: Work,
-  { run }: Attendant,
+  { run, spare }: Attendant,
   slot: number,
   taken: Lease[],
 ): Promise<Lease | undefined> {
   try {
-    const lease = await Lease.take(session, work, slotLease(slot), run, timeToLive)
+    const start = { renewal: spare?.take(), seconds: firstSeconds }
+    const lease = await Lease.take(session, work, slotLease(slot), run, timeToLive, start)
     taken.push(lease)
     return lease
   } catch (error) {

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toDwhError } from '../errors.ts'
+import { type DwhError, toDwhError } from '../errors.ts'
 import type { Work } from '../events.ts'
 import { type JobDefinition, listJobs, seeJobs } from '../ledger/jobs.ts'
 import { renewRun } from '../ledger/runs.ts'
@@ -10,6 +10,7 @@ import type { Target } from '../postgres/target.ts'
 import { type Attendant, attend, type Claim, wantsAttention } from './claim.ts'
 import { nextDue } from './due.ts'
 import { isGone, SlotRun } from './slot-run.ts'
+import { Spare } from './spare.ts'
 
 export interface DaemonOptions extends Attendant {
   target: Target
@@ -28,8 +29,12 @@ export interface DaemonOptions extends Attendant {
 }
 
 /** Milliseconds after which everything is looked at anew, whatever the timers say. */
-const longestSleep = 1000
+const longestSleep = 500
+/** Milliseconds until a server that has gone is asked again. */
+const afterFailure = 1000
 const upkeepEvery = 60_000
+/** Turns in a row that may fail for whatever is no outage: a full disk, a lock, a deadlock. */
+const mostFailures = 60
 const pruneEvery = 86_400_000
 
 /**
@@ -44,10 +49,12 @@ export class Daemon {
   readonly #running = new Set<SlotRun>()
   #jobs: ReadonlyMap<string, JobDefinition>
   #session: Session | undefined
+  #failures = 0
   #wake = new AbortController()
   #upkeep: Promise<void> | undefined
   #upkeepAt = Number.NEGATIVE_INFINITY
   #prunedAt = Number.NEGATIVE_INFINITY
+  readonly #spare = new Spare()
   readonly #warned = new Set<string>()
   /** Slots of ours that ended with an error. */
   failed = 0
@@ -86,16 +93,20 @@ export class Daemon {
       const session = await this.#connect(isFirst)
       const pause = await this.#look(session, isFirst)
       await this.#tidy(session)
+      if (!this.#options.once) await this.#spare.fill(session, `dwh lease ${this.#options.run}`)
+      this.#failures = 0
       return pause
     } catch (thrown) {
       const error = toDwhError(thrown)
-      if (!isGone(error) || isFirst) throw error
-      // A take-over of one of our slots ends this connection too.
+      this.#failures += isGone(error) ? 0 : 1
+      if (isFirst || needsPeople(error) || this.#failures > mostFailures) throw error
+      // A take-over of one of our slots ends this connection too, and so does the server when we stood still for too long.
       if (this.#session) this.#work.emit({ type: 'warning', message: `${error.message}; connecting again` })
       await this.#session?.[Symbol.asyncDispose]()
       this.#session = undefined
+      await this.#spare[Symbol.asyncDispose]()
       this.#stopLost()
-      return longestSleep
+      return afterFailure
     }
   }
 
@@ -131,7 +142,7 @@ export class Daemon {
       try {
         const mayStart = !once || isFirst
         if (mayStart && wantsAttention(job, known, slots)) {
-          const attendant = { ...this.#options, jobs: this.#jobs }
+          const attendant = { ...this.#options, jobs: this.#jobs, spare: this.#spare }
           const claim = await attend(session, this.#quiet, attendant, job.job)
           if (claim) this.#start(claim)
         }
@@ -226,6 +237,12 @@ export class Daemon {
     await this.#upkeep
     // Whoever runs it by cron wants to be told now.
     if (once && this.ended > 0) await upkeep?.()
+    await this.#spare[Symbol.asyncDispose]()
     await this.#session?.[Symbol.asyncDispose]()
   }
+}
+
+/** The role is gone, the database, a privilege: trying again mends nothing. */
+function needsPeople({ code, exit }: DwhError): boolean {
+  return exit === 3 && code !== 'SERVER_UNREACHABLE'
 }

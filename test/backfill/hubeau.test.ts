@@ -175,10 +175,29 @@ test('a quarter of groundwater levels comes from the API into its leaves, each i
   ]
   await dwhDone([...ofDepartment, '--all-windows'], at)
   expect(codesAsked().at(-1)).toBe(stations[1])
+  // Or of a region, and of a group of stations that somebody has named.
+  await session.run(
+    `INSERT INTO public.station_group VALUES ('BRGM', 'piezo', '${stations[0]}'), ('BRGM', 'piezo', 'NEW')`,
+  )
+  const chosen = ['--param', 'region=11,Bretagne', '--param', 'network=BRGM', '--yes', '--json']
+  const ofNetwork = await dwhDone([...words.slice(0, -2), '--month', '2024-04', ...chosen], at)
+  expect(JSON.parse(ofNetwork.stdout)).toMatchObject({
+    windows: [
+      {
+        state: 'done',
+        parameters: { region: '11,Bretagne', network: 'BRGM' },
+        figures: { inserted: 0, unchanged: 30 },
+      },
+    ],
+  })
+  expect(codesAsked().at(-1)).toBe(stations[0])
 
   // What is too deep for one question is asked for by departments.
   const departments = readFileSync(join(packageRoot, 'sql/hubeau/sources/departments.sql'), 'utf8')
   const codes = (await session.rows<{ to_char: string }>(departments)).map(({ to_char: code }) => code)
   expect(new Set(codes).size).toBe(101)
+  expect(
+    await session.rows('SELECT unnest(departement_codes) AS code FROM public.region ORDER BY 1'),
+  ).toEqual(codes.toSorted().map((code) => ({ code })))
   expect(codes.filter((code) => !/^(\d\d|2[AB]|97[12346])$/.test(code))).toEqual([])
 })

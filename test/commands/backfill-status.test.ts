@@ -12,7 +12,7 @@ const like = (pattern: RegExp) => expect.stringMatching(pattern)
 const day = (n: number) => `2024-01-${String(n).padStart(2, '0')}`
 const answered = (n: number): [string, string] => [
   'SOURCE_FAILED',
-  `https://api.example/levels?from=${day(n)} answered 500: internal error`,
+  `https://api.example/levels?from=${day(n)} answered 500: internal error\nhint ask by hand`,
 ]
 
 test('the windows of a backfill: those that share a fate are one line, reasons are told once, and what to type next', async () => {
@@ -74,7 +74,7 @@ test('the windows of a backfill: those that share a fate are one line, reasons a
   expect(shown).toMatchObject({
     code: 0,
     stdout: like(
-      /^backfill \d+: partly; 3 of 6 windows done, 1 quarantined, 2 failed; 300 rows\n[\s\S]*\nwhy\nfailed: .* and 1 other\n {2}answered 500: internal error\n[\s\S]*\nwhat to type next\n {2}dwh backfill retry \d+ /,
+      /^backfill \d+: partly; 3 of 6 windows done, 1 quarantined, 2 failed; 300 rows\n[\s\S]*\nwhy\nfailed: .* and 1 other\n {2}answered 500: internal error\n {2}hint {2}ask by hand\n[\s\S]*\nwhat to type next\n {2}dwh backfill retry \d+ /,
     ),
   })
   expect(shown.stdout).not.toMatch(/region=|https:/)

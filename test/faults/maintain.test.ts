@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { DwhEvent } from '../../src/events.ts'
@@ -6,6 +6,7 @@ import { ensureLedger } from '../../src/migrate/apply.ts'
 import { startServer, stopServer } from '../../src/postgres/server/server.ts'
 import { TemporaryServer, throwAway } from '../../src/postgres/server/temporary.ts'
 import { Session } from '../../src/postgres/session.ts'
+import { upkeepPeriod } from '../../src/report/period.ts'
 import { endings, sales, salesDatasets, salesPolicy } from '../maintain/fixture.ts'
 import { dwh, dwhDone, ended, type Moment, startDwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
@@ -62,37 +63,83 @@ const wanted = {
 }
 
 describe('kill -9 in a task: the same command does what is left', () => {
+  const report = `report ${upkeepPeriod(new Date()).month}`
+  const detach = 'ALTER TABLE "public"."sales" DETACH PARTITION "public"."sales_2022" CONCURRENTLY'
   const points: [string, Moment][] = [
-    ['restore and compare', begun('restore sales_2022 and compare')],
-    [
-      'detached and not put aside',
-      [
-        done('restore sales_2022 and compare'),
-        {
-          type: 'statement',
-          sql: 'ALTER TABLE "public"."sales" DETACH PARTITION "public"."sales_2022" CONCURRENTLY',
-        },
-      ],
-    ],
-    ['rewritten', { type: 'statement', sql: `VACUUM (FULL) ${leaf(2024)}` }],
-  ]
-  const others: [string, Moment][] = [
     ['partitions', begun('partitions sales')],
     ['rewrite', begun(`rewrite ${leaf(2024)}`)],
+    ['rewritten', { type: 'statement', sql: `VACUUM (FULL) ${leaf(2024)}` }],
     ['reindex', begun('reindex "public"."sales_2023_note_idx"')],
     ['vacuum', begun(`vacuum ${leaf(2025)}`)],
     ['freeze', begun(`freeze ${leaf(2023)}`)],
     ['write', begun('write sales_2022')],
     ['written', done('write sales_2022')],
+    ['restore and compare', begun('restore sales_2022 and compare')],
+    [
+      'detached and not put aside',
+      [done('restore sales_2022 and compare'), { type: 'statement', sql: detach }],
+    ],
     ['retention', done(`retention ${leaf(2022)}`)],
+    ['report', begun(report)],
   ]
+  const died = { code: null, signal: 'SIGKILL' }
 
-  test.each(everyFault ? [...points, ...others] : points)('%s', async (_, killAt) => {
+  test('each run dies in another task, and the last finds nothing missing', async () => {
     await using database = await freshDatabase(server, { template: template.name })
     await using session = await database.open()
     using warehouse = testWarehouse({ datasets: retained, maintenance })
     const at = warehouse.at(database.target)
-    expect(await dwh(everyTask, { ...at, killAt })).toMatchObject({ code: null, signal: 'SIGKILL' })
+    const dies = async (killAt: Moment) => expect(await dwh(everyTask, { ...at, killAt })).toMatchObject(died)
+    /** The server goes on for a run that was killed, and waits for somebody; the next run ends that, and dies in its turn. */
+    const diesWaiting = async (words: string[], obstacle: string, moment: string, killAt: Moment) => {
+      await using other = await database.open()
+      await other.run(`BEGIN; ${obstacle}`)
+      const child = startDwh([...words, '--yes'], at)
+      const end = ended(child)
+      await until(session, moment)
+      child.kill('SIGKILL')
+      expect(await end).toMatchObject(died)
+      await until(session, "SELECT WHERE NOT EXISTS (SELECT FROM dwh.run_states WHERE state = 'running')")
+      const working = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^dwh maintain [0-9]+$'`
+      const left = (await session.rows<{ pid: number }>(working)).map(({ pid }) => pid)
+      expect(left).toHaveLength(1)
+      const next = ended(startDwh([...words, '--yes'], { ...at, killAt }))
+      await until(session, `SELECT WHERE NOT EXISTS (${working} AND pid = ${left[0]})`)
+      await other.run('ROLLBACK')
+      expect(await next).toMatchObject(died)
+    }
+    await dies({ type: 'statement', sql: `VACUUM (FULL) ${leaf(2024)}` })
+    await diesWaiting(
+      ['maintain', 'monthly'],
+      'LOCK TABLE public.sales_2023 IN ROW EXCLUSIVE MODE',
+      "SELECT FROM pg_class WHERE relname = 'sales_2023_note_idx_ccnew'",
+      begun(`freeze ${leaf(2023)}`),
+    )
+    await dies(done('write sales_2022'))
+    const retention = ['maintain', 'retention']
+    const [reader, isPending] = [
+      'SELECT count(*) FROM public.sales',
+      'SELECT FROM pg_inherits WHERE inhdetachpending',
+    ]
+    await diesWaiting(retention, reader, isPending, {
+      ...{ type: 'statement', sql: detach.replace(/CONCURRENTLY$/, 'FINALIZE') },
+    })
+    await dies(begun(report))
+    expect(await dwhDone(everyTask, at)).toMatchObject({ code: 0 })
+    expect(await outcome(session)).toEqual(wanted)
+    expect(await session.rows('SELECT state, count(*) FROM dwh.run_states GROUP BY 1 ORDER BY 1')).toEqual([
+      { state: 'died', count: 7 },
+      { state: 'ok', count: 1 },
+    ])
+    expect(readdirSync(join(warehouse.folder, 'reports'))).toEqual([`${upkeepPeriod(new Date()).month}.html`])
+  })
+
+  test.runIf(everyFault).each(points)('%s alone', async (_, killAt) => {
+    await using database = await freshDatabase(server, { template: template.name })
+    await using session = await database.open()
+    using warehouse = testWarehouse({ datasets: retained, maintenance })
+    const at = warehouse.at(database.target)
+    expect(await dwh(everyTask, { ...at, killAt })).toMatchObject(died)
     expect(await dwhDone(everyTask, at)).toMatchObject({ code: 0 })
     expect(await outcome(session)).toEqual(wanted)
     expect(await session.rows('SELECT state FROM dwh.run_states ORDER BY run')).toEqual([

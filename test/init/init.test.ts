@@ -233,7 +233,9 @@ test('nothing worth leaves: a beginning, which says so; scopes that name nothing
   await using database = await freshDatabase(server)
   await using session = await database.open()
   await session.run(
-    'CREATE TABLE public.tiny AS SELECT current_date - n AS day FROM generate_series(1, 100) AS n',
+    'CREATE TABLE public.tiny AS SELECT current_date - n AS day FROM generate_series(1, 100) AS n; ' +
+      // Kept rows of a backfill are nobody's table.
+      'CREATE TABLE public.dwh_chunk_7 (day date); CREATE TABLE public.dwh_chunk_7_2024_01 (day date); CREATE TABLE public.dwh_load_3 (day date)',
   )
   const env = targetEnvironment(database.target)
   const path = join(folder.path, 'new', 'folder')
@@ -245,6 +247,7 @@ test('nothing worth leaves: a beginning, which says so; scopes that name nothing
   expect(readFileSync(join(path, 'dwh.yaml'), 'utf8')).toMatch(
     /^# No table is worth leaves.*^datasets: \{\}$.*public\.tiny: small/ms,
   )
+  expect(readFileSync(join(path, 'dwh.yaml'), 'utf8')).not.toMatch(/dwh_(chunk|load)/)
   expect(await dwh(['setup', '--yes'], { cwd: path })).toMatchObject({ code: 0 })
 
   const named = await dwhDone(['init', '--dry-run', '--json', '--tables', 'tiny'], { env })

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { cronTable } from '../../src/schedule/install/cron.ts'
 import { pgCronSql } from '../../src/schedule/install/pg-cron.ts'
@@ -8,6 +10,8 @@ import type { InstallPlace } from '../../src/schedule/install/place.ts'
 import { systemdUnit } from '../../src/schedule/install/systemd.ts'
 import { windowsTask } from '../../src/schedule/install/windows.ts'
 import { dwh } from '../support/cli.ts'
+import { freshDatabase } from '../support/database.ts'
+import { server } from '../support/servers.ts'
 import { testWarehouse } from '../support/warehouse.ts'
 
 const place = (folder: string): InstallPlace => ({
@@ -52,20 +56,70 @@ test('a line of cron that a shell reads as it was meant', () => {
   expect(cronTable({ ...odd, isRoot: false })).toMatchObject({ path: undefined })
 })
 
-test('a task of Windows in XML, and SQL of pg_cron in quotes within quotes', () => {
-  const { text } = windowsTask(place('C:/dwh'))
-  expect(text).toContain('<WorkingDirectory>C:/dwh</WorkingDirectory>')
+/** Throws where tags are not closed in the order in which they were opened, or a sign stands for itself that must not. */
+function outline(xml: string): string[] {
+  const open: string[] = []
+  const paths: string[] = []
+  const body = xml.replace(/^<\?xml version="1\.0" encoding="UTF-8"\?>\n/, '')
+  expect(body.replace(/<\/?\w+(?: \w+="[^"<&]*")*>/g, '').replace(/&(?:amp|lt|gt|quot);/g, '')).not.toMatch(
+    /[<>&]/,
+  )
+  for (const [, slash, name = ''] of body.matchAll(/<(\/?)(\w+)[^>]*>/g)) {
+    if (slash) expect(open.pop()).toBe(name)
+    else {
+      open.push(name)
+      paths.push(open.join('/'))
+    }
+  }
+  expect(open).toEqual([])
+  return paths
+}
+
+test('a task of Windows in XML', () => {
+  const odd = place('C:/dwh & <sons>')
+  const { text } = windowsTask(odd)
+  expect(text).toContain('<WorkingDirectory>C:/dwh &amp; &lt;sons&gt;</WorkingDirectory>')
   expect(text).toContain(
-    `&quot;C:/dwh/it's 100% \\&quot;odd\\&quot; $HOME/dwh.yaml&quot; schedule run</Arguments>`,
+    `&quot;C:/dwh &amp; &lt;sons&gt;/it's 100% \\&quot;odd\\&quot; $HOME/dwh.yaml&quot; schedule run</Arguments>`,
   )
-  const { text: sql } = pgCronSql({
-    ...place('/w'),
-    program: ['/usr/bin/dwh', '-w', "/w/it's.yaml"],
-    variables: {},
-  })
-  expect(sql).toMatch(
-    /SELECT cron\.schedule\('dwh schedule odd', '\* \* \* \* \*', ( E)?'COPY \(SELECT WHERE false\) TO PROGRAM +E''cd \/w && /,
+  expect(outline(text)).toEqual(
+    expect.arrayContaining(['Task/Triggers/BootTrigger/Enabled', 'Task/Actions/Exec/Command']),
   )
+})
+
+test('SQL of pg_cron whose job starts the program on the machine of the server, whatever stands in the names', async () => {
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  const folder = mkdtempSync(join(tmpdir(), 'pg cron '))
+  chmodSync(folder, 0o777)
+  try {
+    const odd = `${folder}/it's 100% "odd" $HOME.yaml`
+    const { text } = pgCronSql({
+      ...place(folder),
+      program: [
+        'sh',
+        '-c',
+        'printf "%s\\n" "$PGDATABASE" "$@" > "$0.new"; mv "$0.new" "$0"',
+        `${folder}/told`,
+        odd,
+      ],
+    })
+    // As the extension has it: a name, when, and the command, which it executes each time.
+    await session.run(`CREATE SCHEMA cron; CREATE TABLE cron.job (name text, schedule text, command text);
+      CREATE FUNCTION cron.schedule(text, text, text) RETURNS void LANGUAGE sql AS 'INSERT INTO cron.job VALUES ($1, $2, $3)'`)
+    await session.run(text)
+    const job = await session.one<{ name: string; schedule: string; command: string }>(
+      'SELECT * FROM cron.job',
+    )
+    expect(job).toMatchObject({ name: 'dwh schedule odd', schedule: '* * * * *' })
+    await session.run(job.command)
+    while (!existsSync(join(folder, 'told'))) await sleep(20)
+    expect(readFileSync(join(folder, 'told'), 'utf8').split('\n')).toEqual([
+      ...["o'dd", odd, 'schedule', 'run', '--once', ''],
+    ])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('dwh schedule install prints, or writes what has a place', async () => {

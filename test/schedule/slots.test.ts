@@ -5,6 +5,7 @@ import { enterSlot, finishSlot, lastSlots, openSlots, pruneSlots } from '../../s
 import { ensureLedger } from '../../src/migrate/apply.ts'
 import type { Session } from '../../src/postgres/session.ts'
 import { type Attendant, attend, type Claim, resume } from '../../src/schedule/claim.ts'
+import { dueTimes } from '../../src/schedule/due.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { servers } from '../support/servers.ts'
 import { quietWork } from '../support/work.ts'
@@ -143,6 +144,39 @@ describe.each(servers)('slots on $name', (server) => {
     expect(slots).toHaveLength(27)
     expect(new Set(slots.map((slot) => slot.replace(/ (ran|late)$/, ''))).size).toBe(27)
   })
+
+  test.each([
+    ['Europe/Berlin', '2027-03-27T20:00Z', '2027-03-28T10:00Z', '30 2 * * *', '15 * * * *'],
+    ['Europe/Berlin', '2027-10-30T20:00Z', '2027-10-31T10:00Z', '30 2 * * *', '15 * * * *'],
+    ['Australia/Lord_Howe', '2027-04-03T08:00Z', '2027-04-03T20:05Z', '45 1 * * *', '*/15 * * * *'],
+    ['Australia/Lord_Howe', '2027-10-02T08:00Z', '2027-10-02T20:05Z', '15 2 * * *', '*/15 * * * *'],
+  ])(
+    'nobody is there in a night of %s in which the clock is put, from %s: nothing is lost',
+    async (zone, from, to, nightly, often) => {
+      await using database = await freshDatabase(server, { template: template.name })
+      await using session = await database.open()
+      const [begin, end] = [new Date(from), new Date(to)]
+      const jobs = new Map<string, JobDefinition>([
+        ['often', { ...hourly, cron: often, zone, misfire: 'skip' }],
+        ['nightly', { ...hourly, cron: nightly, zone }],
+      ])
+      await seeJobs(session, 'test', jobs, begin)
+      const run = await startRun(session, 'schedule run', [], 'test', [])
+      const attendant = { warehouse: 'test', run, holder: 'here:1', jobs, clock: end }
+      const claim = await attend(session, quietWork(), attendant, 'nightly')
+      await attend(session, quietWork(), attendant, 'often')
+      const lines = await lastSlots(session, 'test', 1000)
+      const dueOf = (job: string) =>
+        lines.filter((line) => line.job === job).map(({ due_at }) => due_at.getTime())
+      // Once, whatever the clock on the wall did; and each of the others is missed, and written down.
+      expect(dueOf('nightly')).toEqual([claim?.slot.due_at.getTime()])
+      expect(dueOf('often').toReversed()).toEqual(
+        [...dueTimes({ cron: often, zone }, begin.getTime(), end.getTime())].map(({ at }) => at),
+      )
+      expect(new Set(lines.filter(({ job }) => job === 'often').map(({ outcome }) => outcome)).size).toBe(1)
+      await claim?.lease[Symbol.asyncDispose]()
+    },
+  )
 
   test('overlaps: skipped, queued, or the old one is cancelled', async () => {
     await using database = await freshDatabase(server, { template: template.name })

@@ -22,6 +22,8 @@ SELECT c.oid::bigint AS oid,
  WHERE c.relkind IN ('r', 'p', 'f')
    AND c.relpersistence <> 't'
    AND NOT c.relispartition
+   -- What loads and backfills keep beside a table, until they are done or undone.
+   AND c.relname !~ '^dwh_(chunk|load)_[0-9]+($|_)'
    AND n.nspname !~ '^pg_'
    AND n.nspname NOT IN ('information_schema', 'dwh')
    AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')

@@ -62,10 +62,11 @@ function show(context: Context, document: BackfillDocument, windows: Window[], e
   context.print(gridText(out, columns, stretches(windows, each)))
   const told = reasons(windows)
   if (told.length > 0) context.print(out.paint.bold('why'))
-  for (const { state, names, text } of told.slice(0, mostReasons)) {
+  for (const { state, names, text, hint } of told.slice(0, mostReasons)) {
     const [first = ''] = names
     const others = names.length > 1 ? ` and ${plural(names.length - 1, 'other')}` : ''
     context.print(`${state}: ${printable(first)}${others}\n  ${printable(text)}`)
+    if (hint !== undefined) context.print(`  ${out.paint.dim('hint')}  ${printable(hint)}`)
   }
   if (told.length > mostReasons) context.print(`… and ${plural(told.length - mostReasons, 'other reason')}`)
   const steps = nextSteps(document)

@@ -80,6 +80,8 @@ export interface Reason {
   state: Window['state']
   names: string[]
   text: string
+  /** What to type, by the error. */
+  hint: string | undefined
 }
 
 /** What failed first, then what waits for somebody. */
@@ -103,7 +105,12 @@ export function reasons(windows: Window[]): Reason[] {
   return [...groups.values()]
     .map((group) => {
       const first = group[0] as (typeof group)[number]
-      return { state: first.window.state, text: first.text, names: group.map(({ window }) => nameOf(window)) }
+      return {
+        state: first.window.state,
+        text: first.text,
+        hint: hintOf(first.window),
+        names: group.map(({ window }) => nameOf(window)),
+      }
     })
     .toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
 }
@@ -111,6 +118,12 @@ export function reasons(windows: Window[]): Reason[] {
 function nameOf({ dataset, source, window_from: from, window_to: to, parameters }: Window): string {
   const days = from === null || to === null ? '' : ` ${from} to ${to}`
   return `${dataset}/${source}${days} ${parametersText(parameters)}`.trimEnd()
+}
+
+/** An error that has failed a window ends with it. */
+function hintOf({ state, error }: Window): string | undefined {
+  const last = state === 'failed' || state === 'waiting' ? error?.split('\n').at(-1) : undefined
+  return last?.startsWith('hint ') ? withoutAddress(last.slice('hint '.length)) : undefined
 }
 
 function why({ state, error, gates, progress, load, figures, worker }: Window): string {

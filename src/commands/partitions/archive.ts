@@ -8,9 +8,8 @@ import { underLease } from '../../ledger/lease.ts'
 import { putAside } from '../../maintain/archive/detach.ts'
 import { archivesOf } from '../../maintain/archive/folder.ts'
 import { archiveKey, archiveLeaf } from '../../maintain/archive/write.ts'
-import { type LeafChoice, planSeal } from '../../partitions/seal.ts'
+import { chooseLeaves, type LeafChoice, refuseUnfit } from '../../partitions/seal.ts'
 import type { Leaf } from '../../partitions/tree.ts'
-import { inspectTarget } from '../../partitions/tree.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { calendarDate, spanText } from '../../warehouse/values.ts'
 
@@ -56,12 +55,9 @@ export const partitionsArchive = command({
       )
     const choice: LeafChoice = before ? { before } : { names }
     await using session = await context.openReadOnly()
-    const plan = await planSeal(session, dataset, choice)
-    const target = await inspectTarget(session, dataset.target, dataset.partition)
-    const attached = target.kind === 'partitioned' ? target.leaves : []
-    const wanted = [...plan.leaves, ...plan.sealed].flatMap(
-      (one) => attached.find((leaf) => leaf.schema === one.schema && leaf.name === one.name) ?? [],
-    )
+    const { leaves: wanted } = await chooseLeaves(session, dataset, choice)
+    // One that an earlier attempt has left half detached goes on.
+    for (const leaf of wanted) if (!leaf.detachPending) refuseUnfit(leaf)
     const warehouse = context.warehouse()
     const root = archivesOf(warehouse)
     if (dryRun && json)

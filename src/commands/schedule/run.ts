@@ -99,7 +99,8 @@ class WatchedFile {
       this.warehouse = loadWarehouse(this.warehouse.path)
       return jobsOf(this.warehouse)
     } catch (error) {
-      this.#warn(`${toDwhError(error).message}\nthe jobs are still those of before`)
+      const { message } = toDwhError(error)
+      this.#warn(`${message.replace(/\s*\n\s*/g, '; ')}; the jobs are still those of before`)
       return undefined
     }
   }

@@ -71,9 +71,10 @@ async function askForEach(
     policy,
     days.map((day) => day.add({ days: 1 })),
   )
-  const first = `SELECT min(${position}) FROM ${relation(table)} WHERE ${position} >= day AND ${position} < until`
+  // The table may have a column `day`, or be called so.
+  const first = `SELECT min(${position}) FROM ${relation(table)} WHERE ${position} >= dwh_days.first AND ${position} < dwh_days.until`
   const rows = await session.rows<{ n: number }>(
-    `SELECT n FROM unnest(${dayArray(policy, days)}, ${ends}) WITH ORDINALITY AS days (day, until, n) WHERE (${first}) IS NOT NULL`,
+    `SELECT n FROM unnest(${dayArray(policy, days)}, ${ends}) WITH ORDINALITY AS dwh_days (first, until, n) WHERE (${first}) IS NOT NULL`,
   )
   return rows.map(({ n }) => n)
 }

@@ -8,23 +8,8 @@ import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import { spanSeconds } from '../../warehouse/values.ts'
+import { attachmentOf } from './attachment.ts'
 import type { Archiving, AttachedLeaf } from './write.ts'
-
-interface Attachment {
-  oid: number
-  is_attached: boolean
-  is_pending: boolean
-  has_default: boolean
-}
-
-/** Undefined where there is no table of that name. */
-export async function attachmentOf(
-  session: Session,
-  parent: RelationName,
-  leaf: RelationName,
-): Promise<Attachment | undefined> {
-  return session.row<Attachment>(sql('maintain/attachment'), [relation(parent), relation(leaf)])
-}
 
 /**
  * Detaches a leaf: CONCURRENTLY, where an attempt that did not get its lock is finished by the next; in one piece beside a leaf

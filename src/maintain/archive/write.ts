@@ -13,6 +13,7 @@ import { proofColumns } from '../../proof/columns.ts'
 import { equalProofs, type Proof, proofVectors, proveRelation } from '../../proof/hash.ts'
 import type { Warehouse } from '../../warehouse/load.ts'
 import { plainCount } from '../words.ts'
+import { attachmentOf } from './attachment.ts'
 import { catalogueColumns, storedColumns } from './columns.ts'
 import { writeDump } from './dump.ts'
 import { ArchiveDraft, type ArchiveFormat, archivesOf, verifiedManifest } from './folder.ts'
@@ -55,6 +56,12 @@ export async function archiveLeaf(
   const known = await findArchive(archiving, leaf)
   const isAsked = known?.detached_at || known?.format === format
   if (known?.proved_at && isAsked && (await stillHolds(session, leaf, known))) return known
+  if (known?.proved_at && (await isHalfDetached(archiving, leaf))) {
+    // A detach that was begun makes the seal void; its triggers are there still, and nothing has become of the rows.
+    const columns = await proofColumns(session, leaf.oid)
+    requireEqual(known, await proveRelation(session, columns, `ONLY ${relation(leaf)}`))
+    return known
+  }
   const plan = await planSeal(session, dataset, { names: [shown(leaf)] })
   if (plan.leaves.length > 0)
     await sealLeaves(session, work, plan, { run: archiving.run, warehouse: archiving.warehouse.name })
@@ -70,6 +77,10 @@ export async function archiveLeaf(
 
 const told = ({ row_count, bytes }: ArchivedLeaf) =>
   `${plainCount(row_count, 'row')}, ${(bytes / 1024 ** 2).toFixed(1)} MB`
+
+async function isHalfDetached({ session, dataset }: Archiving, leaf: AttachedLeaf): Promise<boolean> {
+  return (await attachmentOf(session, dataset.target, leaf))?.is_pending ?? false
+}
 
 async function findArchive(
   { session, dataset }: Archiving,

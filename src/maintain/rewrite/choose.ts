@@ -87,7 +87,8 @@ function roomFor({ freeDisk, liveBytes, tablespace }: RewriteFacts): string | un
   return `it needs ${plainBytes(needed)} of the disk, and ${plainBytes(freeDisk)} are free`
 }
 
-function told({ share, dead, free, is_estimate }: Bloat): string {
+/** How much of it is free, for reasons. */
+export function told({ share, dead, free, is_estimate }: Bloat): string {
   const percent = `${Math.round(100 * share)} % of it`
   if (is_estimate) return `${percent} is free by estimate (${plainBytes(free)})`
   return `${percent} is free (${plainBytes(free)}) or dead (${plainBytes(dead)})`

@@ -1,10 +1,12 @@
+import { lastTasks } from '../../ledger/tasks.ts'
 import { relation } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { freeOn } from '../disk.ts'
+import { dayOf, isAsRebuilt } from '../estimates.ts'
 import { type CaredTable, readTables } from '../tables.ts'
 import { idle, type Scene, type Task } from '../task.ts'
-import { choose, isBloated, room, settingsOf } from './choose.ts'
+import { choose, isBloated, type Method, room, settingsOf, told } from './choose.ts'
 import { type Bloat, measureBloat } from './measure.ts'
 import { clearLeftovers, findLeftovers, findRepack, type Repack } from './repack.ts'
 import { rewriteTask } from './run.ts'
@@ -31,12 +33,16 @@ export async function planRewrite({ session, warehouse, datasets, tablespace }: 
   )
   const bloat = await measureBloat(session, large)
   const facts = await session.rows<Rewritable>(sql('maintain/rewritable'), [oids])
+  const known = await lastTasks<Rewritten>(session, warehouse.name, 'rewrite')
   const cases: Planned[] = []
   for (const table of large) {
     const own = facts.find(({ oid }) => oid === table.oid)
     if (own)
       cases.push(
-        await planTable({ session, warehouse, table, tablespace, repack, own, bloat: bloat.get(table.oid) }),
+        await planTable({
+          ...{ session, warehouse, table, tablespace, repack, own, bloat: bloat.get(table.oid) },
+          last: known.get(relation(table)),
+        }),
       )
   }
   const areTogether = haveRoomTogether(cases)
@@ -64,6 +70,13 @@ interface Case extends Pick<Scene, 'session' | 'warehouse' | 'tablespace'> {
   repack: Repack | string
   own: Rewritable
   bloat: Bloat | undefined
+  last: { at: Date; after: Rewritten | null } | undefined
+}
+
+/** What is known of a table since it was rewritten last. */
+interface Rewritten {
+  method?: Method
+  bloat?: Bloat | null
 }
 
 async function planTable(one: Case): Promise<Planned> {
@@ -77,6 +90,9 @@ async function planTable(one: Case): Promise<Planned> {
     free: undefined,
   })
   if (sound !== undefined || !bloat) return nothing(sound ?? 'nothing is known of it')
+  const atBest = one.last?.after?.method === 'vacuum' ? undefined : one.last?.after?.bloat
+  if (one.last && atBest?.is_estimate && bloat.is_estimate && isAsRebuilt(bloat.share, atBest.share))
+    return nothing(`${told(bloat)}, as when it was rewritten on ${dayOf(one.last.at)}`)
   const folder = own.location ?? own.data_directory
   const free = own.is_local && folder !== null ? await freeOn(folder) : undefined
   const liveBytes = bloat.bytes - bloat.free - bloat.dead + table.index_bytes

@@ -148,7 +148,7 @@ function retry({ at }: Facts, noted: NotedRow[], running: NotedRow[]): Cause | u
   if (!next?.retry_at) return undefined
   return {
     kind: 'retry',
-    text: `the next try is at ${clock(next.retry_at)}, after ${next.error ?? next.error_code ?? 'an error'}`,
+    text: `the next try is at ${clock(next.retry_at)}, after ${next.error?.split('\n')[0] ?? next.error_code ?? 'an error'}`,
     advice: null,
   }
 }

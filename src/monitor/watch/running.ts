@@ -66,7 +66,7 @@ export function troubledChunk(row: NotedRow): TroubledChunk {
     at: row.ended_at ?? row.retry_at,
     error_code: row.error_code,
     why:
-      (row.error ?? gateTexts.join('; ')) ||
+      (row.error?.split('\n')[0] ?? gateTexts.join('; ')) ||
       (state === 'died' ? `worker ${row.worker} has died` : 'no reason is known'),
   }
 }

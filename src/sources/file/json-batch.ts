@@ -3,10 +3,11 @@ import { type BinaryColumn, binaryHeader, binaryTrailer } from './binary.ts'
 import { releaseBlock } from './blocks.ts'
 import type { Position } from './csv-batch.ts'
 import type { Encoding } from './encoding.ts'
-import { writeRow } from './json-binary.ts'
+import { writeFound, writeRow } from './json-binary.ts'
 import { fieldsOf, type JsonColumn, jsonColumn } from './json-record.ts'
 import type { JsonScanner } from './json-scan.ts'
 import type { Span, Spans } from './json-spans.ts'
+import type { JsonTemplate } from './json-template.ts'
 import { line as lineOf } from './plain-csv.ts'
 import type { Batch, InputRecord, PlacedRecord } from './reader.ts'
 import type { Scratch } from './scratch.ts'
@@ -19,7 +20,11 @@ export interface JsonFormat {
   chosen: boolean
   /** Of all batches: what it has learned of the first it knows in the next. */
   scanner: JsonScanner
+  template: JsonTemplate
 }
+
+/** As much text as is looked at in one go is small enough that it dies young. */
+const windowBytes = 64 * 1024
 
 /** Some bytes of a batch as text of which each character is a byte. */
 interface Window {
@@ -88,18 +93,34 @@ export class JsonBatch implements Batch {
 
   encode(columns: BinaryColumn[], isPlaced: boolean, into: Scratch): boolean {
     if (!this.#hasUtf8) return false
-    const { scanner } = this.#format
-    const bytes = this.#bytes
     into.copy(binaryHeader, 0, binaryHeader.length)
     let place = this.firstRecord
-    for (const { start, end } of this.#values) {
-      const isScanned =
-        scanner.scan(bytes, start, end) || (this.#learn(start, end) && scanner.scan(bytes, start, end))
-      if (!isScanned || !writeRow(bytes, scanner, columns, isPlaced ? place : undefined, into)) return false
+    let [text, from] = ['', 0]
+    for (const span of this.#values) {
+      if (span.end > from + text.length) {
+        from = span.start
+        text = this.#bytes.toString('latin1', from, Math.max(span.end, from + windowBytes))
+      }
+      const found = this.#format.template.match(text, span.start - from, span.end - from)
+      const number = isPlaced ? place : undefined
+      const isWritten = found
+        ? writeFound(found, span.end - span.start, columns, number, into)
+        : this.#encodeScanned(span, columns, number, into)
+      if (!isWritten) return false
       place += 1
     }
     into.copy(binaryTrailer, 0, binaryTrailer.length)
     return true
+  }
+
+  #encodeScanned({ start, end }: Span, columns: BinaryColumn[], place: number | undefined, into: Scratch) {
+    const { scanner, template } = this.#format
+    const bytes = this.#bytes
+    const isScanned =
+      scanner.scan(bytes, start, end) || (this.#learn(start, end) && scanner.scan(bytes, start, end))
+    if (!isScanned) return false
+    if (template.wantsLesson) template.learn(bytes.toString('utf8', start, end))
+    return writeRow(bytes, scanner, columns, place, into)
   }
 
   /** @returns whether there was something to learn */
@@ -130,8 +151,7 @@ export class JsonBatch implements Batch {
     return record
   }
 
-  /** Small enough that it dies young. */
-  #window(start: number, least: number, most = 64 * 1024): Window {
+  #window(start: number, least: number, most = windowBytes): Window {
     const piece = this.#bytes.subarray(start, Math.max(least, start + most))
     const text = piece.toString('latin1')
     // Escapes of what PostgreSQL does not store: NUL and halves of surrogate pairs.

@@ -48,16 +48,17 @@ function textOf(value: unknown): string | null {
 /** A column and what stands before its value. */
 export interface JsonColumn {
   name: string
-  /** `"name":` */
+  /** `"name"` */
   key: string
 }
 
 export function jsonColumn(name: string): JsonColumn {
-  return { name, key: `${JSON.stringify(name)}:` }
+  return { name, key: JSON.stringify(name) }
 }
 
 /**
- * The values of an object in the order of columns, those it lacks as NULL.
+ * The values of an object in the order of columns, those it lacks as NULL; of a key that comes twice the last one, as PostgreSQL
+ * takes it.
  *
  * @returns how many columns it has beside the fields: fewer than its keys means that it has others
  */
@@ -82,11 +83,13 @@ export function fieldsOf(
   return { object, fields, known }
 }
 
-/** The text of a number behind its key; undefined where another number stands there, for a key may come twice. */
+/** The text of a number behind the last of its keys; undefined where that is not certain. */
 function sourceOf(text: string, key: string, value: number): string | undefined {
-  const found = text.indexOf(key)
-  if (found < 0) return undefined
-  const start = found + key.length
+  const found = text.lastIndexOf(key)
+  const colon = found + key.length
+  // It may be a string, or the end of a longer key with quotes in it.
+  if (found <= 0 || text[colon] !== ':' || text[found - 1] === '\\') return undefined
+  const start = colon + 1
   const comma = text.indexOf(',', start)
   const source = text.slice(start, comma < 0 ? text.lastIndexOf('}') : comma)
   return Number(source) === value ? source.trim() : undefined

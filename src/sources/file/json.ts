@@ -6,6 +6,7 @@ import { encodingOf, markLength, refuseWide } from './encoding.ts'
 import { JsonBatch, type JsonFormat } from './json-batch.ts'
 import { JsonScanner } from './json-scan.ts'
 import { arrayElements, BrokenArray, type FindSpans, findLines, type Spans } from './json-spans.ts'
+import { JsonTemplate } from './json-template.ts'
 import type { Batch, Reader, ReadOptions, Sample } from './reader.ts'
 import { sampleBeginning, sampleText } from './sample.ts'
 
@@ -30,7 +31,8 @@ export async function openJson(
   const columns = options.columns ?? (await readColumns(source, options))
   const chosen = options.columns !== undefined
   const scanner = new JsonScanner(columns, chosen)
-  return new JsonReader(source, { columns, encoding, chosen, scanner }, options)
+  const template = new JsonTemplate(columns)
+  return new JsonReader(source, { columns, encoding, chosen, scanner, template }, options)
 }
 
 interface JsonSource {

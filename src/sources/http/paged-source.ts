@@ -1,4 +1,5 @@
 import type { DwhEvent, Work } from '../../events.ts'
+import { JsonTemplate } from '../file/json-template.ts'
 import type { Fetched, Source, Surroundings } from '../source.ts'
 import { type Wish, windowText } from '../window.ts'
 import type { HttpClient } from './client.ts'
@@ -14,6 +15,7 @@ export class PagedSource implements Source {
   readonly #protocol: Protocol
   readonly #surroundings: Surroundings
   readonly #each: Each | undefined
+  readonly #template = new JsonTemplate([])
 
   constructor(client: HttpClient, protocol: Protocol, surroundings: Surroundings, each?: Each) {
     this.#client = client
@@ -37,7 +39,8 @@ export class PagedSource implements Source {
     const counted = counting(work)
     await using spool = new RecordSpool(this.#surroundings.spoolFolder)
     const each = this.#each
-    const reading = { client: this.#client, protocol: this.#protocol, each, spool, work: counted.work }
+    const [client, protocol, template] = [this.#client, this.#protocol, this.#template]
+    const reading = { client, protocol, each, spool, template, work: counted.work }
     const announced = await readQuestions(reading, wish)
     const { host } = new URL(this.#protocol.first(wish).url)
     const input =

@@ -1,5 +1,6 @@
 import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
+import type { JsonTemplate } from '../file/json-template.ts'
 import type { Wish } from '../window.ts'
 import type { HttpClient } from './client.ts'
 import type { Each } from './each.ts'
@@ -16,6 +17,8 @@ export interface Reading {
   /** Where a parameter stands for a list of values. */
   each: Each | undefined
   spool: RecordSpool
+  /** Of the records of pages before. */
+  template: JsonTemplate
   work: Work
 }
 
@@ -38,7 +41,7 @@ export class TooDeep extends Error {
  * @throws DwhError SOURCE_FAILED, INPUT_BROKEN, and as `HttpClient.request`
  */
 export async function readPage(
-  { client, protocol, spool, work }: Reading,
+  { client, protocol, spool, template, work }: Reading,
   request: HttpRequest,
   isFirst: boolean,
 ): Promise<Pick<Page, 'envelope' | 'records'>> {
@@ -56,7 +59,7 @@ export async function readPage(
   try {
     return await client.request(request, work, async (answer) => {
       await spool.rewind(mark)
-      const page = new Cutting(client, protocol, request)
+      const page = new Cutting(client, protocol, request, template)
       const envelope = await page.cut(answer, async (piece, isFirstPiece) => {
         if (isFirstPiece) judge(page.soFar())
         await spool.write(piece)
@@ -106,11 +109,11 @@ class Cutting {
   readonly #cutter: RecordCutter
   #head = ''
 
-  constructor(client: HttpClient, protocol: Protocol, { url }: HttpRequest) {
+  constructor(client: HttpClient, protocol: Protocol, { url }: HttpRequest, template?: JsonTemplate) {
     this.#client = client
     this.#protocol = protocol
     this.#shown = client.secrets.maskUrl(url)
-    this.#cutter = new RecordCutter(protocol.recordsPath)
+    this.#cutter = new RecordCutter(protocol.recordsPath, template)
   }
 
   get records(): number {

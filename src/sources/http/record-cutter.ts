@@ -1,3 +1,5 @@
+import { JsonTemplate } from '../file/json-template.ts'
+
 const [LF, CR, SPACE, TAB] = [0x0a, 0x0d, 0x20, 0x09]
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
@@ -11,6 +13,9 @@ const isOrdinary = Uint8Array.from({ length: 256 }, (_, byte) =>
 
 /** What is around the records is small, else the path is wrong. */
 const largestEnvelope = 64 * 1024 ** 2
+
+/** As much text as is looked at in one go: it dies young. */
+const windowBytes = 64 * 1024
 
 /** An answer that is not what was expected; the message says how, without its address. */
 export class BrokenPage extends Error {}
@@ -56,8 +61,14 @@ export class RecordCutter {
   /** What lies at the path, once it was found. */
   found: 'records' | 'null' | 'other' | undefined
 
-  constructor(path: string[]) {
+  readonly #template: JsonTemplate
+  /** Some of the bytes that are passed, from an index on, as text of which each character is a byte. */
+  #window = { from: 0, text: '' }
+
+  /** @param template of the records of other pages, where there were some */
+  constructor(path: string[], template = new JsonTemplate([])) {
     this.#path = path
+    this.#template = template
   }
 
   /** Whether what comes before the records is known. */
@@ -71,6 +82,7 @@ export class RecordCutter {
    * @throws BrokenPage for records that are no objects
    */
   push(bytes: Buffer): Buffer[] {
+    this.#window = { from: 0, text: '' }
     const pieces: Buffer[] = []
     for (let at = 0; at < bytes.length; ) {
       if (this.#depth === undefined) at = this.#passEnvelope(bytes, at)
@@ -198,6 +210,7 @@ export class RecordCutter {
   #passRecords(bytes: Buffer, from: number, pieces: Buffer[]): number {
     const { length } = bytes
     let depth = this.#depth as number
+    let begun = -1
     let at = this.#inString ? this.#skipString(bytes, from) : from
     for (; at < length; at++) {
       const byte = bytes[at] as number
@@ -212,11 +225,18 @@ export class RecordCutter {
         if (depth === 0) {
           if (byte === OPEN_BRACKET) throw noObjects()
           this.records++
+          begun = at
+          const end = this.#endOfUsual(bytes, at)
+          if (end >= 0) {
+            at = end - 1
+            continue
+          }
         }
         depth++
       } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
         if (depth === 0) return this.#endRecords(bytes, from, at, pieces)
         depth--
+        if (depth === 0 && begun >= 0 && this.#template.wantsLesson) this.#learn(bytes, begun, at + 1)
         if (depth === 0 && this.#single) return this.#endSingle(bytes, from, at, pieces)
       } else if (byte === LF || byte === CR) bytes[at] = SPACE
       else if (depth === 0 && byte === COMMA) bytes[at] = LF
@@ -225,6 +245,24 @@ export class RecordCutter {
     this.#depth = depth
     pieces.push(bytes.subarray(from))
     return length
+  }
+
+  /** Where the record ends that begins at an index, if it looks like one before; else -1. */
+  #endOfUsual(bytes: Buffer, at: number): number {
+    if (this.#single || !this.#template.isLearned) return -1
+    if (at >= this.#window.from + this.#window.text.length)
+      this.#window = { from: at, text: bytes.toString('latin1', at, at + windowBytes) }
+    const { from, text } = this.#window
+    const end = this.#template.endOf(text, at - from)
+    return end < 0 ? -1 : from + end
+  }
+
+  #learn(bytes: Buffer, from: number, to: number): void {
+    try {
+      this.#template.learn(bytes.toString('utf8', from, to))
+    } catch {
+      // It is no JSON, which is found out when it is loaded.
+    }
   }
 
   /** @returns the index after the closing quote; where that has not come yet, the next bytes begin within the string */

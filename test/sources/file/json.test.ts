@@ -123,6 +123,30 @@ test('numbers arrive as they are written, nested ones too', async () => {
   )
 })
 
+test('of a key that comes twice the last one counts, as it is written, as PostgreSQL takes it', async () => {
+  const records = [
+    '{"n":1.0,"n":1}',
+    '{"n":10000000000000000001,"n":10000000000000000002}',
+    '{"n":2.0,"n" :2}',
+    '{"n":3,"x\\"n":3.0}',
+    '{"x\\"n":4.0,"n":4}',
+    '{"n":5,"x\\"n":"n"}',
+    '{"n":{"a":1.0},"n":{"a":1}}',
+    '{"n":6,"n":null}',
+  ]
+  const found = await read(records.join('\n'), {}, 'a.ndjson')
+  expect(found.records.map(({ fields: [n] }) => n)).toEqual([
+    '1',
+    '10000000000000000002',
+    '2',
+    '3',
+    '4',
+    '5',
+    '{"a":1}',
+    null,
+  ])
+})
+
 test('what is no object is a record with a problem, and so are keys and characters that have no place', async () => {
   const lines = [
     '{"a":1}',

@@ -170,6 +170,12 @@ test('a value that is refused is named, and an address that is too long is asked
     (url.searchParams.get('code_bss')?.length ?? 0) > 6 ? { status: 414 } : undefined
   const found = await opened(server.base, { list: five, batch: 5 }, (source) => read(source))
   expect(found).toMatchObject({ rows: server.rows, announced: 155 })
+  // Asked without values it names none.
+  server.faults = () => ({ status: 400, body: 'no such day' })
+  const whole = { list: five, when: 'too_deep' }
+  expect(await opened(server.base, whole, (source) => refusal(read(source)))).toMatchObject({
+    message: expect.stringMatching(/^(?!.*values of).*answered 400: no such day$/),
+  })
   // A login is not tried value by value.
   server.faults = () => ({ status: 401 })
   server.asked.length = 0
