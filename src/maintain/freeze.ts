@@ -6,7 +6,7 @@ import { inspectTarget, serverToday } from '../partitions/tree.ts'
 import { relation } from '../postgres/identifiers.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { type Span, spanSeconds, spanText } from '../warehouse/values.ts'
-import { bytesOf, type CaredTable, readTable, readTables } from './tables.ts'
+import { bytesOf, type CaredTable, readTable, readTables, requireMaintainable } from './tables.ts'
 import { idle, planEach, type Scene, type Task } from './task.ts'
 
 /** What a leaf was when it was frozen: the same file with the same writes needs it no more. */
@@ -70,6 +70,7 @@ function freezeTask(
     plan: `VACUUM (FREEZE): its dates have been over for more than ${spanText(maintenance.freeze_after)}`,
     parallel: true,
     async run({ session }) {
+      requireMaintainable(await readTable(session, leaf))
       await session.run(`VACUUM (FREEZE) ${subject}`)
       const now = await readTable(session, leaf)
       if (!now) return { outcome: 'skipped', reason: 'it is gone meanwhile' }

@@ -1,5 +1,6 @@
+import { DwhError } from '../errors.ts'
 import type { LeafSize } from '../ledger/sizes.ts'
-import { type RelationName, relation } from '../postgres/identifiers.ts'
+import { type RelationName, relation, shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Dataset } from '../warehouse/load.ts'
@@ -29,11 +30,13 @@ export interface CaredTable extends RelationName {
   /** Rows that were ever inserted, updated or deleted, and inserted less deleted, since the statistics began. */
   writes: number
   growth: number
+  /** Whether the role may VACUUM and ANALYZE it. */
+  may_maintain: boolean
   vacuumed_at: Date | null
   analyzed_at: Date | null
 }
 
-/** The permanent tables behind some datasets; what is not there yet is left out. */
+/** The tables and materialized views behind some datasets; what is not there yet, or has no rows of its own, is left out. */
 export async function readTables(session: Session, datasets: Dataset[]): Promise<CaredTable[]> {
   const rows = await session.rows<Omit<CaredTable, 'dataset'> & { n: number }>(sql('maintain/tables'), [
     datasets.map(({ target }) => target.schema),
@@ -47,6 +50,14 @@ export async function readTable(session: Session, table: CaredTable): Promise<Ca
   const { schema, name, dataset } = table
   const [now] = await readTables(session, [{ ...dataset, target: { schema, name } }])
   return now && { ...now, dataset, parent: table.parent }
+}
+
+/** @throws DwhError PRIVILEGE_MISSING where VACUUM and ANALYZE would skip it */
+export function requireMaintainable(table: CaredTable | undefined): void {
+  if (!table || table.may_maintain) return
+  throw new DwhError('PRIVILEGE_MISSING', `only the owner of ${shown(table)} can VACUUM and ANALYZE it`, {
+    hint: `run it as the owner; from PostgreSQL 17 on: GRANT MAINTAIN ON ${relation(table)} TO …`,
+  })
 }
 
 /** Heap, TOAST and indexes. */

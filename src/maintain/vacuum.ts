@@ -1,6 +1,6 @@
 import { lastTasks } from '../ledger/tasks.ts'
-import { relation } from '../postgres/identifiers.ts'
-import { bytesOf, type CaredTable, readTable, readTables } from './tables.ts'
+import { relation, shown } from '../postgres/identifiers.ts'
+import { bytesOf, type CaredTable, readTable, readTables, requireMaintainable } from './tables.ts'
 import { idle, type Scene, type Task } from './task.ts'
 
 /** ANALYZE of a partitioned table reads its leaves too, unless it is told to leave them out, which PostgreSQL 18 can. */
@@ -24,7 +24,11 @@ export async function planVacuum({ session, warehouse, datasets }: Scene): Promi
   )
   const plain = tables.filter((table) => !table.is_parent).toSorted((a, b) => bytesOf(b) - bytesOf(a))
   const isAnalyzedByParent = ({ parent }: CaredTable) => !onlyParents && parent !== null && stale.has(parent)
+  const absent = datasets.filter((dataset) => !tables.some((table) => table.dataset === dataset))
   return [
+    ...absent.map(({ name, target }) =>
+      idle('vacuum', name, `${shown(target)} is no table, or is not there yet`, 'skipped'),
+    ),
     ...plain.map((table) => vacuumTask(table, !isAnalyzedByParent(table))),
     ...tables
       .filter((table) => table.is_parent)
@@ -45,11 +49,16 @@ interface State {
 }
 
 function stateOf(parent: CaredTable, tables: CaredTable[]): State {
-  const leaves = tables.filter((table) => table.parent === parent.oid)
+  const leaves = leavesBelow(parent, tables)
   return {
     leaves: leaves.map(({ oid }) => oid).toSorted((a, b) => a - b),
     writes: leaves.reduce((sum, { writes }) => sum + writes, 0),
   }
+}
+
+function leavesBelow(parent: CaredTable, tables: CaredTable[]): CaredTable[] {
+  const children = tables.filter((table) => table.parent === parent.oid)
+  return children.flatMap((child) => (child.is_parent ? leavesBelow(child, tables) : child))
 }
 
 function isSame(now: State, before: State | null | undefined): boolean {
@@ -68,8 +77,10 @@ function vacuumTask(table: CaredTable, analyze: boolean): Task {
     plan: analyze ? 'VACUUM (ANALYZE)' : 'VACUUM, analyzed with its parent',
     parallel: true,
     async run({ session }) {
+      requireMaintainable(await readTable(session, table))
       await session.run(statement)
       const now = await readTable(session, table)
+      requireMaintainable(now)
       const before = { bytes: bytesOf(table), dead_rows: table.dead_rows }
       return {
         outcome: 'done',
@@ -89,7 +100,9 @@ function analyzeTask(table: CaredTable, stale: boolean, only: boolean): Task {
     plan: only ? 'ANALYZE of the parent alone' : 'ANALYZE of the parent with its leaves',
     async run({ session }) {
       // What is written meanwhile may be in its sample or not: it shall count as written afterwards.
-      const after = stateOf(table, await readTables(session, [table.dataset]))
+      const tables = await readTables(session, [table.dataset])
+      requireMaintainable(tables.find(({ oid }) => oid === table.oid))
+      const after = stateOf(table, tables)
       await session.run(`ANALYZE ${only ? 'ONLY ' : ''}${subject}`)
       return { outcome: 'done', after }
     },

@@ -253,3 +253,34 @@ test('a lock past the ladder, a foreign key at the parent, a folder that is none
     stderr: like(/stopped: outside of the window .*, which opens 20.*TIMED_OUT/s),
   })
 })
+
+test('a role that loses its rights in the middle is not taken at its word, and one that was dropped is refused', async () => {
+  await using database = await freshDatabase(server, { template: template.name })
+  await using session = await database.open()
+  using warehouse = testWarehouse({ datasets: salesDatasets, maintenance: { jobs: 1 } })
+  const keeper = `keeper_${database.name}`
+  await session.run(`CREATE ROLE ${keeper} LOGIN IN ROLE ${database.target.user}`)
+  const at = warehouse.at({ ...database.target, user: keeper })
+  const words = ['maintain', 'vacuum', '--yes', '--json']
+  let running: ReturnType<typeof ended>
+  {
+    await using other = await database.open()
+    await other.run('BEGIN; LOCK TABLE public.sales_2023 IN SHARE UPDATE EXCLUSIVE MODE')
+    running = ended(startDwh(words, at))
+    await until(
+      session,
+      "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'VACUUM.*sales_2023'",
+    )
+    await session.run(`REVOKE ${database.target.user} FROM ${keeper}`)
+    await other.run('ROLLBACK')
+  }
+  // PostgreSQL skips what the role may not VACUUM, and calls it success.
+  const { code, stderr } = await running
+  expect({ code, stderr }).toMatchObject({ stderr: like(/PRIVILEGE_MISSING/) })
+  expect(code).not.toBe(0)
+  expect(await endings(session)).not.toContain('vacuum sales_2023: done')
+  await session.run(`DROP ROLE ${keeper}`)
+  expect(await dwh(words, at)).toMatchObject({ code: 3, stderr: like(/LOGIN_REFUSED/) })
+  await dwhDone(words, warehouse.at(database.target))
+  expect(await endings(session)).toContain('vacuum sales_2023: done')
+})

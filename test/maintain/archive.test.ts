@@ -191,6 +191,70 @@ test('out into files, proved, detached, dropped, and back again', async () => {
   expect(await session.one(contents)).toEqual(before)
 })
 
+test('what has become of a leaf and its table meanwhile', async () => {
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  await session.run(`
+    CREATE TABLE public.events (id bigint, day date NOT NULL, price numeric(10,2), PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+    CREATE TABLE public.events_2020 PARTITION OF public.events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+    INSERT INTO public.events SELECT n, date '2020-01-01' + n, n / 4.0 FROM generate_series(1, 300) AS n;
+    GRANT SELECT (id) ON public.events_2020 TO PUBLIC;
+    CREATE TABLE public.events_2020_archived ()`)
+  using warehouse = testWarehouse({ datasets: { events } })
+  const at = warehouse.at(database.target)
+  const sum = "SELECT sum(price)::text AS price, count(*) AS n FROM public.events WHERE day < '2021-01-01'"
+  const archive = ['partitions', 'archive', 'events', 'events_2020', '--yes', '--json']
+  const drop = ['partitions', 'drop', 'events', '--early', '--yes']
+  const thaw = ['partitions', 'thaw', 'events', 'events_2020', '--yes', '--json']
+
+  // A name that is taken leaves no leaf between the chairs.
+  const [{ aside }] = JSON.parse((await dwhDone(archive, at)).stdout).archived
+  expect(aside).toBe('public.events_2020_archived_2')
+  expect(
+    await session.one(
+      `SELECT count(attacl) AS granted FROM pg_attribute WHERE attrelid = '${aside}'::regclass AND attacl::text ~ '=r'`,
+    ),
+  ).toEqual({ granted: 0 })
+
+  // What somebody has attached by hand is read again: it is no archived leaf to drop.
+  const attach = `ALTER TABLE public.events ATTACH PARTITION ${aside} FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')`
+  await session.run(attach)
+  expect(await dwh(drop, at)).toMatchObject({
+    code: 1,
+    stderr: like(/TARGET_UNFIT .*belongs to public.events again; it was not dropped/),
+  })
+  expect(await session.one(sum)).toEqual({ price: '11287.50', n: 300 })
+  await session.run(`ALTER TABLE public.events DETACH PARTITION ${aside}`)
+
+  // Columns come, and change their types: what was archived fits a table of today, from the table and from the files.
+  await session.run(`ALTER TABLE public.events ADD COLUMN kind text NOT NULL DEFAULT 'old', ADD COLUMN double numeric GENERATED ALWAYS AS (price * 2) STORED,
+                       ALTER COLUMN price TYPE numeric(12,3)`)
+  expect(JSON.parse((await dwhDone(thaw, at)).stdout)).toMatchObject({ thawed: [{ from: 'table' }] })
+  const now =
+    "SELECT sum(price)::text AS price, sum(double)::text AS double, count(kind) AS n FROM public.events WHERE day < '2021-01-01'"
+  expect(await session.one(now)).toEqual({ price: '11287.500', double: '22575.000', n: 300 })
+  await dwhDone(archive, at)
+  await dwhDone(drop, at)
+  await session.run(
+    'ALTER TABLE public.events DROP COLUMN double, DROP COLUMN kind, ALTER COLUMN id TYPE numeric',
+  )
+  expect(await dwh(thaw, at)).toMatchObject({
+    code: 1,
+    stderr: like(
+      /TARGET_UNFIT the archive has columns that public.events has no more: "kind" text, "double" numeric.*ADD COLUMN "kind" text/s,
+    ),
+  })
+  await session.run(
+    'ALTER TABLE public.events ADD COLUMN kind text, ADD COLUMN double numeric, ADD COLUMN late int DEFAULT 3',
+  )
+  expect(JSON.parse((await dwhDone(thaw, at)).stdout)).toMatchObject({ thawed: [{ from: 'files' }] })
+  expect(await session.one(`${now} AND late = 3 AND pg_typeof(id) = 'numeric'::regtype`)).toEqual({
+    price: '11287.500',
+    double: '22575.000',
+    n: 300,
+  })
+})
+
 test.each(servers.slice(1))('every type comes back from the files on $name', async (newest) => {
   await using database = await freshDatabase(newest)
   await using session = await database.open()

@@ -9,7 +9,8 @@ import type { Task } from '../../maintain/task.ts'
 const outcomes: TaskOutcome[] = ['done', 'nothing', 'skipped', 'stopped', 'failed']
 
 /** Names without the quotes that they do not need. */
-const readable = (subject: string) => subject.replace(/"([a-z_][a-z0-9_$]*)"/g, '$1')
+const readable = (subject: string) =>
+  subject.replace(/"((?:[^"]|"")*)"/g, (quoted, name) => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoted))
 
 export function renderPlan(stream: Stream, tasks: Task[]): string {
   if (tasks.length === 0) return 'nothing to do'

@@ -6,8 +6,8 @@ import { recorded } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
 import type { ArchivedLeaf } from '../../ledger/archives.ts'
 import { underLease } from '../../ledger/lease.ts'
+import { archiveKey } from '../../maintain/archive/archiving.ts'
 import { dropArchived } from '../../maintain/archive/drop.ts'
-import { archiveKey } from '../../maintain/archive/write.ts'
 import { archivedLeaves } from './archived.ts'
 
 export const partitionsDrop = command({

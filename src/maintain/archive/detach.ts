@@ -4,12 +4,13 @@ import { type ArchivedLeaf, advanceArchive } from '../../ledger/archives.ts'
 import { closeSeal, readSeals, sealTriggers } from '../../ledger/seals.ts'
 import { fitName, ident, literal, type RelationName, relation, shown } from '../../postgres/identifiers.ts'
 import { climb, climbInTransaction } from '../../postgres/ladder.ts'
+import { findOid } from '../../postgres/relations.ts'
 import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { hasState, sqlstate } from '../../postgres/sqlstate.ts'
 import { spanSeconds } from '../../warehouse/values.ts'
+import type { Archiving, AttachedLeaf } from './archiving.ts'
 import { attachmentOf } from './attachment.ts'
-import type { Archiving, AttachedLeaf } from './write.ts'
 
 /**
  * Detaches a leaf: CONCURRENTLY, where an attempt that did not get its lock is finished by the next; in one piece beside a leaf
@@ -64,15 +65,16 @@ export async function putAside(
   leaf: AttachedLeaf,
 ): Promise<RelationName> {
   const { session, work, dataset, warehouse } = archiving
+  // Before it is detached: with no name to go by it would be neither here nor there.
+  const aside = await freeName(session, leaf)
   await detachLeaf(session, work, dataset.target, leaf)
-  const aside = { schema: leaf.schema, name: fitName(leaf.name, '_archived') }
   const seconds = spanSeconds(warehouse.maintenance.archive.keep)
   await climbInTransaction(session, work, { relations: [leaf] }, async () => {
     await session.run(`LOCK TABLE ONLY ${relation(leaf)} IN ACCESS EXCLUSIVE MODE`)
     const grantees = await session.rows<{ grantee: string | null }>(sql('maintain/grantees'), [leaf.oid])
     for (const { grantee } of grantees)
       await session.run(
-        `REVOKE ALL ON ${relation(leaf)} FROM ${grantee === null ? 'PUBLIC' : ident(grantee)}`,
+        `REVOKE ALL ON ${relation(leaf)} FROM ${grantee === null ? 'PUBLIC' : ident(grantee)} CASCADE`,
       )
     for (const one of await readSeals(session, [leaf.oid]))
       await closeSeal(session, { ...one, why: 'it was archived' })
@@ -85,4 +87,12 @@ export async function putAside(
     await advanceArchive(session, archive.archive, 'detached', { aside, seconds })
   })
   return aside
+}
+
+/** `sales_2015_archived`, with a number where another table is called so. */
+async function freeName(session: Session, { schema, name }: RelationName): Promise<RelationName> {
+  for (let n = 1; ; n++) {
+    const aside = { schema, name: fitName(name, n === 1 ? '_archived' : `_archived_${n}`) }
+    if ((await findOid(session, aside)) === undefined) return aside
+  }
 }

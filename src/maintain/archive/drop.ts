@@ -1,10 +1,11 @@
-import type { DwhError } from '../../errors.ts'
+import { DwhError } from '../../errors.ts'
 import type { Work } from '../../events.ts'
 import { type ArchivedLeaf, advanceArchive } from '../../ledger/archives.ts'
-import { parseRelation, type RelationName, relation } from '../../postgres/identifiers.ts'
+import { parseRelation, type RelationName, relation, shown } from '../../postgres/identifiers.ts'
 import { climbInTransaction } from '../../postgres/ladder.ts'
 import { findOid } from '../../postgres/relations.ts'
 import type { Session } from '../../postgres/session.ts'
+import { sql } from '../../postgres/sql-files.ts'
 import { proofColumns } from '../../proof/columns.ts'
 import { proveRelation } from '../../proof/hash.ts'
 import { attachmentOf } from './attachment.ts'
@@ -19,7 +20,7 @@ import { requireEqual } from './write.ts'
  * Locks: ACCESS EXCLUSIVE on the detached leaf, which nobody uses.
  *
  * @returns the bytes that it took, 0 where somebody has dropped it by hand
- * @throws DwhError INPUT_BROKEN, PROOF_FAILED, LOCK_HELD; the leaf stays then
+ * @throws DwhError INPUT_BROKEN, PROOF_FAILED, LOCK_HELD; TARGET_UNFIT where it is attached again; the leaf stays then
  */
 export async function dropArchived(session: Session, work: Work, archive: ArchivedLeaf): Promise<number> {
   await verifiedManifest(archive.folder, archive.sha256, work.signal)
@@ -29,6 +30,7 @@ export async function dropArchived(session: Session, work: Work, archive: Archiv
     let bytes = 0
     if (oid !== undefined) {
       await session.run(`LOCK TABLE ONLY ${relation(aside)} IN ACCESS EXCLUSIVE MODE`)
+      await requireAlone(session, aside, oid)
       requireEqual(
         archive,
         await proveRelation(session, await proofColumns(session, oid), `ONLY ${relation(aside)}`),
@@ -40,6 +42,15 @@ export async function dropArchived(session: Session, work: Work, archive: Archiv
     }
     await advanceArchive(session, archive.archive, 'dropped')
     return bytes
+  })
+}
+
+/** @throws DwhError TARGET_UNFIT where somebody has attached it by hand: its rows are read again */
+async function requireAlone(session: Session, aside: RelationName, oid: number): Promise<void> {
+  const kin = await session.row<RelationName>(sql('maintain/kin'), [oid])
+  if (!kin) return
+  throw new DwhError('TARGET_UNFIT', `${shown(aside)} belongs to ${shown(kin)} again; it was not dropped`, {
+    hint: `detach it, then drop it, or bring it back for good: dwh partitions thaw`,
   })
 }
 

@@ -18,9 +18,12 @@ import { findOid } from '../../postgres/relations.ts'
 import type { Session } from '../../postgres/session.ts'
 import { proofColumns } from '../../proof/columns.ts'
 import { proveRelation } from '../../proof/hash.ts'
-import { verifiedManifest } from './folder.ts'
+import { adaptStatements, agedStatements } from './adapt.ts'
+import type { Archiving } from './archiving.ts'
+import { type CatalogueColumn, catalogueColumns } from './columns.ts'
+import { type ArchiveManifest, verifiedManifest } from './folder.ts'
 import { readRows } from './formats.ts'
-import { type Archiving, requireEqual } from './write.ts'
+import { requireEqual } from './write.ts'
 
 /**
  * Brings an archived leaf back: the detached table where it is still there, else a new one from the files; either is compared with
@@ -46,18 +49,24 @@ export async function thawLeaf(
   const isKept = kept !== undefined && (await findOid(session, kept)) !== undefined
   const restored = { schema: leaf.schema, name: fitName(leaf.name, '_dwh_thaw') }
   const table = isKept ? kept : restored
-  if (!isKept)
-    await step(work, `restore ${leaf.name}`, () => restore(archiving, archive, target.oid, restored))
+  const today = await catalogueColumns(session, target.oid)
+  const restoring = () => restore(archiving, archive, { oid: target.oid, columns: today }, restored)
+  const archived = isKept ? undefined : await step(work, `restore ${leaf.name}`, restoring)
   const furniture = await readFurniture(session, target.oid, dataset)
   const oid = (await findOid(session, table)) as number
+  const columns = await catalogueColumns(session, oid)
+  // What a table has got since is no part of what was archived.
+  const own = archived ? columns.filter(({ name }) => archived.some((one) => one.name === name)) : columns
+  const adapted = adaptStatements(dataset.target, today, table, columns)
   await step(work, `compare ${leaf.name}`, async () => {
-    requireEqual(
-      archive,
-      await proveRelation(session, await proofColumns(session, oid), `ONLY ${relation(table)}`),
+    const hashed = (await proofColumns(session, oid)).filter(({ name }) =>
+      own.some((one) => one.name === name),
     )
+    requireEqual(archive, await proveRelation(session, hashed, `ONLY ${relation(table)}`))
   })
   await climbInTransaction(session, work, { relations: [dataset.target, table] }, async () => {
     await session.run(`LOCK TABLE ONLY ${relation(dataset.target)} IN SHARE UPDATE EXCLUSIVE MODE`)
+    for (const statement of adapted) await session.run(statement)
     await session.run(`ALTER TABLE ${relation(table)} RENAME TO ${ident(leaf.name)}`)
     if (isKept) for (const statement of furnishStatements(leaf, furniture)) await session.run(statement)
     if (!furniture.comment) await session.run(`COMMENT ON TABLE ${relation(leaf)} IS NULL`)
@@ -81,17 +90,27 @@ async function requireFree(session: Session, leaf: RelationName): Promise<void> 
   })
 }
 
-/** Into a table of its own, anew where a run that was killed has left half of it. */
+/**
+ * Into a table of its own, anew where a run that was killed has left half of it.
+ *
+ * @returns the columns that were archived
+ */
 async function restore(
   { session, work, dataset }: Archiving,
   archive: ArchivedLeaf,
-  parent: number,
+  parent: { oid: number; columns: CatalogueColumn[] },
   table: RelationName,
-): Promise<void> {
+): Promise<ArchiveManifest['columns']> {
   const manifest = await verifiedManifest(archive.folder, archive.sha256, work.signal)
-  const furniture = await readFurniture(session, parent, dataset)
+  const furniture = await readFurniture(session, parent.oid, dataset)
+  const aged = agedStatements(dataset.target, parent.columns, table, manifest.columns)
   await session.run(`DROP TABLE IF EXISTS ${relation(table)}`)
-  for (const statement of standaloneLeafStatements(dataset.target, table, furniture))
+  for (const statement of [...standaloneLeafStatements(dataset.target, table, furniture), ...aged])
     await session.run(statement)
-  await readRows(session, work, { folder: archive.folder, manifest }, table, false)
+  // Today's table says which columns it computes by itself.
+  const generated = new Set(parent.columns.flatMap(({ name, is_generated }) => (is_generated ? name : [])))
+  const columns = manifest.columns.map((one) => ({ ...one, is_generated: generated.has(one.name) }))
+  const files = { folder: archive.folder, manifest: { ...manifest, columns } }
+  await readRows(session, work, files, table, false)
+  return manifest.columns
 }

@@ -1,9 +1,8 @@
 import { DwhError } from '../../errors.ts'
-import { step, type Work } from '../../events.ts'
+import { step } from '../../events.ts'
 import { type ArchivedLeaf, advanceArchive, listArchives, openArchive } from '../../ledger/archives.ts'
 import { readSeals } from '../../ledger/seals.ts'
 import { packageVersion } from '../../package.ts'
-import type { PartitionedDataset } from '../../partitions/create.ts'
 import { planSeal, sealLeaves } from '../../partitions/seal.ts'
 import { type RelationName, relation, shown } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
@@ -11,33 +10,14 @@ import { sql } from '../../postgres/sql-files.ts'
 import { inTransaction } from '../../postgres/transaction.ts'
 import { proofColumns } from '../../proof/columns.ts'
 import { equalProofs, type Proof, proofVectors, proveRelation } from '../../proof/hash.ts'
-import type { Warehouse } from '../../warehouse/load.ts'
 import { plainCount } from '../words.ts'
+import type { Archiving, AttachedLeaf } from './archiving.ts'
 import { attachmentOf } from './attachment.ts'
 import { catalogueColumns, storedColumns } from './columns.ts'
 import { writeDump } from './dump.ts'
 import { ArchiveDraft, type ArchiveFormat, archivesOf, verifiedManifest } from './folder.ts'
 import { restoreScratch } from './formats.ts'
 import { onDisk, writeParquet } from './parquet.ts'
-
-/** What every step of an archived leaf needs. */
-export interface Archiving {
-  session: Session
-  work: Work
-  run: number
-  warehouse: Warehouse
-  dataset: PartitionedDataset
-}
-
-/** What archiving, thawing and dropping of leaves of one table is leased as. */
-export function archiveKey({ target }: PartitionedDataset): string {
-  return `archive ${relation(target)}`
-}
-
-/** A leaf that is attached. */
-export interface AttachedLeaf extends RelationName {
-  oid: number
-}
 
 /**
  * Brings a leaf into files that were restored once and compared: sealed, written, read back into a table of this session. What

@@ -1,7 +1,7 @@
 import { relation } from '../../postgres/identifiers.ts'
 import { climbInSession } from '../../postgres/ladder.ts'
 import type { Session } from '../../postgres/session.ts'
-import { bytesOf, type CaredTable, readTable } from '../tables.ts'
+import { bytesOf, type CaredTable, readTable, requireMaintainable } from '../tables.ts'
 import type { Ending, Task, Turn } from '../task.ts'
 import { plainBytes } from '../words.ts'
 import type { Method } from './choose.ts'
@@ -42,6 +42,7 @@ async function run(turn: Turn, rewrite: Rewrite): Promise<Ending> {
   const { table, bloat, method, reason } = rewrite
   const now = await readTable(session, table)
   if (now?.file !== table.file) return { outcome: 'nothing', reason: 'it was rewritten meanwhile' }
+  requireMaintainable(now)
   const before = await countRows(session, table)
   await act(turn, rewrite)
   const rows = await compareRows(session, table, before)
