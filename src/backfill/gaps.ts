@@ -44,7 +44,8 @@ function gapsOf(group: Chunk[], from: string | undefined, to: string | undefined
       .map(([, days]) => days[1])
       .toSorted()
       .at(-1) as string)
-  const counts = ({ state }: Chunk) => state === 'done' || state === 'flagged'
+  // What gave way to a later one is there by that.
+  const counts = ({ state }: Chunk) => state === 'done' || state === 'flagged' || state === 'superseded'
   const there = dated.filter(([chunk]) => counts(chunk)).map(([, days]) => days)
   const of = { dataset: first.dataset, source: first.source, parameters: first.parameters }
   // What another chunk should have brought is told apart from what none was asked for.

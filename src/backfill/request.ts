@@ -224,11 +224,21 @@ export function spansOf({ from, to, ...periods }: Days): DaySpan[] | undefined {
   return [{ from, to }]
 }
 
+/** The first year and the last one whose neighbours have four digits too, and that every zone can tell. */
+const [firstYear, lastYear] = [2, 9990]
+
 /**
- * @throws DwhError USAGE where a dataset needs days and none are said
+ * @throws DwhError USAGE where a dataset needs days and none are said, and for years that no table has
  */
 export function requireDays(pairs: Pair[], spans: DaySpan[] | undefined): void {
   const [needy] = pairs.filter(({ hasWindows }) => hasWindows)
+  const [first, last] = [spans?.[0]?.from, spans?.at(-1)?.to]
+  const odd = [first, last].find((day) => day && (day.year < firstYear || day.year > lastYear))
+  if (odd)
+    throw new DwhError(
+      'USAGE',
+      `${odd} lies beyond the years from ${firstYear} to ${lastYear}; nothing was changed`,
+    )
   if (needy && !spans) {
     throw new DwhError('USAGE', `which days of ${needy.dataset.name}/${needy.source}? nothing was changed`, {
       hint: 'say so with --from 2024-01-01 --to 2025-01-01, --year 2024, --quarter 2024-Q1, --month 2024-01 or --day 2024-01-15',

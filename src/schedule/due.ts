@@ -50,17 +50,22 @@ export function nextDue(times: Times, after: number): number {
   const key = `${times.cron} ${times.zone}`
   const known = answers.get(key)
   if (known && known.after <= after && after < known.next) return known.next
+  const next = firstDue(times, after)
+  answers.set(key, { after, next })
+  return next
+}
+
+function firstDue(times: Times, after: number): number {
   // 29 February may be eight years away.
   const { value } = dueTimes(times, after, after + 9 * 366 * day).next()
   if (!value) throw new RangeError(`${times.cron} is never due`)
-  answers.set(key, { after, next: value.at })
   return value.at
 }
 
 /** The longest time between two due times that follow each other, in seconds, within the year after a moment. */
 export function longestPeriod(times: Times, after: number): number {
-  let last = nextDue(times, after)
-  let longest = nextDue(times, last) - last
+  let last = firstDue(times, after)
+  let longest = firstDue(times, last) - last
   for (const { at } of dueTimes(times, last, last + 366 * day)) {
     longest = Math.max(longest, at - last)
     last = at

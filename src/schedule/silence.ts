@@ -9,6 +9,9 @@ export interface Silent extends LastDone {
   allowed: number
 }
 
+/** Seconds beyond its period that every job may be silent. */
+const leastSilence = 3600
+
 /**
  * The dead-man's check: jobs that have not done what they are there for within their longest period and a little more, whatever
  * their exit codes said. A job that is paused is no silent one.
@@ -17,6 +20,8 @@ export async function silentJobs(session: Session, warehouse: string): Promise<S
   if (!(await ledgerPresence(session)).has_slots) return []
   const jobs = await lastDone(session, warehouse)
   return jobs.flatMap((job) => {
+    // Most jobs, at most times: whoever runs hundreds must not walk through hundreds of years.
+    if (job.definition.dead_after === null && job.seconds <= leastSilence) return []
     const allowed = allowedSilence(job)
     return job.paused_at === null && job.seconds > allowed ? [{ ...job, allowed }] : []
   })
@@ -26,7 +31,7 @@ export async function silentJobs(session: Session, warehouse: string): Promise<S
 function allowedSilence({ definition, known_from, done_at }: LastDone): number {
   if (definition.dead_after !== null) return definition.dead_after
   const period = periodOf(definition, (done_at ?? known_from).getTime())
-  return period + Math.max(3600, period / 10)
+  return period + Math.max(leastSilence, period / 10)
 }
 
 /** Without the changes of its clock where this machine does not know its zone. */

@@ -28,6 +28,13 @@ describe('which days', () => {
     )
   })
 
+  test('of years that tables and ledger can tell', () => {
+    for (const year of ['0000-01-01', '0001-01-01', '9999-01-01'])
+      expect(() => requireDays([], spansOf({ year: [date(year)] }))).toThrow(
+        /lies beyond the years from 2 to 9990; nothing/,
+      )
+  })
+
   test('in one way only, and forwards', () => {
     const year = date('2024-01-01')
     expect(() => spansOf({ year: [year], month: [year] })).toThrow(/one of --from and --to/)

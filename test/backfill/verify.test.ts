@@ -26,6 +26,21 @@ test('a certificate, and every kind of difference', async () => {
   place.put('data/2024-01-01.csv', 'taken_on,line\n2024-01-05,a\n2024-01-06,b\n')
   await place.backfill('log', [month(1)])
 
+  // A backfill whose windows another one has brought since lacks none of them.
+  const again = await place.backfill('measure', [month(6)])
+  expect(await place.verify({ backfill, from: '2024-05-01' })).toMatchObject({
+    chunks: [
+      { finding: 'equal' },
+      {
+        finding: 'rewritten',
+        expected: 60,
+        note: `chunk ${again.chunks[0]?.chunk} has brought the whole window since`,
+      },
+    ],
+    gaps: [],
+    differences: 0,
+  })
+
   await place.session.run("DELETE FROM measure WHERE taken_on = '2024-01-17'")
   await place.session.run("UPDATE measure SET value = 1.5 WHERE site = 1 AND taken_on = '2024-02-17'")
   await place.session.run("INSERT INTO measure VALUES (9, '2024-05-05', 'piezo', 1)")

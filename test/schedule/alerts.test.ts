@@ -184,6 +184,20 @@ test('people are told once when a job fails, once when it goes well again, and b
   )
   await session.run('UPDATE dwh.slots SET exit_code = 5 WHERE $1 = ANY (runs)', [run])
   expect(await silence()).toBe('yes')
+
+  // Nothing has failed yet where daemons die under a slot again and again, but people should know.
+  await session.run(
+    `INSERT INTO dwh.slots (warehouse, job, due_at, started_at, attempts) VALUES ('test', 'nightly', '2027-01-01', '2027-01-01', 3)`,
+  )
+  const before = web.bodies.length
+  await pass()
+  expect(web.bodies.slice(before)).toMatchObject([
+    { state: 'resolved', condition: 'missed' },
+    {
+      ...{ state: 'open', condition: 'failure' },
+      message: expect.stringMatching(/was begun 3 times, and its daemons died; it is tried again$/),
+    },
+  ])
 })
 
 test('leaves that end, a drill that is overdue and a disk that fills are told once, and once when they are over', async () => {

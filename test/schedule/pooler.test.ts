@@ -13,8 +13,13 @@ test('behind pgbouncer: refused where connections are shared, with what mends it
   using warehouse = testWarehouse({
     schedule: { jobs: { yearly: { cron: '0 0 1 1 *', run: ['migrate status'] } } },
   })
-  for (const more of ['', 'server_round_robin = 1\nmin_pool_size = 5', 'default_pool_size = 2']) {
-    await using shared = await pgbouncer(database.target, 'transaction', more)
+  for (const [mode, more] of [
+    ['transaction', ''],
+    ['transaction', 'server_round_robin = 1\nmin_pool_size = 5'],
+    ['transaction', 'default_pool_size = 2'],
+    ['statement', ''],
+  ] as const) {
+    await using shared = await pgbouncer(database.target, mode, more)
     if (!shared) return context.skip(noPooler)
     expect(await dwh(['schedule', 'run', '--once'], warehouse.at(shared.target))).toMatchObject({
       code: 3,

@@ -12,7 +12,11 @@ import type { Target } from '../../src/postgres/target.ts'
  *
  * @param settings further lines of its pgbouncer.ini
  */
-export async function pgbouncer(target: Target, mode: 'session' | 'transaction', settings = '') {
+export async function pgbouncer(
+  target: Target,
+  mode: 'session' | 'transaction' | 'statement',
+  settings = '',
+) {
   if (spawnSync('pgbouncer', ['--version']).status !== 0) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'pgbouncer-'))
   chmodSync(folder, 0o777)

@@ -68,5 +68,7 @@ export const scheduleList = command({
 })
 
 function stateText({ state, paused_at, paused_by }: JobLine): string {
-  return state === 'paused' && paused_at ? `paused since ${moment(paused_at)} by ${paused_by}` : state
+  if (!paused_at || state === 'gone') return state
+  const paused = `paused since ${moment(paused_at)} by ${paused_by}`
+  return state === 'running' ? `running, ${paused}` : paused
 }

@@ -69,27 +69,27 @@ export class JsonTemplate {
    * @returns undefined where it looks otherwise; what comes back is there until the next call
    */
   match(latin1: string, from: number, to: number): Found | undefined {
-    const values = this.#pattern && this.#exec(this.#pattern, latin1, from, to)
-    if (!values) return undefined
-    this.#found.values = values
+    const pattern = this.#pattern
+    if (!pattern) return undefined
+    pattern.lastIndex = from
+    const values = pattern.exec(latin1)
+    if (!this.#count(values !== null && pattern.lastIndex === to)) return undefined
+    this.#found.values = values as RegExpExecArray
     return this.#found
   }
 
   /** Where the record ends that begins at an index; -1 where it looks otherwise, or is not whole. */
   endOf(latin1: string, from: number): number {
     const pattern = this.#pattern
-    return pattern && this.#exec(pattern, latin1, from) ? pattern.lastIndex : -1
+    if (!pattern) return -1
+    pattern.lastIndex = from
+    return this.#count(pattern.test(latin1)) ? pattern.lastIndex : -1
   }
 
-  #exec(pattern: RegExp, latin1: string, from: number, to?: number): RegExpExecArray | undefined {
-    pattern.lastIndex = from
-    const values = pattern.exec(latin1)
-    if (values !== null && (to === undefined || pattern.lastIndex === to)) {
-      this.#hits++
-      return values
-    }
-    if (++this.#misses > this.#hits + mostMisses) this.#pattern = undefined
-    return undefined
+  #count(isHit: boolean): boolean {
+    if (isHit) this.#hits++
+    else if (++this.#misses > this.#hits + mostMisses) this.#pattern = undefined
+    return isHit
   }
 }
 
