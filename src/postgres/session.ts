@@ -36,7 +36,7 @@ export class Session implements AsyncDisposable {
   /** As in server_version_num: 150018 for 15.18. */
   readonly serverVersion: number
   readonly #client: pg.Client
-  readonly #work: Work
+  #work: Work
   #pid = 0
   #lost: Error | undefined
 
@@ -72,7 +72,7 @@ export class Session implements AsyncDisposable {
     })
     client.on('notice', (notice) => {
       if (notice.severity === 'WARNING' && notice.message)
-        work.emit({ type: 'warning', message: notice.message })
+        session.#work.emit({ type: 'warning', message: notice.message })
     })
     work.signal.addEventListener('abort', session.#cancel)
     try {
@@ -101,6 +101,13 @@ export class Session implements AsyncDisposable {
   /** Of its backend. */
   get pid(): number {
     return this.#pid
+  }
+
+  /** From now on it does the work of somebody else: that hears its events, and stops it. */
+  serve(work: Work): void {
+    this.#work.signal.removeEventListener('abort', this.#cancel)
+    this.#work = work
+    work.signal.addEventListener('abort', this.#cancel)
   }
 
   /** A second connection to the same database, for work beside this one. */
