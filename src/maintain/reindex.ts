@@ -123,7 +123,10 @@ function dropTask(index: CaredIndex): Task {
     subject,
     plan: 'drop it: a rebuild that was killed has left it',
     async run({ session, work }) {
-      if (await isOfAnother(session, index)) return { outcome: 'skipped', reason: 'somebody builds it' }
+      const now = (await readIndexes(session, [index.table_oid])).find(({ oid }) => oid === index.oid)
+      // Since the plan somebody may have made an index of it that is used.
+      if (!now?.is_remnant) return { outcome: 'nothing', reason: 'it is gone, or valid by now' }
+      if (now.is_being_built) return { outcome: 'skipped', reason: 'somebody builds it' }
       const ladder = { relations: [index] }
       await climbInSession(session, work, ladder, () =>
         session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${subject}`),
@@ -172,11 +175,6 @@ function rebuildTask(index: CaredIndex, why: string, tablespace: string | undefi
       }
     },
   }
-}
-
-async function isOfAnother(session: Session, index: CaredIndex): Promise<boolean> {
-  const all = await readIndexes(session, [index.table_oid])
-  return all.some(({ oid, is_being_built }) => oid === index.oid && is_being_built)
 }
 
 /** A rebuild that was stopped leaves its half of the work; where it cannot be dropped now the next run does it. */

@@ -8,6 +8,7 @@ import { TaskLimits } from './limits.ts'
 import { Recorder } from './recorder.ts'
 import type { Task } from './task.ts'
 import type { MaintenanceWindow } from './window.ts'
+import { readable } from './words.ts'
 
 export interface TaskResult extends TaskEnd {
   task: Task
@@ -79,7 +80,7 @@ async function keepIdle(
     const { idle, name, subject, plan: reason } = task
     if (!idle) return []
     if (idle === 'skipped')
-      work.emit({ type: 'step', step: `${name} ${subject}`, state: 'skipped', detail: reason })
+      work.emit({ type: 'step', step: `${name} ${readable(subject)}`, state: 'skipped', detail: reason })
     return [{ task, outcome: idle, reason, seconds: 0, error: undefined }]
   })
 }
@@ -88,7 +89,7 @@ async function keepIdle(
 const stops: ErrorCode[] = ['TIMED_OUT', 'INTERRUPTED']
 
 async function runTask(work: Work, task: Task, options: RunOptions, recorder: Recorder): Promise<TaskResult> {
-  const title = `${task.name} ${task.subject}`
+  const title = `${task.name} ${readable(task.subject)}`
   const started = performance.now()
   const number = await recorder.keep((ledger) =>
     openTask(ledger, options.run, options.warehouse, task.name, task.subject),

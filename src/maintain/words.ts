@@ -12,3 +12,7 @@ export function plainBytes(value: number): string {
   const scaled = value / 1024 ** exponent
   return `${exponent === 0 || Math.abs(scaled) >= 100 ? Math.round(scaled) : scaled.toFixed(1)} ${units[exponent]}`
 }
+
+/** Names without the quotes that they do not need. */
+export const readable = (subject: string) =>
+  subject.replace(/"((?:[^"]|"")*)"/g, (quoted, name) => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoted))

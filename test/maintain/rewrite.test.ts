@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { planReindex } from '../../src/maintain/reindex.ts'
 import type { Session } from '../../src/postgres/session.ts'
+import { loadWarehouse } from '../../src/warehouse/load.ts'
 import { told } from '../partitions/sealing.ts'
 import { dwh, dwhDone, ended, startDwh } from '../support/cli.ts'
 import { databaseTemplate, freshDatabase } from '../support/database.ts'
 import { server } from '../support/servers.ts'
 import { until } from '../support/until.ts'
 import { testWarehouse } from '../support/warehouse.ts'
+import { quietWork } from '../support/work.ts'
 import { sales, salesDatasets } from './fixture.ts'
 
 const like = (pattern: string | RegExp) => expect.stringMatching(pattern)
@@ -156,3 +160,33 @@ test.skipIf(!existsSync('/usr/lib/postgresql/15/bin/pg_repack'))(
     await writer.run('ROLLBACK')
   },
 )
+
+test('what a killed rebuild has left is dropped, but not what somebody has made an index of since the plan', async () => {
+  await using database = await freshDatabase(server, { template: template.name })
+  await using session = await database.open()
+  await session.run(`
+    CREATE INDEX sales_2022_note_ccnew ON public.sales_2022 (note);
+    CREATE INDEX sales_2023_note_ccold1 ON public.sales_2023 (note);
+    CREATE INDEX note_ccnew ON public.sales_2024 (note);
+    UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY (ARRAY['public.sales_2022_note_ccnew'::regclass, 'public.sales_2023_note_ccold1'])`)
+  using folder = testWarehouse({ datasets: salesDatasets })
+  const warehouse = loadWarehouse(join(folder.folder, 'dwh.yaml'))
+  const work = quietWork()
+  const scene = { session, work, warehouse, datasets: warehouse.datasets, tablespace: undefined }
+  const tasks = (await planReindex(scene)).filter(({ idle }) => !idle)
+  expect(tasks.map(({ subject }) => subject)).toEqual([
+    '"public"."sales_2022_note_ccnew"',
+    '"public"."sales_2023_note_ccold1"',
+  ])
+  await session.run(
+    "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'public.sales_2022_note_ccnew'::regclass",
+  )
+  const ends = []
+  for (const task of tasks) ends.push((await task.run({ session, work, run: 1 })).outcome)
+  expect(ends).toEqual(['nothing', 'done'])
+  expect(
+    await session.one(
+      "SELECT string_agg(relname, ' ' ORDER BY relname) AS left FROM pg_class WHERE relname ~ '_cc(new|old)'",
+    ),
+  ).toEqual({ left: 'note_ccnew sales_2022_note_ccnew' })
+})

@@ -5,12 +5,9 @@ import { DwhError } from '../../errors.ts'
 import type { TaskOutcome } from '../../ledger/tasks.ts'
 import type { TaskResult } from '../../maintain/run.ts'
 import type { Task } from '../../maintain/task.ts'
+import { readable } from '../../maintain/words.ts'
 
 const outcomes: TaskOutcome[] = ['done', 'nothing', 'skipped', 'stopped', 'failed']
-
-/** Names without the quotes that they do not need. */
-const readable = (subject: string) =>
-  subject.replace(/"((?:[^"]|"")*)"/g, (quoted, name) => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoted))
 
 export function renderPlan(stream: Stream, tasks: Task[]): string {
   if (tasks.length === 0) return 'nothing to do'
@@ -33,6 +30,7 @@ export function planJson({ name, subject, plan, idle }: Task) {
 export function renderSum(results: TaskResult[]): string {
   const of = (outcome: TaskOutcome) => results.filter((one) => one.outcome === outcome).length
   const parts = outcomes.filter((outcome) => of(outcome) > 0).map((outcome) => `${of(outcome)} ${outcome}`)
+  if (results.length === 0) return 'nothing to do'
   const freed = results.reduce((sum, { after }) => sum + freedOf(after), 0)
   return `${plural(results.length, 'task')}: ${parts.join(', ')}${freed > 0 ? `; ${bytes(freed)} freed` : ''}`
 }
