@@ -1,4 +1,3 @@
--- Whether the server's machine is this one, and which PostgreSQL it is.
+-- Whether the server's machine is this one.
 -- Locks: none.
-SELECT inet_server_addr() IS NULL OR host(inet_server_addr()) IN ('127.0.0.1', '::1') AS is_local,
-       current_setting('server_version_num')::integer AS version
+SELECT inet_server_addr() IS NULL OR host(inet_server_addr()) IN ('127.0.0.1', '::1') AS is_local

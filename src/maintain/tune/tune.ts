@@ -42,9 +42,7 @@ export interface Tuning {
  * @throws DwhError USAGE where the machine is not known
  */
 export async function tune(session: Session, warehouse: Warehouse, given: Partial<Machine>): Promise<Tuning> {
-  const { is_local, version } = await session.one<{ is_local: boolean; version: number }>(
-    sql('maintain/server'),
-  )
+  const { is_local } = await session.one<{ is_local: boolean }>(sql('maintain/server'))
   const machine = machineOf(is_local, given)
   const rows = await session.rows<Setting & { name: string }>(sql('maintain/settings'), [names])
   const tables = await readTables(session, warehouse.datasets)
@@ -64,7 +62,7 @@ export async function tune(session: Session, warehouse: Warehouse, given: Partia
     for (const oid of await closedLeaves({ session }, dataset, warehouse.maintenance.freeze_after))
       closed.add(oid)
   const facts = {
-    ...{ machine, version, settings: new Map(rows.map((row) => [row.name, row])) },
+    ...{ machine, settings: new Map(rows.map((row) => [row.name, row])) },
     bytes: tables.reduce((sum, table) => sum + bytesOf(table), 0),
     largest: Math.max(0, ...tables.map(bytesOf)),
     widestLocks: widest?.locks ?? 0,
