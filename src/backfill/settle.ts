@@ -4,6 +4,7 @@ import { type BackfillSettings, want } from '../ledger/backfills.ts'
 import type { ChunkResult, Claim } from '../ledger/chunk.ts'
 import { endOfAttempt, failChunk, releaseChunk } from '../ledger/chunks.ts'
 import type { Session } from '../postgres/session.ts'
+import { hintOfSource } from './source-hint.ts'
 
 /** What trying again may mend. */
 const transient: ErrorCode[] = [
@@ -47,7 +48,9 @@ export async function settle(
   const mayTry = transient.includes(error.code) && claim.tries <= settings.retries
   const pause = mayTry ? pauseBefore(claim.tries) : undefined
   const settled: Settled = pause === undefined ? { state: 'failed' } : { state: 'again', pause }
-  if (!(await patiently(() => failChunk(session, claim, error, pause))))
+  const { code, message, hint } = error
+  const told = { code, message, hint: hint === undefined ? undefined : hintOfSource(hint) }
+  if (!(await patiently(() => failChunk(session, claim, told, pause))))
     return endedOr(session, claim, { state: 'released' })
   if (pause === undefined && settings.stop_on_error) await want(session, claim.backfill, 'pause')
   return settled

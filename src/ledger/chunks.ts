@@ -110,7 +110,7 @@ export async function finishChunk(session: Session, claim: Claim, result: ChunkR
 export async function failChunk(
   session: Session,
   { chunk, worker, attempts }: Claim,
-  { code, message, hint }: DwhError,
+  { code, message, hint }: Pick<DwhError, 'code' | 'message' | 'hint'>,
   seconds: number | undefined,
 ): Promise<boolean> {
   const failed = await session.row(sql('ledger/fail_chunk'), [

@@ -17,10 +17,7 @@ import type { Hands, LoadOptions } from './options.ts'
 import type { LoadPlan } from './plan.ts'
 import { PlacesNeeded } from './publish/deduplicate.ts'
 import { publish } from './publish/publish.ts'
-import { openArrivals } from './send/arrivals.ts'
-import { openRefusal } from './send/at-once.ts'
 import { Dispatch } from './send/dispatch.ts'
-import { openCourt } from './send/judge.ts'
 import { RejectLog } from './send/reject-log.ts'
 import { sendInput } from './send/send.ts'
 
@@ -139,9 +136,6 @@ class Attempt {
 
   async run(): Promise<LoadFigures> {
     for (const member of this.#crew.sessions) {
-      await openCourt(member, this.#plan.target)
-      await openArrivals(member, this.#plan.target)
-      await openRefusal(member)
       await member.run(sql('load/give_memory'))
       // The last transaction waits for the disk, and with it for all that was written before.
       if (this.#plan.landing !== 'target') await member.run('SET synchronous_commit = off')

@@ -9,9 +9,11 @@ import { freshness } from '../partitions/freshness.ts'
 import { type Disk, serverDisk } from '../postgres/disk.ts'
 import { shown } from '../postgres/identifiers.ts'
 import type { Session } from '../postgres/session.ts'
+import type { Statement } from '../postgres/sql-files.ts'
 import { sql } from '../postgres/sql-files.ts'
 import type { Warehouse } from '../warehouse/load.ts'
 import { spanSeconds } from '../warehouse/values.ts'
+import { expectedBytes } from './bloat.ts'
 import { type DatasetGrowth, growthOf, type SizeRow } from './growth.ts'
 import type { Period } from './period.ts'
 import { runways } from './runways.ts'
@@ -25,6 +27,8 @@ export interface LeafFacts {
   toast_bytes: number
   dead_rows: number
   dead_share: number
+  /** Of the heap what the live rows do not need, by the statistics of the last ANALYZE; null before the first. */
+  free_bytes: number | null
   compression: string | null
   analyzed_at: Date | null
 }
@@ -37,6 +41,7 @@ export interface DatasetFacts {
   bytes: number
   dead_rows: number
   dead_share: number
+  free_bytes: number | null
   freshness: string | null
   /** Days to the end of its leaves; null where no policy makes any by the clock. */
   runway_days: number | null
@@ -119,14 +124,14 @@ export async function reportFacts(
   const { from, until } = period
   const span = [warehouse.name, from, until]
   const hasSlots = (await ledgerPresence(session)).has_slots
-  const ledger = async <T>(name: string, ...more: (string | number | Date)[]) =>
-    hasSlots ? await session.rows<T>(sql(`report/${name}`), [...span, ...more]) : []
+  const ledger = async <T>(query: Statement, ...more: (string | number | Date)[]) =>
+    hasSlots ? await session.rows<T>(query, [...span, ...more]) : []
   const server = await session.one<ReportFacts['server'] & { now: Date }>(sql('report/server'))
-  const sizes = await ledger<SizeRow>('sizes')
+  const sizes = await ledger<SizeRow>(sql('report/sizes'))
   const disk = await serverDisk(session)
   const datasets = await datasetFacts(session, warehouse, sizes, hasSlots)
   const pace = datasets.reduce((sum, { growth }) => sum + (growth.bytes_per_day ?? 0), 0)
-  const slots = await ledger<SlotFacts & { job: string }>('slots', mostSlots)
+  const slots = await ledger<SlotFacts & { job: string }>(sql('report/slots'), mostSlots)
   const backups = await backupFacts(warehouse)
   const { now, ...figures } = server
   return {
@@ -137,14 +142,14 @@ export async function reportFacts(
     disk: disk ? { ...disk, days_left: pace > 0 ? Math.floor(disk.free / pace) : null } : null,
     datasets,
     days: [...new Set(sizes.map(({ day }) => day))],
-    runs: await ledger('runs_by_day'),
-    failed: await ledger('failed_runs', mostTold),
-    slow: await ledger('slow_steps', mostTold),
+    runs: await ledger(sql('report/runs_by_day')),
+    failed: await ledger(sql('report/failed_runs'), mostTold),
+    slow: await ledger(sql('report/slow_steps'), mostTold),
     jobs: [...Map.groupBy(slots, ({ job }) => job)].map(([job, ofJob]) => ({
       job,
       slots: ofJob.map(({ due_at, state, reason, seconds }) => ({ due_at, state, reason, seconds })),
     })),
-    tasks: await ledger('tasks'),
+    tasks: await ledger(sql('report/tasks')),
     backups,
     alerts: hasSlots
       ? (await listAlerts(session, warehouse.name, [], true)).map(
@@ -161,7 +166,13 @@ export async function reportFacts(
   }
 }
 
-type LeafRow = Omit<LeafFacts, 'leaf'> & { place: number; schema: string; name: string; is_leaf: boolean }
+type LeafRow = Omit<LeafFacts, 'leaf' | 'free_bytes'> & {
+  oid: number
+  place: number
+  schema: string
+  name: string
+  is_leaf: boolean
+}
 
 async function datasetFacts(
   session: Session,
@@ -173,15 +184,17 @@ async function datasetFacts(
     datasets.map(({ target }) => target.schema),
     datasets.map(({ target }) => target.name),
   ])
+  const expected = await expectedBytes(session, rows)
   const last = hasLedger ? await findLastDatasetRuns(session, warehouse) : []
   const reach = await runways(session, datasets)
   const facts: DatasetFacts[] = []
   for (const [index, dataset] of datasets.entries()) {
     const own = rows.filter(({ place }) => place === index + 1)
-    const leaves = own.map(({ place: _, schema, name, is_leaf: __, ...leaf }) => ({
-      leaf: shown({ schema, name }),
-      ...leaf,
-    }))
+    const leaves = own.map(({ oid, place: _, schema, name, is_leaf: __, ...leaf }) => {
+      const live = expected.get(oid) ?? null
+      const free = live === null ? null : Math.max(0, leaf.heap_bytes - live)
+      return { leaf: shown({ schema, name }), ...leaf, free_bytes: free }
+    })
     const dead = sum(leaves, ({ dead_rows }) => dead_rows)
     const live = sum(leaves, ({ rows }) => rows ?? 0)
     const run = last.find((one) => one.dataset === dataset.name)
@@ -193,6 +206,9 @@ async function datasetFacts(
       bytes: sum(leaves, bytesOf),
       dead_rows: dead,
       dead_share: dead + live > 0 ? dead / (dead + live) : 0,
+      free_bytes: leaves.some((leaf) => leaf.free_bytes !== null)
+        ? sum(leaves, (leaf) => leaf.free_bytes ?? 0)
+        : null,
       freshness: own.length > 0 ? await freshness(session, dataset) : null,
       runway_days: reach.get(dataset.name) ?? null,
       last_run: run

@@ -1,3 +1,4 @@
+import { bloatText } from './bloat.ts'
 import type { ReportFacts } from './facts.ts'
 import { lastDay } from './period.ts'
 import { tiles } from './tiles.ts'
@@ -25,13 +26,17 @@ export function renderMarkdown(facts: ReportFacts): string {
       : []),
     '## Datasets',
     table(
-      ['dataset', 'rows', 'size', 'in this time', 'dead rows', 'freshest', 'reaches'],
+      ['dataset', 'rows', 'size', 'in this time', 'dead rows', 'bloat', 'freshest', 'reaches'],
       facts.datasets.map((one) => [
         one.dataset,
         one.kind === 'missing' ? 'missing' : number(one.rows),
         bytes(one.bytes),
         one.growth.bytes === null ? '' : change(one.growth.bytes),
         one.dead_share > 0 ? percent(one.dead_share) : '',
+        bloatText(
+          one.free_bytes,
+          one.leaves.reduce((sum, { heap_bytes }) => sum + heap_bytes, 0),
+        ),
         one.freshness ?? '',
         one.runway_days === null ? '' : plural(one.runway_days, 'day'),
       ]),

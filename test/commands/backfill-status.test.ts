@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { hintOfSource } from '../../src/backfill/source-hint.ts'
 import { backfillDocument } from '../../src/cli/backfill.ts'
 import { nextSteps, reasons, stretches } from '../../src/commands/backfill/windows.ts'
 import { seedBackfill } from '../support/backfills.ts'
@@ -6,6 +7,22 @@ import { dwh } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
 import { server } from '../support/servers.ts'
 import { testWarehouse } from '../support/warehouse.ts'
+
+test('what helps is said as the warehouse file says it, for a backfill has no flags for it', () => {
+  expect(
+    [
+      'say --no-header and --columns a,b,c if it should be read without one',
+      'say in which encoding it is written: --encoding windows-1252',
+      'name the columns with --columns, or say in `map` of the dataset x where they come from',
+      'see why: dwh rejects list --load 1; or allow more with --max-rejects',
+    ].map(hintOfSource),
+  ).toEqual([
+    'say `header: false` and `columns: [a,b,c]` in the source if it should be read without one',
+    'say in which encoding it is written: `encoding: windows-1252` in the source',
+    'name the columns with `columns` in the source, or say in `map` of the dataset x where they come from',
+    'see why: dwh rejects list --load 1; or allow more with `rejects` of the thresholds of the dataset',
+  ])
+})
 
 const like = (pattern: RegExp) => expect.stringMatching(pattern)
 

@@ -43,6 +43,7 @@ describe('dwh report', () => {
           kind: 'plain',
           rows: 2000,
           runway_days: null,
+          free_bytes: expect.any(Number),
           growth: { bytes_per_day: 1_500_000 },
         },
         { dataset: 'absent', kind: 'missing', leaves: [], freshness: null, growth: { bytes: null } },
@@ -105,8 +106,10 @@ describe('dwh report', () => {
             shapes: document.querySelectorAll('svg .fill, svg rect').length,
           }
         })()`)
-        if (pictures)
+        if (pictures) {
           await page.screenshot({ path: join(pictures, `report-${width}-${scheme}.png`), fullPage: true })
+          await page.pdf({ path: join(pictures, 'report.pdf'), format: 'A4' })
+        }
         expect({ found, complaints }).toEqual({
           found: { overflow: expect.any(Number), wide: [], charts: 0, shapes: expect.any(Number) },
           complaints: [],

@@ -2,6 +2,7 @@
 -- $1 schemas, $2 names of the tables
 -- Locks: ACCESS SHARE on the tables.
 SELECT wanted.place::integer AS place,
+       c.oid::bigint AS oid,
        n.nspname::text AS schema,
        c.relname::text AS name,
        c.oid <> t.oid AS is_leaf,

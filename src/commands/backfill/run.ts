@@ -1,4 +1,4 @@
-import { atWork, writePlan } from '../../backfill/plan.ts'
+import { atWork, writePlan } from '../../backfill/write-plan.ts'
 import { standardCompression } from '../../backup/compress.ts'
 import { createBackup } from '../../backup/create.ts'
 import { backupsOf, safeName } from '../../backup/folder.ts'

@@ -3,8 +3,12 @@ import { step, type Work } from '../../events.ts'
 import type { Session } from '../../postgres/session.ts'
 import type { Input } from '../../sources/file/find.ts'
 import type { Reader } from '../../sources/file/reader.ts'
+import type { LoadTarget } from '../target.ts'
+import { openArrivals } from './arrivals.ts'
+import { openRefusal } from './at-once.ts'
 import { type DirectPlan, planDirect, sendDirect } from './direct.ts'
 import type { Dispatch } from './dispatch.ts'
+import { openCourt } from './judge.ts'
 import { together } from './together.ts'
 
 /**
@@ -45,6 +49,7 @@ export async function sendInput(
       }
       path = ', row by row'
     }
+    for (const session of sessions) await openSender(session, target)
     await landing.reach(first, dates)
     const [sha256] = await together(
       work,
@@ -59,6 +64,13 @@ export async function sendInput(
   }
   // Of what is no file the size is known only now.
   return step(work, 'send', async () => ({ sha256: await send(), bytes: input.bytes }), tell)
+}
+
+/** What a connection needs to look at rows: where they go directly nobody does. */
+async function openSender(session: Session, target: LoadTarget): Promise<void> {
+  await openCourt(session, target)
+  await openArrivals(session, target)
+  await openRefusal(session)
 }
 
 async function sendAtOnce(

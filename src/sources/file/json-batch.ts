@@ -4,10 +4,11 @@ import { releaseBlock } from './blocks.ts'
 import type { Position } from './csv-batch.ts'
 import type { Encoding } from './encoding.ts'
 import { writeFound, writeRow } from './json-binary.ts'
+import { writeLine } from './json-line.ts'
 import { fieldsOf, type JsonColumn, jsonColumn } from './json-record.ts'
 import type { JsonScanner } from './json-scan.ts'
 import type { Span, Spans } from './json-spans.ts'
-import type { JsonTemplate } from './json-template.ts'
+import type { Found, JsonTemplate } from './json-template.ts'
 import { line as lineOf } from './plain-csv.ts'
 import type { Batch, InputRecord, PlacedRecord } from './reader.ts'
 import type { Scratch } from './scratch.ts'
@@ -72,20 +73,21 @@ export class JsonBatch implements Batch {
   }
 
   write(inputs: number[], isPlaced: boolean, into: Scratch): PlacedRecord[] {
-    const { scanner } = this.#format
+    const { scanner, template } = this.#format
     const mayScan = this.#hasUtf8
     const broken: PlacedRecord[] = []
     let place = this.firstRecord
-    for (const span of this.#values) {
+    for (const { span, found } of this.#matched(mayScan)) {
       const number = isPlaced ? place : undefined
-      if (!mayScan || !scanner.write(this.#bytes, span.start, span.end, inputs, number, into)) {
+      if (found) writeLine(found, span.end - span.start, inputs, number, into)
+      else if (!mayScan || !scanner.write(this.#bytes, span.start, span.end, inputs, number, into)) {
         const record = this.#record(span, this.#window(span.start, span.end, 0))
         if (record.problem) broken.push({ record, place })
         else {
           into.text(lineOf(record.fields, inputs, number))
           if (scanner.lacksKey) scanner.learn(this.#bytes.toString('utf8', span.start, span.end))
         }
-      }
+      } else if (template.wantsLesson) template.learn(this.#bytes.toString('utf8', span.start, span.end))
       place += 1
     }
     return broken
@@ -95,13 +97,7 @@ export class JsonBatch implements Batch {
     if (!this.#hasUtf8) return false
     into.copy(binaryHeader, 0, binaryHeader.length)
     let place = this.firstRecord
-    let [text, from] = ['', 0]
-    for (const span of this.#values) {
-      if (span.end > from + text.length) {
-        from = span.start
-        text = this.#bytes.toString('latin1', from, Math.max(span.end, from + windowBytes))
-      }
-      const found = this.#format.template.match(text, span.start - from, span.end - from)
+    for (const { span, found } of this.#matched(true)) {
       const number = isPlaced ? place : undefined
       const isWritten = found
         ? writeFound(found, span.end - span.start, columns, number, into)
@@ -111,6 +107,22 @@ export class JsonBatch implements Batch {
     }
     into.copy(binaryTrailer, 0, binaryTrailer.length)
     return true
+  }
+
+  /** Each record, with its values where a template has found them. */
+  *#matched(mayMatch: boolean): Generator<{ span: Span; found: Found | undefined }, void, undefined> {
+    const { template } = this.#format
+    let [text, from] = ['', 0]
+    for (const span of this.#values) {
+      if (mayMatch && template.isLearned && span.end > from + text.length) {
+        from = span.start
+        text = this.#bytes.toString('latin1', from, Math.max(span.end, from + windowBytes))
+      }
+      const isWithin = span.end <= from + text.length
+      const found =
+        mayMatch && isWithin ? template.match(text, span.start - from, span.end - from) : undefined
+      yield { span, found }
+    }
   }
 
   #encodeScanned({ start, end }: Span, columns: BinaryColumn[], place: number | undefined, into: Scratch) {

@@ -88,8 +88,12 @@ function writeGroup(
   return writeValue(kind, value, 0, copyBytes(text, value, 0), view, at)
 }
 
-/** Writes a text of which each character is a byte. Most are shorter than it takes to call for a copy. */
-function copyBytes(text: string, target: Buffer, at: number): number {
+/**
+ * Writes a text of which each character is a byte. Most are shorter than it takes to call for a copy.
+ *
+ * @returns the index after it
+ */
+export function copyBytes(text: string, target: Buffer, at: number): number {
   if (text.length > 64) return at + target.write(text, at, 'latin1')
   for (let n = 0; n < text.length; n++) target[at + n] = text.charCodeAt(n)
   return at + text.length

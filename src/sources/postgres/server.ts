@@ -33,6 +33,7 @@ export interface SnapshotOptions {
 export class SourceServer implements AsyncDisposable {
   readonly #target: Target
   #kept: Promise<Moment> | undefined
+  readonly #idle: Session[] = []
 
   constructor(target: Target) {
     this.#target = target
@@ -45,13 +46,13 @@ export class SourceServer implements AsyncDisposable {
 
   /** @throws DwhError SOURCE_FAILED where nobody answers now; LOGIN_REFUSED and others of a connection that is wrong */
   async snapshot(work: Work, options: SnapshotOptions): Promise<Snapshot> {
-    if (!options.shared) return new Snapshot(this.#target, await this.#keep(options), options, true)
+    if (!options.shared) return new Snapshot(this.#target, await this.#keep(options), options)
     const kept = this.#kept ?? this.#keep(options)
     this.#kept = kept
     kept.catch(() => {
       if (this.#kept === kept) this.#kept = undefined
     })
-    const snapshot = new Snapshot(this.#target, await kept, options, false)
+    const snapshot = new Snapshot(this.#target, await kept, options, this.#idle)
     try {
       await snapshot.session(work)
       return snapshot
@@ -87,8 +88,7 @@ export class SourceServer implements AsyncDisposable {
   async #keep({ zone }: SnapshotOptions): Promise<Moment> {
     return explained(this.name, async () => {
       // It outlives the window that it was made for.
-      const quiet: Work = { emit: () => {}, signal: new AbortController().signal }
-      const session = await Session.open(this.#target, `${application} snapshot`, quiet)
+      const session = await Session.open(this.#target, `${application} snapshot`, nobody())
       try {
         await begin(session, zone, undefined)
         const { name, marker } = await session.one<{ name: string; marker: string }>(
@@ -106,6 +106,7 @@ export class SourceServer implements AsyncDisposable {
     const kept = await this.#kept?.catch(() => undefined)
     this.#kept = undefined
     await kept?.[Symbol.asyncDispose]()
+    await Promise.all(this.#idle.splice(0).map((session) => session[Symbol.asyncDispose]()))
   }
 }
 
@@ -114,15 +115,16 @@ export class Snapshot implements AsyncDisposable {
   readonly #target: Target
   readonly #moment: Moment
   readonly #options: SnapshotOptions
-  readonly #isOwn: boolean
+  readonly #idle: Session[] | undefined
   #session: Session | undefined
   #isBusy = false
 
-  constructor(target: Target, moment: Moment, options: SnapshotOptions, isOwn: boolean) {
+  /** @param idle sessions without a transaction, where others come to see the same moment; nobody else does where there are none */
+  constructor(target: Target, moment: Moment, options: SnapshotOptions, idle?: Session[]) {
     this.#target = target
     this.#moment = moment
     this.#options = options
-    this.#isOwn = isOwn
+    this.#idle = idle
   }
 
   get marker(): string {
@@ -134,13 +136,42 @@ export class Snapshot implements AsyncDisposable {
     if (this.#isBusy) await this.leave()
     work.signal.throwIfAborted()
     if (this.#session) return this.#session
-    const { zone, timeout } = this.#options
     return explained(describeTarget(this.#target), async () => {
-      const session = await Session.open(this.#target, application, work)
-      this.#session = session
-      await begin(session, zone, timeout, this.#moment.name)
-      return session
+      this.#session = (await this.#takeIdle(work)) ?? (await this.#open(work))
+      return this.#session
     })
+  }
+
+  /** Connecting, and learning about the tables, takes as long as some thousand rows. */
+  async #takeIdle(work: Work): Promise<Session | undefined> {
+    const session = this.#idle?.pop()
+    if (!session) return undefined
+    session.serve(work)
+    try {
+      await this.#begin(session)
+      return session
+    } catch (error) {
+      await session[Symbol.asyncDispose]()
+      // Somebody may have ended it while nobody needed it.
+      if (isLost(error)) return this.#takeIdle(work)
+      throw error
+    }
+  }
+
+  async #open(work: Work): Promise<Session> {
+    const session = await Session.open(this.#target, application, work)
+    try {
+      await this.#begin(session)
+      return session
+    } catch (error) {
+      await session[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #begin(session: Session): Promise<void> {
+    const { zone, timeout } = this.#options
+    await begin(session, zone, timeout, this.#moment.name)
   }
 
   /**
@@ -157,17 +188,34 @@ export class Snapshot implements AsyncDisposable {
     return { session, finished }
   }
 
-  /** The next session is another one. */
+  /** The next session is another one, or this one in another transaction: no table shall be locked while nothing is read. */
   async leave(): Promise<void> {
     const session = this.#session
+    const isBusy = this.#isBusy
     this.#session = undefined
     this.#isBusy = false
-    await session?.[Symbol.asyncDispose]()
+    if (!session) return
+    if (!this.#idle || isBusy || !(await isEnded(session))) return session[Symbol.asyncDispose]()
+    session.serve(nobody())
+    this.#idle.push(session)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.leave()
-    if (this.#isOwn) await this.#moment[Symbol.asyncDispose]()
+    if (!this.#idle) await this.#moment[Symbol.asyncDispose]()
+  }
+}
+
+/** Hears nothing, and stops nothing. */
+const nobody = (): Work => ({ emit: () => {}, signal: new AbortController().signal })
+
+/** Ends the transaction, where the connection is good still. */
+async function isEnded(session: Session): Promise<boolean> {
+  try {
+    await session.run('COMMIT')
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -188,6 +236,10 @@ async function begin(
       ...(session.serverVersion >= 170_000 ? ['SET LOCAL transaction_timeout = 0'] : []),
     ].join('; '),
   )
+}
+
+function isLost(error: unknown): boolean {
+  return ['SERVER_WENT_AWAY', 'SERVER_UNREACHABLE'].includes(toDwhError(error).code)
 }
 
 /** A snapshot that nobody keeps any more: the three ways in which PostgreSQL says so. */

@@ -49,11 +49,30 @@ describe('another server', () => {
     expect(now.records).toBeLessThan(9657)
   })
 
+  test('lends a session to one window after the other, which locks nothing between them and may be ended', async () => {
+    await using scene = await place()
+    const readers = () =>
+      scene.there.rows<{ pid: number; state: string; locks: number }>(
+        `SELECT a.pid, a.state, (SELECT count(*)::int FROM pg_locks AS l WHERE l.pid = a.pid AND l.locktype = 'relation') AS locks
+           FROM pg_stat_activity AS a WHERE datname = current_database() AND application_name = 'dwh source'`,
+      )
+    const pipe = (days: typeof january) => scene.pipe(invoice, { ...at, table: 'public.invoice' }, days)
+    expect(await pipe(january)).toMatchObject({ inserted: 10343, notes: [] })
+    const first = await readers()
+    expect(first).toMatchObject([{ state: 'idle', locks: 0 }])
+    expect(await pipe(wish('2024-02-01', '2024-02-11'))).toMatchObject({ notes: [] })
+    expect(await readers()).toEqual(first)
+    await scene.there.run('SELECT pg_terminate_backend($1, 10000)', [first[0]?.pid ?? 0])
+    expect(await pipe(wish('2024-02-11', '2024-03-01'))).toMatchObject({ notes: [] })
+    expect(await readers()).toHaveLength(1)
+    expect(await scene.here.one('SELECT count(*)::int AS n FROM public.invoice')).toEqual({ n: 20000 })
+  })
+
   test('may end the session that keeps the moment: the next window says so and goes on', async () => {
     await using scene = await place()
     await scene.pipe(invoice, { ...at, table: 'public.invoice' }, january)
     await scene.there.run(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dwh source snapshot'",
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dwh source snapshot'",
     )
     const piped = await scene.pipe(invoice, { ...at, table: 'public.invoice' }, february)
     expect(piped.inserted).toBe(9657)

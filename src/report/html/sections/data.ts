@@ -1,3 +1,4 @@
+import { bloatText } from '../../bloat.ts'
 import { bytesOf, type DatasetFacts, type ReportFacts } from '../../facts.ts'
 import { bytes, change, date, moment, number, percent, plural } from '../../words.ts'
 import { areaChart, bar, type Series, share } from '../charts.ts'
@@ -44,6 +45,7 @@ export function datasetsSection({ datasets }: ReportFacts): Markup {
 <td class="n">${bytes(one.bytes)}${bar(one.bytes / most)}</td>
 <td class="n wide">${one.growth.bytes === null ? '' : change(one.growth.bytes)}</td>
 <td class="n wide">${one.dead_share > 0 ? percent(one.dead_share) : ''}</td>
+<td class="n wide">${bloatText(one.free_bytes, total([one], 'heap_bytes'))}</td>
 <td class="w wide">${one.freshness?.slice(0, 16)}</td>
 <td class="n">${one.runway_days === null ? '' : runway(one.runway_days)}</td>
 <td class="wide">${one.last_run ? html`${one.last_run.command}<br><small>${moment(one.last_run.started_at)}, ${one.last_run.state}</small>` : ''}</td></tr>`,
@@ -55,7 +57,7 @@ export function datasetsSection({ datasets }: ReportFacts): Markup {
   ]
   return html`<section><h2>Datasets</h2>
 ${share(parts)}<div class="legend">${parts.map(({ name, kind, value }) => html`<span><i class="${kind}"></i>${name} ${bytes(value)}</span>`)}</div>
-<div class="scroll"><table><thead><tr><th>dataset<th class="n">rows<th class="n">size<th class="n wide">in this time<th class="n wide">dead rows<th class="wide">freshest<th class="n">reaches<th class="wide">last run</tr></thead>
+<div class="scroll"><table><thead><tr><th>dataset<th class="n">rows<th class="n">size<th class="n wide">in this time<th class="n wide">dead rows<th class="n wide">bloat<th class="wide">freshest<th class="n">reaches<th class="wide">last run</tr></thead>
 <tbody>${rows}</tbody></table></div></section>`
 }
 
@@ -72,11 +74,12 @@ export function leavesSection({ datasets }: ReportFacts): Markup {
   if (trees.length === 0) return html``
   const table = ({ leaves }: DatasetFacts) => {
     const most = Math.max(1, ...leaves.map(bytesOf))
-    return html`<div class="scroll"><table><thead><tr><th>leaf<th class="n">rows<th class="n">size<th class="n wide">dead<th class="wide">compression<th class="wide">analyzed</tr></thead><tbody>${leaves.map(
+    return html`<div class="scroll"><table><thead><tr><th>leaf<th class="n">rows<th class="n">size<th class="n wide">dead<th class="n wide">bloat<th class="wide">compression<th class="wide">analyzed</tr></thead><tbody>${leaves.map(
       (
         leaf,
       ) => html`<tr><td><code>${leaf.leaf}</code></td><td class="n">${leaf.rows === null ? '' : number(leaf.rows)}</td>
 <td class="n">${bytes(bytesOf(leaf))}${bar(bytesOf(leaf) / most)}</td><td class="n wide">${leaf.dead_share > 0 ? percent(leaf.dead_share) : ''}</td>
+<td class="n wide">${bloatText(leaf.free_bytes, leaf.heap_bytes)}</td>
 <td class="wide">${leaf.compression}</td><td class="w wide">${leaf.analyzed_at ? date(leaf.analyzed_at) : 'never'}</td></tr>`,
     )}</tbody></table></div>`
   }
