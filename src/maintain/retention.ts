@@ -13,7 +13,7 @@ import { attachmentOf } from './archive/attachment.ts'
 import { putAside } from './archive/detach.ts'
 import { dropArchived, dropLeaf } from './archive/drop.ts'
 import { archiveLeaf } from './archive/write.ts'
-import { type Ending, planEach, type Scene, type Task, type Turn } from './task.ts'
+import { type Ending, idle, planEach, type Scene, type Task, type Turn } from './task.ts'
 import { plainBytes } from './words.ts'
 
 /** Leaves whose time is over are archived or dropped, and those that were kept aside long enough are dropped. */
@@ -30,7 +30,11 @@ export async function planRetention(scene: Scene): Promise<Task[]> {
       const halfway = await leftHalfway(scene.session, dataset, archives)
       return [
         ...halfway.map((archive) => asideTask(scene, dataset, archive)),
-        ...(await expired(scene.session, dataset)).map((leaf) => leafTask(scene, dataset, leaf)),
+        ...(await expired(scene.session, dataset)).map((leaf) =>
+          isDated(dataset, leaf)
+            ? leafTask(scene, dataset, leaf)
+            : idle('retention', relation(leaf), undated, 'skipped'),
+        ),
         ...due.map((archived) => dropTask(dataset, archived)),
       ]
     },
@@ -48,6 +52,14 @@ async function expired(
   return target.leaves.filter(
     ({ range }) => range && Temporal.PlainDate.compare(datesOf(policy, range).until, last) <= 0,
   )
+}
+
+const undated =
+  'it begins before the first year: rows that have no date, such as those of the key -1, may lie in it'
+
+/** A leaf of (-1) to (0) is where default rows live, which are as old as they will ever be. */
+function isDated({ partition: policy }: PartitionedDataset, { range }: Leaf): boolean {
+  return range !== undefined && datesOf(policy, range).from.year > 0
 }
 
 /** Archived leaves that a run which died has detached, and not put aside. */

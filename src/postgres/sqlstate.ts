@@ -78,6 +78,8 @@ const states: Record<string, Class> = {
     code: 'SQL_FAILED',
     hint: 'a timeout or somebody cancelled it; run the same command again: it resumes',
   },
+  // The server's own hint is CASCADE, which takes with it what nobody has looked at.
+  '2BP01': { code: 'SQL_FAILED', hint: 'drop or change what depends on it, and run the same command again' },
   '57P01': { code: 'SERVER_WENT_AWAY', hint: 'run the same command again: it resumes' },
   '57P02': { code: 'SERVER_WENT_AWAY', hint: 'run the same command again: it resumes' },
   '57P03': { code: 'SERVER_UNREACHABLE', hint: 'the server is starting or stopping; try again in a moment' },

@@ -255,6 +255,40 @@ test('what has become of a leaf and its table meanwhile', async () => {
   })
 })
 
+test('retention drops leaves of any kind whose time is over, and no others', async () => {
+  await using database = await freshDatabase(server)
+  await using session = await database.open()
+  await session.run(`
+    CREATE EXTENSION file_fdw;
+    CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+    CREATE TABLE public.events (id bigint, day date) PARTITION BY RANGE (day);
+    CREATE TABLE public.events_old PARTITION OF public.events FOR VALUES FROM (MINVALUE) TO ('2019-01-01');
+    CREATE UNLOGGED TABLE public.events_2019 PARTITION OF public.events FOR VALUES FROM ('2019-01-01') TO ('2020-01-01');
+    CREATE FOREIGN TABLE public.events_2020 PARTITION OF public.events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01') SERVER files OPTIONS (filename '/dev/null');
+    CREATE TABLE public.events_late PARTITION OF public.events FOR VALUES FROM ('2021-01-01') TO (MAXVALUE);
+    CREATE TABLE public.events_rest PARTITION OF public.events DEFAULT;
+    CREATE TABLE public.sold (id bigint, day int NOT NULL) PARTITION BY RANGE (day);
+    CREATE TABLE public.sold_unknown PARTITION OF public.sold FOR VALUES FROM (-1) TO (0);
+    CREATE TABLE public.sold_2019 PARTITION OF public.sold FOR VALUES FROM (20190101) TO (20191232);
+    INSERT INTO public.sold VALUES (1, -1), (2, 20190501);
+    INSERT INTO public.events VALUES (1, '-infinity'), (2, '2019-05-01'), (3, 'infinity'), (4, NULL)`)
+  const partition = { ...events.partition, retention: { keep: '2 years', method: 'drop' } }
+  // Default rows have no date, and are as old as they will ever be.
+  const sold = { ...events, target: 'public.sold', partition: { ...partition, kind: 'date_key' } }
+  using warehouse = testWarehouse({ datasets: { events: { ...events, partition }, sold } })
+  const { stdout } = await dwh(['maintain', 'retention', '--yes', '--json'], warehouse.at(database.target))
+  expect(JSON.parse(stdout)).toMatchObject({ done: 3, failed: 0, skipped: 2 })
+  expect(await session.one('SELECT string_agg(id::text, chr(32)) AS rows FROM public.sold')).toEqual({
+    rows: '1',
+  })
+  expect(
+    await session.one(`
+      SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid::regclass::text) AS leaves,
+             (SELECT string_agg(id::text, ' ' ORDER BY id) FROM public.events) AS rows, to_regclass('public.events_2020') AS gone
+        FROM pg_inherits WHERE inhparent = 'public.events'::regclass`),
+  ).toEqual({ leaves: 'public.events_late public.events_old public.events_rest', rows: '1 3 4', gone: null })
+})
+
 test.each(servers.slice(1))('every type comes back from the files on $name', async (newest) => {
   await using database = await freshDatabase(newest)
   await using session = await database.open()

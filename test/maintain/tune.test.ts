@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Advice } from '../../src/maintain/tune/advice.ts'
+import { type Advice, adviseServer } from '../../src/maintain/tune/advice.ts'
 import { dwh, dwhDone } from '../support/cli.ts'
 import { freshDatabase } from '../support/database.ts'
 import { servers } from '../support/servers.ts'
@@ -57,3 +57,30 @@ test.each(servers)(
     expect(await dwh(['tune', '--memory', 'much'], at)).toMatchObject({ code: 2 })
   },
 )
+
+test('tune raises what is too low, and is silent where more is there than it would choose', () => {
+  const GB = 1024 ** 3
+  const setting = (value: string | number, choices: string[] | null = null) => ({
+    ...{ value: String(value), shown: String(value), choices, needs_restart: false },
+  })
+  const advised = (settings: Record<string, ReturnType<typeof setting>>) =>
+    adviseServer({
+      machine: { memory: 16 * GB, cores: 4 },
+      settings: new Map(Object.entries(settings)),
+      ...{ bytes: GB, largest: GB / 64, widestLocks: 10 },
+    }).map(({ statement }) => statement)
+  expect(
+    advised({
+      maintenance_work_mem: setting(2 * GB),
+      max_wal_size: setting(64 * GB),
+      max_worker_processes: setting(200),
+      wal_compression: setting('zstd', ['pglz', 'zstd', 'on', 'off']),
+    }),
+  ).toEqual([])
+  expect(
+    advised({
+      maintenance_work_mem: setting(GB / 1024),
+      wal_compression: setting('off', ['pglz', 'on', 'off']),
+    }),
+  ).toEqual(["ALTER SYSTEM SET maintenance_work_mem = '64MB'", 'ALTER SYSTEM SET wal_compression = on'])
+})

@@ -7,6 +7,7 @@ interface Attachment {
   is_attached: boolean
   is_pending: boolean
   has_default: boolean
+  is_foreign: boolean
 }
 
 /** How a leaf hangs on its parent; undefined where there is no table of that name. */

@@ -73,7 +73,7 @@ export async function dropLeaf(
       if (!now?.is_attached) return
       const how = now.is_pending ? ' FINALIZE' : ''
       await session.run(`ALTER TABLE ${relation(parent)} DETACH PARTITION ${relation(leaf)}${how}`)
-      await session.run(`DROP TABLE ${relation(leaf)}`)
+      await session.run(`DROP ${now.is_foreign ? 'FOREIGN ' : ''}TABLE ${relation(leaf)}`)
     })
   } catch (error) {
     throw referred(leaf, error as DwhError)

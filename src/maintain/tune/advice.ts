@@ -13,9 +13,11 @@ export interface Advice {
 /** A setting as the server has it, in bytes, milliseconds or as a number; the text itself for the others. */
 export interface Setting {
   value: string
+  /** As in SHOW. */
+  shown: string
+  /** What it may be, where that is a list: LZ4 is not built into every server. */
+  choices: string[] | null
   needs_restart: boolean
-  /** What this build of the server takes, of a setting that is one of a few words. */
-  choices: string[]
 }
 
 export interface ServerFacts {
@@ -64,14 +66,14 @@ function advice(
 ): Advice[] {
   const setting = settings.get(name)
   if (!setting) return []
-  const { value, needs_restart } = setting
+  const { value, shown, needs_restart } = setting
   const now = Number(value)
   const isFine =
     typeof wanted === 'string'
       ? value === wanted
       : now === wanted || (least !== undefined && now >= least && now <= (most ?? Number.POSITIVE_INFINITY))
   if (isFine) return []
-  const before = typeof wanted === 'number' && wanted >= MB ? readable(now) : value
+  const before = typeof wanted === 'number' && wanted >= MB ? readable(now) : shown
   return [
     { area, statement: `ALTER SYSTEM SET ${name} = ${written}`, why: `${why}; now ${before}`, needs_restart },
   ]
@@ -94,6 +96,8 @@ function memory({ machine, settings, bytes, largest }: ServerFacts): Wish[] {
     },
     {
       ...size('memory', 'maintenance_work_mem', upkeep),
+      // For a small leaf much does no harm.
+      most: Number.POSITIVE_INFINITY,
       why: `index builds and VACUUM of the largest leaf (${readable(largest)})`,
     },
     { ...size('memory', 'work_mem', work), why: `a sort or a hash, with ${connections} connections` },
@@ -101,13 +105,13 @@ function memory({ machine, settings, bytes, largest }: ServerFacts): Wish[] {
 }
 
 function wal({ settings, bytes }: ServerFacts): Wish[] {
-  const methods = settings.get('wal_compression')?.choices ?? []
-  // What is set as `on` is read as `pglz`, where there are several.
-  const compression = ['lz4', 'pglz'].find((method) => methods.includes(method)) ?? 'on'
   const most = within(bytes / 20, 4 * GB, 32 * GB)
+  const compression = settings.get('wal_compression')
+  const method = compression?.choices?.includes('lz4') ? 'lz4' : 'on'
   return [
     {
       ...size('WAL', 'max_wal_size', most),
+      most: Number.POSITIVE_INFINITY,
       why: 'a load fills the WAL fast: each checkpoint that it forces writes whole pages once more',
     },
     {
@@ -116,8 +120,9 @@ function wal({ settings, bytes }: ServerFacts): Wish[] {
       why: 'fewer checkpoints, fewer whole pages in the WAL; recovery after a crash takes a little longer',
     },
     {
-      ...{ area: 'WAL', name: 'wal_compression', wanted: compression },
-      written: compression,
+      ...{ area: 'WAL', name: 'wal_compression', written: method },
+      // Any is far better than none.
+      wanted: compression?.value === 'off' ? method : (compression?.value ?? method),
       why: 'whole pages take a fraction of the WAL, which is written, archived and sent',
     },
   ]
@@ -131,7 +136,14 @@ function parallelism({ machine: { cores } }: ServerFacts): Wish[] {
     ...{ least: wanted, most: wanted * 4 },
   })
   return [
-    number('max_worker_processes', Math.max(8, 2 * cores), `${cores} cores, and the workers of extensions`),
+    {
+      ...number(
+        'max_worker_processes',
+        Math.max(8, 2 * cores),
+        `${cores} cores, and the workers of extensions`,
+      ),
+      most: Number.POSITIVE_INFINITY,
+    },
     number('max_parallel_workers', cores, `one for each of ${cores} cores`),
     number('max_parallel_workers_per_gather', gather, 'one query may use half of the cores'),
     number('max_parallel_maintenance_workers', upkeep, 'index builds and VACUUM of several indexes'),

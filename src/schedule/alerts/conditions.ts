@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { BackupFolder, backupsOf } from '../../backup/folder.ts'
 import { listBackups } from '../../backup/list.ts'
+import { DwhError } from '../../errors.ts'
 import type { Finding } from '../../ledger/alerts.ts'
 import { endedBadly } from '../../ledger/slots.ts'
 import { isPartitioned } from '../../partitions/create.ts'
@@ -52,7 +53,16 @@ async function lookAtRunway(session: Session, { datasets, alerts }: Warehouse): 
   const findings: Finding[] = []
   for (const { name, target, partition: policy } of datasets.filter(isPartitioned)) {
     if (policy.premake === 0) continue
-    const found = await inspectTarget(session, target, policy)
+    const found = await inspectTarget(session, target, policy).catch(unfit)
+    if (found instanceof DwhError) {
+      // No leaf is made for it any more; the others are looked at all the same.
+      findings.push({
+        ...{ condition: 'runway', subject: name },
+        message: `the leaves of ${name} cannot be looked at: ${found.message}`,
+        hint: found.hint ?? `dwh partitions list ${name}`,
+      })
+      continue
+    }
     if (found.kind !== 'partitioned') continue
     const days = runwayDays(policy, found.leaves, await serverToday(session, policy.zone))
     const wanted = alerts.runway ? spanSeconds(alerts.runway) / 86_400 : grainDays[policy.grain]
@@ -64,6 +74,11 @@ async function lookAtRunway(session: Session, { datasets, alerts }: Warehouse): 
     })
   }
   return findings
+}
+
+function unfit(error: unknown): DwhError {
+  if (error instanceof DwhError && error.code === 'TARGET_UNFIT') return error
+  throw error
 }
 
 function runwayText(name: string, days: number | undefined): string {
