@@ -100,6 +100,9 @@ export async function httpJsonWays({ server, rows: standard, held, say }: Stage)
     '--to',
     '2025-01-01',
     '--yes',
+    // While some windows are fetched others are indexed: a host of one's own bears it.
+    '--parallel',
+    '4',
   ]
   return [
     {
