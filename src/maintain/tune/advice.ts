@@ -15,9 +15,9 @@ export interface Setting {
   value: string
   /** As in SHOW. */
   shown: string
-  /** What it may be, where that is a list: LZ4 is not built into every server. */
-  choices: string[] | null
   needs_restart: boolean
+  /** What this build of the server takes, of a setting that is one of a few words. */
+  choices: string[]
 }
 
 export interface ServerFacts {
@@ -107,7 +107,7 @@ function memory({ machine, settings, bytes, largest }: ServerFacts): Wish[] {
 function wal({ settings, bytes }: ServerFacts): Wish[] {
   const most = within(bytes / 20, 4 * GB, 32 * GB)
   const compression = settings.get('wal_compression')
-  const method = compression?.choices?.includes('lz4') ? 'lz4' : 'on'
+  const method = ['lz4', 'pglz'].find((one) => compression?.choices.includes(one)) ?? 'on'
   return [
     {
       ...size('WAL', 'max_wal_size', most),
