@@ -60,8 +60,9 @@ function judged(ways: Way[], medians: Figures[], benchUnit: Unit): BenchRow[] {
 }
 
 /** The seconds that a bar allows. */
-function allowed({ times, plus = 0 }: RelativeBar, seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : Math.max(times * seconds, seconds + plus)
+function allowed({ times, plus }: RelativeBar, seconds: number | undefined): number | undefined {
+  if (seconds === undefined) return undefined
+  return plus === undefined ? times * seconds : Math.max(times * seconds, seconds + plus)
 }
 
 /** The median of every figure. */

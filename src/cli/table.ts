@@ -11,8 +11,9 @@ export interface Column<Row> {
 /** Rows under dim titles, aligned, one line each whatever a cell holds; the last column is never padded. */
 export function table<Row>({ paint }: Stream, columns: Column<Row>[], rows: Row[]): string {
   const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? ''))))
+  // Not Math.max of all: a call takes no hundred thousand arguments, and a job of every minute has half a million due times.
   const widths = columns.map((column, index) =>
-    Math.max(textWidth(column.title), ...cells.map((line) => textWidth(line[index] ?? ''))),
+    cells.reduce((width, line) => Math.max(width, textWidth(line[index] ?? '')), textWidth(column.title)),
   )
   const pad = (text: string, index: number) => {
     const space = ' '.repeat(Math.max(0, (widths[index] ?? 0) - textWidth(text)))

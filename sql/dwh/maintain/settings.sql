@@ -1,5 +1,5 @@
--- Settings of the server in their base unit (bytes, milliseconds, numbers) and as people read them, what each may be, and whether a
--- change of it needs a restart.
+-- Settings of the server in their base unit (bytes, milliseconds, numbers) and as people read them, whether a change of each needs
+-- a restart, and what this build takes where it is one of a few words.
 -- $1 names
 -- Locks: none.
 SELECT name,
@@ -12,7 +12,7 @@ SELECT name,
          ELSE setting
        END AS value,
        CASE WHEN name = 'autovacuum_vacuum_cost_limit' AND setting = '-1' THEN current_setting('vacuum_cost_limit') ELSE current_setting(name) END AS shown,
-       enumvals AS choices,
-       context = 'postmaster' AS needs_restart
+       context = 'postmaster' AS needs_restart,
+       coalesce(enumvals, '{}') AS choices
   FROM pg_settings
  WHERE name = ANY ($1::text[])

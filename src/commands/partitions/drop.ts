@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { argument, command, flag, shared } from '../../cli/command.ts'
 import { partitionedDataset } from '../../cli/datasets.ts'
-import { bytes, moment, plural } from '../../cli/format.ts'
+import { bytes, moment, plural, printable } from '../../cli/format.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { DwhError } from '../../errors.ts'
 import type { ArchivedLeaf } from '../../ledger/archives.ts'
 import { underLease } from '../../ledger/lease.ts'
 import { archiveKey } from '../../maintain/archive/archiving.ts'
 import { dropArchived } from '../../maintain/archive/drop.ts'
+import { readable } from '../../maintain/words.ts'
 import { archivedLeaves } from './archived.ts'
 
 export const partitionsDrop = command({
@@ -45,7 +46,9 @@ export const partitionsDrop = command({
       return context.printJson({ to_drop: wanted.map(({ leaf, aside }) => ({ leaf, aside })) })
     if (wanted.length === 0)
       return json ? context.printJson({ dropped: [], freed: 0 }) : context.say('nothing to do: none is due')
-    const text = wanted.map(({ aside, folder }) => `  ${aside}  archived in ${folder}\n`).join('')
+    const text = wanted
+      .map(({ aside, folder }) => `${printable(`  ${readable(aside ?? '')}  archived in ${folder}`)}\n`)
+      .join('')
     if (dryRun) return context.print(`${plural(wanted.length, 'leaf', 'leaves')} to drop:\n${text}`)
     context.say(`${plural(wanted.length, 'leaf', 'leaves')} to drop:\n${text}`)
     if (!(await context.confirm('Drop them?', yes))) return context.say('nothing was changed')
@@ -69,7 +72,7 @@ function refuseEarly(known: ArchivedLeaf[], wanted: ArchivedLeaf[]): void {
   const early = known.find((one) => !wanted.includes(one))
   if (!early) return
   const until = early.keep_until ? moment(early.keep_until) : 'later'
-  throw new DwhError('USAGE', `${early.leaf} is to be kept until ${until}; nothing was changed`, {
+  throw new DwhError('USAGE', `${readable(early.leaf)} is to be kept until ${until}; nothing was changed`, {
     hint: 'drop it before with --early',
   })
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { argument, command, flag, shared } from '../../cli/command.ts'
 import { partitionedDataset } from '../../cli/datasets.ts'
-import { plural } from '../../cli/format.ts'
+import { plural, printable } from '../../cli/format.ts'
 import { recorded } from '../../cli/recorded.ts'
 import { underLease } from '../../ledger/lease.ts'
 import { archiveKey } from '../../maintain/archive/archiving.ts'
 import { thawLeaf } from '../../maintain/archive/thaw.ts'
+import { readable } from '../../maintain/words.ts'
 import { shown } from '../../postgres/identifiers.ts'
 import { archivedLeaves } from './archived.ts'
 
@@ -39,7 +40,10 @@ export const partitionsThaw = command({
     }))
     if (dryRun && json) return context.printJson({ to_thaw: each })
     const text = each
-      .map(({ leaf, rows, from }) => `  ${leaf}  ${plural(rows, 'row')}, from ${from}\n`)
+      .map(
+        ({ leaf, rows, from }) =>
+          `${printable(`  ${readable(leaf)}  ${plural(rows, 'row')}, from ${from}`)}\n`,
+      )
       .join('')
     if (dryRun) return context.print(`${plural(each.length, 'leaf', 'leaves')} to bring back:\n${text}`)
     context.say(`${plural(each.length, 'leaf', 'leaves')} to bring back:\n${text}`)

@@ -10,7 +10,7 @@ import { sql } from '../../postgres/sql-files.ts'
 import { inTransaction } from '../../postgres/transaction.ts'
 import { proofColumns } from '../../proof/columns.ts'
 import { equalProofs, type Proof, proofVectors, proveRelation } from '../../proof/hash.ts'
-import { plainCount } from '../words.ts'
+import { plainCount, readable } from '../words.ts'
 import type { Archiving, AttachedLeaf } from './archiving.ts'
 import { attachmentOf } from './attachment.ts'
 import { catalogueColumns, storedColumns } from './columns.ts'
@@ -172,7 +172,7 @@ export function requireEqual(archive: ArchivedLeaf, found: Proof): void {
   const counts = `${plainCount(found.rows, 'row')}, and ${expected.rows} were written`
   throw new DwhError(
     'PROOF_FAILED',
-    `${archive.leaf} and its archive ${archive.folder} are not the same: ${counts}`,
+    `${readable(archive.leaf)} and its archive ${archive.folder} are not the same: ${counts}`,
     {
       hint: 'nothing was dropped; archive it again, or look at both',
     },

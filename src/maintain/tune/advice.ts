@@ -15,8 +15,6 @@ export interface Setting {
   value: string
   /** As in SHOW. */
   shown: string
-  /** What it may be, where that is a list: LZ4 is not built into every server. */
-  choices: string[] | null
   needs_restart: boolean
 }
 
@@ -107,7 +105,7 @@ function memory({ machine, settings, bytes, largest }: ServerFacts): Wish[] {
 function wal({ settings, bytes }: ServerFacts): Wish[] {
   const most = within(bytes / 20, 4 * GB, 32 * GB)
   const compression = settings.get('wal_compression')
-  const method = compression?.choices?.includes('lz4') ? 'lz4' : 'on'
+  const method = ['lz4', 'pglz'].find((one) => compression?.choices.includes(one)) ?? 'on'
   return [
     {
       ...size('WAL', 'max_wal_size', most),
