@@ -16,6 +16,8 @@ export interface Setting {
   /** As in SHOW. */
   shown: string
   needs_restart: boolean
+  /** What this build of the server takes, of a setting that is one of a few words. */
+  choices: string[]
 }
 
 export interface ServerFacts {
