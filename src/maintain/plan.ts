@@ -24,9 +24,13 @@ const planners: Record<TaskName, (scene: Scene) => Promise<Task[]>> = {
 export const taskNames: readonly TaskName[] = maintenanceTasks
 
 /** What some tasks have to do now, in the order of their names; reads only. */
-export async function planMaintenance(scene: Scene, names: TaskName[]): Promise<Task[]> {
+export async function planMaintenance(scene: Omit<Scene, 'planned'>, names: TaskName[]): Promise<Task[]> {
   const tasks: Task[] = []
   for (const name of names)
-    tasks.push(...(await planEach(scene, name, [scene.warehouse.name], String, () => planners[name](scene))))
+    tasks.push(
+      ...(await planEach(scene, name, [scene.warehouse.name], String, () =>
+        planners[name]({ ...scene, planned: tasks }),
+      )),
+    )
   return tasks
 }

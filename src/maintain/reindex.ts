@@ -34,7 +34,14 @@ interface Rebuilt {
  *
  * Locks: SHARE UPDATE EXCLUSIVE on the table of one index after the other; each waits for the transactions that use the table.
  */
-export async function planReindex({ session, datasets, warehouse, tablespace }: Scene): Promise<Task[]> {
+export async function planReindex({
+  session,
+  datasets,
+  warehouse,
+  tablespace,
+  planned,
+}: Scene): Promise<Task[]> {
+  const rewritten = new Set(planned.map(({ rebuilds }) => rebuilds))
   const tables = (await readTables(session, datasets)).filter(({ is_parent }) => !is_parent)
   const indexes = await readIndexes(
     session,
@@ -42,7 +49,11 @@ export async function planReindex({ session, datasets, warehouse, tablespace }: 
   )
   const pgstattuple = await findExtension(session, 'pgstattuple')
   const large = indexes.filter(
-    (index) => index.is_btree && index.is_valid && index.bytes >= warehouse.maintenance.min_size,
+    (index) =>
+      index.is_btree &&
+      index.is_valid &&
+      index.bytes >= warehouse.maintenance.min_size &&
+      !rewritten.has(index.table_oid),
   )
   const measured = pgstattuple
     ? await measureIndexes(session, pgstattuple.schema, large)
@@ -55,7 +66,7 @@ export async function planReindex({ session, datasets, warehouse, tablespace }: 
       tables.find(({ oid }) => oid === index.table_oid)?.dataset.maintenance ?? {}
     if (index.is_remnant) tasks.push(dropTask(index))
     else if (!index.is_valid) tasks.push(rebuildTask(index, 'it is invalid', tablespace))
-    else if (index.is_btree && index.bytes >= maintenance.min_size) {
+    else if (large.includes(index)) {
       const exact = measured.get(index.oid)
       const share = exact ?? estimate(index)
       const exactly = exact === undefined ? ' by estimate' : ''

@@ -16,6 +16,8 @@ export interface Scene {
   datasets: Dataset[]
   /** Where what is written anew shall lie; where its table lies unless named. */
   tablespace: string | undefined
+  /** What the tasks that come before will do. */
+  planned: readonly Task[]
 }
 
 /** What a task has when its turn comes: a connection of its own, and a signal that its own limits abort too. */
@@ -41,6 +43,8 @@ export interface Task {
   parallel?: boolean
   /** Begun outside of the maintenance window too. */
   anytime?: boolean
+  /** The table that it writes anew, and all of its indexes with it. */
+  rebuilds?: number
   run(turn: Turn): Promise<Ending>
 }
 

@@ -172,7 +172,7 @@ test('what a killed rebuild has left is dropped, but not what somebody has made 
   using folder = testWarehouse({ datasets: salesDatasets })
   const warehouse = loadWarehouse(join(folder.folder, 'dwh.yaml'))
   const work = quietWork()
-  const scene = { session, work, warehouse, datasets: warehouse.datasets, tablespace: undefined }
+  const scene = { session, work, warehouse, datasets: warehouse.datasets, tablespace: undefined, planned: [] }
   const tasks = (await planReindex(scene)).filter(({ idle }) => !idle)
   expect(tasks.map(({ subject }) => subject)).toEqual([
     '"public"."sales_2022_note_ccnew"',

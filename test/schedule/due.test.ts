@@ -103,7 +103,7 @@ describe.each(places)('due times in %s', (zone, year) => {
         const due = [...dueTimes({ cron, zone }, clock.from - 1, clock.to - 1)].map(({ at }) => at)
         expect(due).toEqual(walked(cron, clock))
       }),
-      { numRuns: everyFault ? 200 : 6 },
+      { numRuns: everyFault ? 200 : 3 },
     )
   })
 
@@ -119,7 +119,7 @@ describe.each(places)('due times in %s', (zone, year) => {
         }
         expect(rest).toEqual([...new Set(rest)].toSorted((a, b) => a - b))
       }),
-      { numRuns: everyFault ? 100 : 5 },
+      { numRuns: everyFault ? 100 : 3 },
     )
   })
 })

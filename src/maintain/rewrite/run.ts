@@ -33,6 +33,7 @@ export function rewriteTask(rewrite: Rewrite): Task {
     plan: `${words[method]}: ${reason}`,
     // A pg_repack waits for every transaction that is older than it, such as that of another one.
     parallel: method !== 'repack',
+    ...(method === 'vacuum' ? {} : { rebuilds: table.oid }),
     run: (turn) => run(turn, rewrite),
   }
 }
