@@ -35,7 +35,7 @@ export default defineConfig({
     globalSetup: 'test/support/run.ts',
     pool: 'forks',
     // Most of a test is waiting for servers and programs, which share two cores with the tests.
-    maxWorkers: 4,
+    maxWorkers: 3,
     // A worker keeps what it has loaded from file to file, and the program of test/support/warm.ts.
     isolate: false,
     sequence: { sequencer: LongFirst },

@@ -102,9 +102,10 @@ describe('kill -9 in a task: the same command does what is left', () => {
       await until(session, "SELECT WHERE NOT EXISTS (SELECT FROM dwh.run_states WHERE state = 'running')")
       const working = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^dwh maintain [0-9]+$'`
       const left = (await session.rows<{ pid: number }>(working)).map(({ pid }) => pid)
-      expect(left).toHaveLength(1)
+      // None where it was killed between two attempts for a lock.
+      expect(left.length).toBeLessThanOrEqual(1)
       const next = ended(startDwh([...words, '--yes'], { ...at, killAt }))
-      await until(session, `SELECT WHERE NOT EXISTS (${working} AND pid = ${left[0]})`)
+      await until(session, `SELECT WHERE NOT EXISTS (${working} AND pid = ANY ($1::int[]))`, [left])
       await other.run('ROLLBACK')
       expect(await next).toMatchObject(died)
     }
