@@ -1,4 +1,3 @@
-import { toDwhError } from '../errors.ts'
 import { lastTasks } from '../ledger/tasks.ts'
 import { ident, type RelationName, relation } from '../postgres/identifiers.ts'
 import { climbInSession } from '../postgres/ladder.ts'
@@ -6,6 +5,7 @@ import { Session } from '../postgres/session.ts'
 import { sql } from '../postgres/sql-files.ts'
 import { dayOf, isAsRebuilt } from './estimates.ts'
 import { findExtension } from './extensions.ts'
+import { measureAll } from './measure-all.ts'
 import { readTables } from './tables.ts'
 import { idle, type Scene, type Task, type Turn } from './task.ts'
 
@@ -101,30 +101,20 @@ async function measureIndexes(
   schema: string,
   indexes: CaredIndex[],
 ): Promise<Map<number, number>> {
-  try {
-    // Pages of a fresh index are filled to nine tenths.
-    const rows = await session.rows<{ oid: number; density: number; empty: number }>(
+  const oids = indexes.map(({ oid }) => oid)
+  const rows = await measureAll(oids, (some) =>
+    session.rows<{ oid: number; density: number; empty: number }>(
       `SELECT c.oid::bigint AS oid, s.avg_leaf_density AS density,
               (s.deleted_pages + s.empty_pages)::float8 / greatest(1, s.leaf_pages + s.deleted_pages + s.empty_pages) AS empty
          FROM pg_class AS c
         CROSS JOIN LATERAL ${ident(schema)}.pgstatindex(c.oid::regclass) AS s
         WHERE c.oid = ANY ($1::bigint[]::oid[])`,
-      [indexes.map(({ oid }) => oid)],
-    )
-    const full = (density: number) => (Number.isFinite(density) ? Math.min(1, density / 90) : 0)
-    return new Map(rows.map(({ oid, density, empty }) => [oid, 1 - full(density) * (1 - empty)]))
-  } catch (error) {
-    const { code } = toDwhError(error)
-    if (code === 'PRIVILEGE_MISSING') return new Map()
-    if (code !== 'SQL_FAILED' && code !== 'LOCK_HELD') throw error
-    // One that has gone meanwhile, or is locked, is no reason to know nothing of the others.
-    if (indexes.length < 2) return new Map()
-    const half = Math.ceil(indexes.length / 2)
-    return new Map([
-      ...(await measureIndexes(session, schema, indexes.slice(0, half))),
-      ...(await measureIndexes(session, schema, indexes.slice(half))),
-    ])
-  }
+      [some],
+    ),
+  )
+  // Pages of a fresh index are filled to nine tenths.
+  const full = (density: number) => (Number.isFinite(density) ? Math.min(1, density / 90) : 0)
+  return new Map(rows.map(({ oid, density, empty }) => [oid, 1 - full(density) * (1 - empty)]))
 }
 
 function dropTask(index: CaredIndex): Task {

@@ -1,8 +1,8 @@
-import { toDwhError } from '../../errors.ts'
 import { ident } from '../../postgres/identifiers.ts'
 import type { Session } from '../../postgres/session.ts'
 import { sql } from '../../postgres/sql-files.ts'
 import { findExtension } from '../extensions.ts'
+import { measureAll } from '../measure-all.ts'
 import type { CaredTable } from '../tables.ts'
 
 /** How much of a table's heap and TOAST is of no use, in bytes. */
@@ -47,10 +47,10 @@ interface Measured {
   free: number
 }
 
-/** In one statement: to ask for each by itself would take longer than to measure it. */
+/** Its functions are for pg_stat_scan_tables: a role without it is left the estimate. */
 async function measure(session: Session, schema: string, oids: number[]): Promise<[oid: number, Bloat][]> {
-  try {
-    const rows = await session.rows<Measured>(
+  const rows = await measureAll(oids, (some) =>
+    session.rows<Measured>(
       `SELECT c.oid::bigint AS oid, sum(s.table_len)::bigint AS bytes, sum(s.dead_tuple_len)::bigint AS dead,
               sum(s.approx_free_space)::bigint AS free
          FROM pg_class AS c
@@ -58,22 +58,10 @@ async function measure(session: Session, schema: string, oids: number[]): Promis
         CROSS JOIN LATERAL ${ident(schema)}.pgstattuple_approx(part.oid) AS s
         WHERE c.oid = ANY ($1::bigint[]::oid[]) AND part.oid IS NOT NULL
         GROUP BY c.oid`,
-      [oids],
-    )
-    return rows.map(({ oid, bytes, dead, free }) => [oid, bloat(bytes, dead, free, false)])
-  } catch (error) {
-    const { code } = toDwhError(error)
-    // Its functions are for pg_stat_scan_tables: a role without it is left the estimate.
-    if (code === 'PRIVILEGE_MISSING') return []
-    if (code !== 'SQL_FAILED' && code !== 'LOCK_HELD') throw error
-    // One that has gone meanwhile, or is locked, is no reason to know nothing of the others.
-    if (oids.length < 2) return []
-    const half = Math.ceil(oids.length / 2)
-    return [
-      ...(await measure(session, schema, oids.slice(0, half))),
-      ...(await measure(session, schema, oids.slice(half))),
-    ]
-  }
+      [some],
+    ),
+  )
+  return rows.map(({ oid, bytes, dead, free }) => [oid, bloat(bytes, dead, free, false)])
 }
 
 function bloat(bytes: number, dead: number, free: number, is_estimate: boolean): Bloat {

@@ -20,15 +20,6 @@ const windowBytes = 64 * 1024
 /** An answer that is not what was expected; the message says how, without its address. */
 export class BrokenPage extends Error {}
 
-/** `data`, `result.items`, `edges[].node`; `.` for what is nothing but an array. Every element of an array is `[]`. */
-export function recordsPath(text: string): string[] {
-  return text
-    .replace(/^\$?\.?/, '')
-    .replaceAll('[]', '.[]')
-    .split('.')
-    .filter((key) => key !== '')
-}
-
 /** An object or array of the envelope that is open. */
 interface Frame {
   isArray: boolean

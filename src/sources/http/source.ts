@@ -10,7 +10,7 @@ import { OAuth } from './oauth.ts'
 import { PagedSource } from './paged-source.ts'
 import { firstPage, nextPage, withParameter } from './pages.ts'
 import { numberAt, type Protocol } from './protocol.ts'
-import { recordsPath } from './record-cutter.ts'
+import { recordsPath } from './records-path.ts'
 import { Secrets } from './secrets.ts'
 import { isBeyond } from './sorted.ts'
 
